@@ -57,5 +57,11 @@ setup(
     packages=find_packages(include=["launch*", "generate*", "utils*", "conf*", "slurm*"]),
     package_data={"conf": ["**/*.yaml"]},
     install_requires=CORE,
-    extras_require={"demo": DEMO, "native": NATIVE, "sam2": ["torchvision>=0.19"], "generate": [], "dev": DEV},
+    extras_require={
+        "demo": DEMO,
+        "native": NATIVE,
+        "sam2": ["torchvision>=0.19"],
+        "generate": [],
+        "dev": DEV,
+    },
 )

@@ -1,0 +1,1 @@
+"""The configuration: one folder per group, one yaml per option."""

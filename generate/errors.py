@@ -18,3 +18,7 @@ class PassingError(Exception):
 
 class FatalError(Exception):
     """No item can go well: a bad checkpoint, a full disk, no permission. The worker stops; nothing is marked."""
+
+
+class BrokenDevice(FatalError):
+    """The GPU failed under this process. Whether one of the items did it is not known, so each counts as tried."""

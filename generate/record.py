@@ -1,7 +1,7 @@
 """Items, records and instances: the one shape that sources, steps and exporters share.
 
-Inside the program boxes are xyxy floats in pixels of the record's image as it was loaded (orientation applied), and masks
-are COCO run-length codes of that same size. `generate/annotation.py` turns a finished record into its JSON.
+Inside the program boxes are xyxy floats in pixels of the record's image as it was loaded (orientation applied), and
+masks are COCO run-length codes of that same size. `generate/annotation.py` turns a finished record into its JSON.
 """
 
 from __future__ import annotations
@@ -47,7 +47,12 @@ class Item:
         return f"{safe_stem(self.image)}-{self.id}"
 
     def to_json(self) -> dict[str, Any]:
-        line: dict[str, Any] = {"id": self.id, "index": self.index, "image": self.image, "caption": self.caption}
+        line: dict[str, Any] = {
+            "id": self.id,
+            "index": self.index,
+            "image": self.image,
+            "caption": self.caption,
+        }
         if self.given:
             line["given"] = dict(self.given)
         return line

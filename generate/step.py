@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from generate.batches import Batches
 from generate.record import Record
+from generate.settings import transient
+
+__all__ = ["Checkpoint", "Step", "transient"]
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
-
-
-def transient(default: Any) -> Any:
-    """A field that changes how the work is done but not what comes out: a run may be resumed with another value."""
-    return field(default=default, metadata={"transient": True})
-
-
-def is_transient(described: Field[Any]) -> bool:
-    return bool(described.metadata.get("transient"))
 
 
 @dataclass(frozen=True)
@@ -68,8 +62,3 @@ class Step:
         """
         batches = self.__dict__.setdefault("_batches", Batches(getattr(self, "batch_size", 1)))
         return batches.map(call, units, key)
-
-
-def settings(step: Step, with_transient: bool = True) -> dict[str, Any]:
-    """The configuration of a step, as a plain dictionary."""
-    return {f.name: getattr(step, f.name) for f in fields(step) if with_transient or not is_transient(f)}

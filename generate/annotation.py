@@ -1,0 +1,218 @@
+"""A finished record as the JSON that InstanceDiffusion's trainer reads, and more. docs/schema.md has every field.
+
+What is written is expressed in one frame: image, boxes and masks are resized together. The trainer's own resizing of
+masks is only right when the short side is 512, hence the default. What was found in the image's own pixels is kept
+beside it under `original`.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from generate.record import Box, Instance, Record
+from utils import rle
+from utils.images import encode_jpeg
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+SCHEMA = "labelyard/1"
+EMBEDDING_WIDTH = 768
+
+# The record's own keys; what the user gave under one of these names goes to `given`.
+OWN_KEYS = frozenset(
+    [
+        "schema",
+        "id",
+        "data_id",
+        "caption",
+        "file_name",
+        "image",
+        "is_det",
+        "dataset_name",
+        "width",
+        "height",
+        "original",
+        "file",
+        "annos",
+        "tags",
+        "images",
+        "models",
+        "made_by",
+        "given",
+        "segs",
+    ]
+)
+
+
+@dataclass(kw_only=True)
+class Write:
+    """How records are written."""
+
+    short_side: int | None = 512  # null keeps the original size
+    jpeg_quality: int = 95
+    dataset_name: str = "labelyard"
+
+    def __post_init__(self) -> None:
+        if self.short_side is not None and self.short_side < 1:
+            raise ValueError(
+                f"write.short_side={self.short_side}: give a number of pixels, or null for the original size"
+            )
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"write.jpeg_quality={self.jpeg_quality}: give a number from 1 to 100")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The size in which a record is written."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, width: int, height: int, short_side: int | None) -> Frame:
+        if short_side is None:
+            return cls(width, height)
+        scale = short_side / min(width, height)
+        # The short side is set, not computed: rounding must never make it 511.
+        if width <= height:
+            return cls(short_side, max(short_side, round(height * scale)))
+        return cls(max(short_side, round(width * scale)), short_side)
+
+
+def to_json(record: Record, options: Write, made_by: dict[str, str]) -> dict[str, Any]:
+    item = record.item
+    frame = Frame.of(record.width, record.height, options.short_side)
+    scale = (frame.width / record.width, frame.height / record.height)
+    clashing = {key: value for key, value in item.given.items() if key in OWN_KEYS}
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": item.id,
+        "data_id": item.index,
+        "caption": record.caption,
+        "file_name": item.image,
+        "is_det": 0,
+        "dataset_name": options.dataset_name,
+        "width": frame.width,
+        "height": frame.height,
+        "original": {"width": record.width, "height": record.height},
+        "file": record.facts,
+        "tags": [{"name": tag.name, "score": tag.score} for tag in record.tags],
+        "models": record.models,
+        "made_by": made_by,
+        "image": base64.b64encode(_image_bytes(record, frame, options.jpeg_quality)).decode("ascii"),
+        "annos": _annotations(record, frame, scale),
+    }
+    result.update((key, value) for key, value in item.given.items() if key not in OWN_KEYS)
+    if clashing:
+        result["given"] = clashing
+    return result
+
+
+def _image_bytes(record: Record, frame: Frame, quality: int) -> bytes:
+    if (frame.width, frame.height) == (record.width, record.height):
+        return record.original_bytes or encode_jpeg(record.image, quality)
+    return encode_jpeg(_resized(record.image, frame), quality)
+
+
+def _resized(image: Image, frame: Frame) -> Image:
+    from PIL.Image import Resampling
+
+    shrinks = frame.width < image.width
+    return image.resize((frame.width, frame.height), Resampling.BOX if shrinks else Resampling.BICUBIC)
+
+
+def _annotations(record: Record, frame: Frame, scale: tuple[float, float]) -> list[dict[str, Any]]:
+    # All instances have a mask or none has: the trainer indexes masks by position.
+    masked = any(instance.mask is not None for instance in record.instances)
+    annotations = [
+        _annotation(number, instance, frame, scale, masked) for number, instance in enumerate(record.instances)
+    ]
+    if len(annotations) == 1:
+        annotations.append(_pad(frame, masked, "text_embedding_before" in annotations[0]))
+    return annotations
+
+
+def _annotation(
+    number: int, instance: Instance, frame: Frame, scale: tuple[float, float], masked: bool
+) -> dict[str, Any]:
+    left, top, width, height = pixel_box(instance.box, frame, scale)
+    result: dict[str, Any] = {
+        "id": number,
+        "isfake": 0,
+        "isreflected": 0,
+        "bbox": [left, top, width, height],
+        "mask_value": number + 1,
+        "pred_score": instance.score,
+        "category_id": 0,
+        "data_id": 0,
+        "category_name": instance.label,
+        "is_stuff": 0,
+        "is_thing": 1,
+        "area": width * height,
+        "original": {"box": [float(side) for side in instance.box]},
+    }
+    if instance.mask is not None:
+        mask = rle.resize(instance.mask, frame.width, frame.height)
+        result["mask"] = mask
+        result["mask_area"] = rle.area(mask)
+        result["original"]["mask"] = instance.mask
+    elif masked:
+        result["mask"] = rle.empty(frame.width, frame.height)
+        result["mask_area"] = 0
+    if instance.label_embedding is not None:
+        result["text_embedding_before"] = encode_embedding(instance.label_embedding)
+    if instance.caption:
+        # Absent where there is none: the trainer takes "" for an embedding of no numbers and stops.
+        result["caption"] = instance.caption
+        result["caption_source"] = instance.caption_source or "model"
+        if instance.caption_embedding is not None:
+            result["blip_clip_embeddings"] = encode_embedding(instance.caption_embedding)
+    result.update((key, value) for key, value in instance.extra.items() if key not in result)
+    return result
+
+
+def _pad(frame: Frame, masked: bool, embedded: bool) -> dict[str, Any]:
+    """A second annotation for a lonely one, whose mask the trainer would lose; it drops this one as too small."""
+    import numpy as np
+
+    result: dict[str, Any] = {
+        "id": 1,
+        "pad": 1,
+        "isfake": 1,
+        "isreflected": 0,
+        "bbox": [0, 0, 1, 1],
+        "mask_value": 2,
+        "pred_score": 0.0,
+        "category_id": 0,
+        "data_id": 0,
+        "category_name": "",
+        "is_stuff": 0,
+        "is_thing": 0,
+        "area": 1,
+    }
+    if embedded:
+        result["text_embedding_before"] = encode_embedding(np.zeros((1, EMBEDDING_WIDTH), np.float32))
+    if masked:
+        result["mask"] = rle.empty(frame.width, frame.height)
+        result["mask_area"] = 0
+    return result
+
+
+def pixel_box(box: Box, frame: Frame, scale: tuple[float, float]) -> tuple[int, int, int, int]:
+    """xyxy floats of the image as x, y, width, height in whole pixels of the frame, inside it and never empty."""
+    x, y = scale
+    left = min(max(int(box[0] * x), 0), frame.width - 1)
+    top = min(max(int(box[1] * y), 0), frame.height - 1)
+    right = min(max(int(box[2] * x), left + 1), frame.width)
+    bottom = min(max(int(box[3] * y), top + 1), frame.height)
+    return left, top, right - left, bottom - top
+
+
+def encode_embedding(vector: NDArray[np.float32]) -> str:
+    """float32, little-endian, base64: the trainer takes nothing else."""
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")

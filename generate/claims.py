@@ -1,0 +1,164 @@
+"""Claims: a worker's marks on the shards it works on. They save double work; correctness never rests on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import uuid
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from generate.run_folder import RunFolder
+from utils.atomic import create_exclusive
+
+HEARTBEAT = 20.0  # seconds between two refreshings of a claim
+STALE_AFTER = 180.0  # a claim not refreshed for so long is given up for dead
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Enough about a process to tell, from the same machine, whether it still runs."""
+
+    worker: str
+    task: str  # what stays the same when SLURM starts the same array task again; else empty
+    host: str
+    pid: int
+    started: str  # tells the process from a later one with the same pid
+    machine: str  # this boot of this machine, and the process namespace in it
+
+    @classmethod
+    def here(cls, worker: str, task: str = "") -> Owner:
+        return cls(worker, task, socket.gethostname(), os.getpid(), _start_time(os.getpid()) or "", _machine())
+
+    def is_gone(self) -> bool:
+        """True only if this machine can tell; of another machine's processes it knows nothing."""
+        if not self.machine or self.machine != _machine() or self.host != socket.gethostname():
+            return False
+        return _start_time(self.pid) != self.started
+
+
+class Claims:
+    def __init__(self, folder: RunFolder, owner: Owner) -> None:
+        self._folder = folder
+        self._owner = owner
+        self.held: set[int] = set()
+        self._planning = False
+
+    def take(self, shard: int) -> bool:
+        """Claim the shard, taking over from an owner that is gone; False if somebody works on it."""
+        if not self._take(self._folder.claim(shard)):
+            return False
+        self.held.add(shard)
+        return True
+
+    def take_planning(self) -> bool:
+        """The same for the planning of the run, which is one process's affair at a time."""
+        self._planning = self._take(self._folder.claim_of_planning)
+        return self._planning
+
+    def _take(self, path: Path) -> bool:
+        return create_exclusive(path, self._text()) or (self._dead(path) and self._take_over(path))
+
+    def free(self, shard: int) -> None:
+        self.held.discard(shard)
+        self._free(self._folder.claim(shard))
+
+    def _free(self, path: Path) -> None:
+        if _read(path) == self._owner:
+            path.unlink(missing_ok=True)
+
+    def refresh(self) -> None:
+        """Say that we live, with the file server's clock: utime without a time leaves the choice to the server."""
+        for path in self._paths():
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                continue  # taken over while this process slept; two workers on one shard do no harm
+
+    def seconds_until_stale(self, shard: int) -> float | None:
+        """How long until the shard's claim may be taken over; 0 if now, None if its owner seems to live."""
+        path = self._folder.claim(shard)
+        owner = _read(path)
+        if owner is None or self._was_ours(owner) or owner.is_gone():
+            return 0.0
+        age = self._age(path)
+        if age is None:
+            return 0.0
+        return None if age < 2 * HEARTBEAT else max(0.0, STALE_AFTER - age)
+
+    def _dead(self, path: Path) -> bool:
+        owner = _read(path)
+        if owner is None:
+            return not path.exists() or (self._age(path) or 0.0) > STALE_AFTER
+        if self._was_ours(owner) or owner.is_gone():
+            return True
+        age = self._age(path)
+        return age is not None and age > STALE_AFTER
+
+    def _was_ours(self, owner: Owner) -> bool:
+        """An earlier life of this array task: SLURM runs a task once at a time."""
+        return bool(owner.task) and owner.task == self._owner.task and owner.worker != self._owner.worker
+
+    def _take_over(self, path: Path) -> bool:
+        # Moved aside and not deleted: of two that want it, only one finds something to move.
+        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            os.rename(path, aside)
+        except FileNotFoundError:
+            pass
+        else:
+            aside.unlink(missing_ok=True)
+        return create_exclusive(path, self._text())
+
+    def _age(self, path: Path) -> float | None:
+        """Seconds since the claim was refreshed, both ends read off the file server's clock; None if it is gone."""
+        clock = path.with_name(f".clock-{self._owner.worker}")
+        clock.touch()
+        try:
+            return clock.stat().st_mtime - path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def _paths(self) -> list[Path]:
+        paths = [self._folder.claim(shard) for shard in tuple(self.held)]
+        return [*paths, self._folder.claim_of_planning] if self._planning else paths
+
+    def _text(self) -> bytes:
+        return json.dumps(asdict(self._owner)).encode()
+
+    def close(self) -> None:
+        for path in self._paths():
+            self._free(path)
+        self.held.clear()
+        self._folder.claims.joinpath(f".clock-{self._owner.worker}").unlink(missing_ok=True)
+
+
+def owner_of(folder: RunFolder, shard: int) -> Owner | None:
+    return _read(folder.claim(shard))
+
+
+def _read(path: Path) -> Owner | None:
+    try:
+        return Owner(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None  # gone, or not written by this version: its age decides
+
+
+@cache
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
+
+
+def _start_time(pid: int) -> str | None:
+    """When the process started, in the kernel's ticks; None if there is none (a zombie has ended as well)."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if after_name[0] in ("Z", "X") else after_name[19]

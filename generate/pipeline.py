@@ -1,0 +1,144 @@
+"""The steps of a pipeline over a batch of records, each failing item found and set apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from generate.batches import is_out_of_memory
+from generate.errors import BrokenDevice, FatalError, ItemError
+from generate.record import Record
+from generate.settings import build
+from generate.step import Step
+from utils.errors import UserError, nearest
+from utils.text import one_line
+
+# What every record has before the first step.
+GIVEN = ("image", "caption")
+
+Fail = Callable[[Record, str, str], None]  # record, step, reason
+
+
+class Pipeline:
+    """Named steps in order."""
+
+    def __init__(self, steps: Mapping[str, Step]) -> None:
+        self.steps = dict(steps)
+        self.seconds: dict[str, float] = {}
+        _check_reads(self.steps)
+
+    def setup(self, device: str) -> None:
+        for name, step in self.steps.items():
+            with self.timed(f"setup {name}"):
+                step.setup(device)
+
+    def run(self, records: Sequence[Record], fail: Fail) -> list[Record]:
+        """All steps over the records; those that a step rejects are handed to `fail`, the others returned."""
+        alive = list(records)
+        for name, step in self.steps.items():
+            with self.timed(name):
+                alive = _apply(step, name, alive, fail)
+            made_by = step.model()
+            for record in alive:
+                record.models[name] = made_by
+        return alive
+
+    def timed(self, name: str) -> _Timer:
+        return _Timer(self.seconds, name)
+
+    def take_seconds(self) -> dict[str, float]:
+        """Where the time went since this was last asked."""
+        taken = {name: round(seconds, 3) for name, seconds in self.seconds.items() if seconds >= 0.001}
+        self.seconds.clear()
+        return taken
+
+
+def _apply(step: Step, name: str, records: list[Record], fail: Fail) -> list[Record]:
+    """The step over the records. A failure is narrowed down by halves until it has the name of one record."""
+    if not records:
+        return []
+    try:
+        step(records)
+        return records
+    except ItemError as error:
+        culprit = _culprit(records, error)
+        if culprit is not None:
+            fail(culprit, name, error.reason)
+            return _apply(step, name, [r for r in records if r is not culprit], fail)
+    except FatalError:
+        raise
+    except Exception as error:
+        if is_broken_device(error):
+            raise BrokenDevice(
+                f"step '{name}': the GPU failed ({one_line(str(error))}). Nothing was marked; a new worker goes on"
+            ) from error
+        if len(records) == 1:
+            fail(records[0], name, _reason(error))
+            return []
+    # Outside of the handler, so that the failed call's memory is free for its halves.
+    middle = len(records) // 2
+    return _apply(step, name, records[:middle], fail) + _apply(step, name, records[middle:], fail)
+
+
+def _culprit(records: list[Record], error: ItemError) -> Record | None:
+    if len(records) == 1:
+        return records[0]
+    return next((record for record in records if record.item.id == error.item_id), None)
+
+
+def _reason(error: Exception) -> str:
+    if is_out_of_memory(error):
+        return f"out of GPU memory even alone: {one_line(str(error), 160)}"
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+def is_broken_device(error: BaseException) -> bool:
+    """After such an error every later call of this process fails too, so it says nothing of the item."""
+    if is_out_of_memory(error):
+        return False
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+
+
+def build_steps(names: Sequence[str], nodes: Mapping[str, Any]) -> dict[str, Step]:
+    """The steps that a pipeline names, from their config nodes."""
+    steps: dict[str, Step] = {}
+    for name in names:
+        node = nodes.get(name)
+        if node is None:
+            known = [key for key, value in nodes.items() if value is not None]
+            likely = nearest(name, known)
+            raise UserError(
+                f"pipeline.steps names '{name}', but no option is chosen for it"
+                + (f"; did you mean '{likely}'?" if likely else f". Chosen are: {', '.join(known) or 'none'}.")
+                + f" Choose one with {name}=…"
+            )
+        try:
+            steps[name] = build(node)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{name}: {error}") from None
+    return steps
+
+
+def _check_reads(steps: Mapping[str, Step]) -> None:
+    """Every step finds what it reads: better known before the first model is loaded than after."""
+    there = set(GIVEN)
+    for name, step in steps.items():
+        for needed in step.reads:
+            if needed not in there:
+                makers = [other for other, s in steps.items() if needed in s.writes]
+                hint = f"put '{makers[0]}' before it" if makers else "add a step that writes it"
+                raise UserError(f"step '{name}' reads {needed}, which no earlier step writes; {hint} in pipeline.steps")
+        there.update(step.writes)
+
+
+class _Timer:
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self._seconds, self._name = seconds, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        spent = time.perf_counter() - self._start
+        self._seconds[self._name] = self._seconds.get(self._name, 0.0) + spent

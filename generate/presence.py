@@ -1,0 +1,85 @@
+"""A worker's own word on how it is doing, and the refreshing of its claims; in a thread, never waiting for the GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generate.claims import HEARTBEAT, Owner
+from generate.run_folder import RunFolder
+from utils.atomic import write_atomic
+
+if TYPE_CHECKING:
+    from generate.worker import Worker
+
+# Of SLURM's variables, those that tell a person which job and which node this is.
+SLURM = (
+    "SLURM_JOB_ID",
+    "SLURM_ARRAY_JOB_ID",
+    "SLURM_ARRAY_TASK_ID",
+    "SLURM_RESTART_COUNT",
+    "SLURMD_NODENAME",
+)
+
+
+class Presence:
+    """workers/<worker>.json: its state (starting, working, finished, stopped, failed), and since when."""
+
+    def __init__(self, folder: RunFolder, owner: Owner) -> None:
+        self.path = folder.workers / f"{owner.worker}.json"
+        self._state: dict[str, Any] = {
+            **asdict(owner),
+            "slurm": {name: os.environ[name] for name in SLURM if name in os.environ},
+            "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
+            "began": round(time.time(), 3),
+        }
+        self._worker: Worker | None = None
+        self._end = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
+        self.say("starting")
+        self._thread.start()
+
+    def watch(self, worker: Worker) -> None:
+        self._worker = worker
+        self._state["working_since"] = round(time.time(), 3)
+        self.say("working")
+
+    def say(self, state: str, reason: str = "") -> None:
+        """Write the state down. A worker's own counts go with it."""
+        with self._lock:
+            self._state["state"] = state
+            self._state["reason"] = reason
+            if self._worker is not None:
+                self._state.update(done=self._worker.done, failed=self._worker.failed)
+            self._state["at"] = round(time.time(), 3)
+            write_atomic(self.path, json.dumps(self._state).encode(), sync=False)
+
+    def end(self, state: str, reason: str = "") -> None:
+        self._end.set()
+        self._thread.join()
+        self.say(state, reason)
+
+    def _beat(self) -> None:
+        while not self._end.wait(HEARTBEAT):
+            try:
+                if self._worker is not None:
+                    self._worker.claims.refresh()
+                self.say(self._state["state"])
+            except OSError as error:
+                # A file server that is away for a while must not end the beating for good.
+                print(f"presence: {error}; trying again in {HEARTBEAT:g} s", flush=True)
+
+
+def read_presence(folder: RunFolder) -> list[dict[str, Any]]:
+    """What every worker said last, by name."""
+    return [json.loads(path.read_bytes()) for path in sorted(_files(folder))]
+
+
+def _files(folder: RunFolder) -> list[Path]:
+    return [path for path in folder.workers.glob("*.json") if not path.name.startswith(".")]

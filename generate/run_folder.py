@@ -1,0 +1,208 @@
+"""The run folder: where everything of a run lies, in plain files. Only this module, `claims` and `journal` know.
+
+run.json                                what this run is; written once
+plan.json                               how many items and shards were planned, and from what
+shards/00042.jsonl                      a shard's items; never changed after planning
+claims/00042                            who works on it now
+journal/00042.<worker>.jsonl            what happened to its items
+records/00042/label_<stem>-<id>.json    one finished record each
+images/<name>/00042/<stem>-<id>.png     images that steps made
+done/00042.jsonl                        the shard's manifest; its existence means 'finished'
+workers/<worker>.json                   each worker's own word on how it is doing
+logs/                                   one per worker
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generate.record import Item
+from utils.atomic import write_atomic
+from utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @classmethod
+    def open(cls, location: str | Path) -> RunFolder:
+        """A run folder that is there."""
+        folder = cls(Path(location).resolve())
+        if not folder.run_json.exists():
+            there = "an empty folder" if folder.is_free() else "no run folder: it has no run.json"
+            raise UserError(
+                f"{location} is {there if folder.path.exists() else 'not there'}. "
+                "A run folder is what `python launch/run.py … output=FOLDER` makes"
+            )
+        return folder
+
+    def is_free(self) -> bool:
+        """Nothing is in it, or nothing but what an unfinished start of ours left."""
+        if not self.path.exists():
+            return True
+        return self.path.is_dir() and all(path.name in FOLDERS for path in self.path.iterdir())
+
+    def make(self) -> None:
+        for name in FOLDERS:
+            (self.path / name).mkdir(parents=True, exist_ok=True)
+
+    def write_run(self, run: dict[str, Any]) -> None:
+        write_atomic(self.run_json, (json.dumps(run, indent=2) + "\n").encode())
+
+    @property
+    def run_json(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def plan_json(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def claims(self) -> Path:
+        return self.path / "claims"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def workers(self) -> Path:
+        return self.path / "workers"
+
+    @property
+    def journals(self) -> Path:
+        return self.path / "journal"
+
+    @property
+    def done(self) -> Path:
+        return self.path / "done"
+
+    def shard(self, number: int) -> Path:
+        return self.path / "shards" / f"{number:05d}.jsonl"
+
+    def claim(self, number: int) -> Path:
+        return self.claims / f"{number:05d}"
+
+    @property
+    def claim_of_planning(self) -> Path:
+        return self.claims / "plan"
+
+    def journal(self, number: int, worker: str) -> Path:
+        return self.journals / f"{number:05d}.{worker}.jsonl"
+
+    def manifest(self, number: int) -> Path:
+        return self.done / f"{number:05d}.jsonl"
+
+    def record(self, number: int, item: Item) -> Path:
+        return self.path / "records" / f"{number:05d}" / f"label_{item.name}.json"
+
+    def image(self, name: str, number: int, item: Item) -> Path:
+        return self.path / "images" / name / f"{number:05d}" / f"{item.name}.png"
+
+    def read_run(self) -> dict[str, Any]:
+        return _read_json(self.run_json)
+
+    def read_plan(self) -> Plan:
+        """What is planned so far; nothing yet if no planning has come to its end."""
+        if not self.plan_json.exists():
+            return Plan()
+        found = _read_json(self.plan_json)
+        return Plan(tuple(Pass(**entry) for entry in found["passes"]))
+
+    def write_plan(self, plan: Plan) -> None:
+        passes = [vars(entry) for entry in plan.passes]
+        body = {"items": plan.items, "shards": plan.shards, "passes": passes}
+        write_atomic(self.plan_json, (json.dumps(body, indent=2) + "\n").encode())
+
+    def write_shard(self, number: int, items: list[Item]) -> None:
+        lines = [json.dumps(item.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n" for item in items]
+        # No fsync for each of tens of thousands of files: plan.json, written last and synced, is what makes them count.
+        write_atomic(self.shard(number), "".join(lines).encode("utf-8", "surrogatepass"), sync=False)
+
+    def items(self, number: int) -> Iterator[Item]:
+        with self.shard(number).open(encoding="utf-8", errors="surrogatepass") as file:
+            for line in file:
+                yield Item.from_json(json.loads(line))
+
+    def ids(self, number: int) -> Iterator[str]:
+        """The ids alone, read off their fixed place in the line: ten million lines are too many to parse for them."""
+        with self.shard(number).open("rb") as file:
+            for line in file:
+                yield line[7:23].decode("ascii")
+
+    def finished(self) -> set[int]:
+        """The shards that have a manifest, by one listing of one folder."""
+        return {int(name[:-6]) for name in _names(self.done) if name.endswith(".jsonl") and not name.startswith(".")}
+
+    def journals_by_shard(self) -> dict[int, list[Path]]:
+        """All journals, by one listing of one folder."""
+        found: dict[int, list[Path]] = {}
+        for name in _names(self.journals):
+            if name.endswith(".jsonl") and not name.startswith("."):
+                found.setdefault(int(name.partition(".")[0]), []).append(self.journals / name)
+        return found
+
+
+FOLDERS = ("shards", "claims", "journal", "records", "images", "done", "workers", "logs", "hydra")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One reading of the source, and the shards that it added."""
+
+    fingerprint: dict[str, Any]
+    limit: int | None
+    rows: int  # what the source yielded
+    items: int  # what of it was new
+    duplicates: int  # the same image and caption again, within this reading
+    known: int  # items that an earlier pass had planned
+    shards: int
+    shard_size: int
+    at: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    passes: tuple[Pass, ...] = ()
+
+    @property
+    def items(self) -> int:
+        return sum(entry.items for entry in self.passes)
+
+    @property
+    def shards(self) -> int:
+        return sum(entry.shards for entry in self.passes)
+
+    @property
+    def duplicates(self) -> int:
+        return self.passes[-1].duplicates if self.passes else 0
+
+    def shard_sizes(self) -> Iterator[int]:
+        """The number of items of every shard, without opening one."""
+        for entry in self.passes:
+            for number in range(entry.shards):
+                yield min(entry.shard_size, entry.items - number * entry.shard_size)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there. Was the run folder moved or cleaned?") from None
+    except ValueError as error:
+        raise UserError(
+            f"{path} is not whole JSON ({error}). It is written atomically: was it edited by hand?"
+        ) from None
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,94 @@
+"""A claimed shard while a worker is on it: which items are still to do, and how each has ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from generate.journal import Journal, Outcome, read_history, write_manifest
+from generate.record import Item
+from generate.run_folder import RunFolder
+
+
+class ShardWork:
+    """Opened after the claim. What an earlier worker finished is taken over and not computed again."""
+
+    def __init__(self, folder: RunFolder, number: int, worker: str, max_attempts: int) -> None:
+        self.number = number
+        self._folder = folder
+        self._worker = worker
+        self.items = list(folder.items(number))
+        history = read_history(folder.journals_by_shard().get(number, []))
+        self.journal = Journal(folder.journal(number, worker))
+        self.outcomes: dict[str, Outcome] = {}
+        self.fresh: list[Item] = []
+        self.suspects: list[tuple[Item, int]] = []  # with how often they were started and left by a vanished worker
+        for item in self.items:
+            self._sort(item, history.outcomes.get(item.id), history.starts.get(item.id, 0), max_attempts)
+
+    def _sort(self, item: Item, known: Outcome | None, starts: int, max_attempts: int) -> None:
+        if known is not None and (not known.done or self._is_whole(item, known)):
+            self.outcomes[item.id] = known
+        elif (adopted := self._adopt(item)) is not None:
+            # The worker was killed between the rename and the journal's line.
+            self.ended(adopted)
+            self.journal.outcome(adopted)
+        elif starts >= max_attempts:
+            reason = f"the worker vanished {starts} times while it worked on this item, at last on it alone"
+            lost = Outcome(item.id, "quarantined", {"reason": reason, "step": "", "attempts": starts})
+            self.ended(lost)
+            self.journal.outcome(lost)
+        elif starts:
+            self.suspects.append((item, starts))
+        else:
+            self.fresh.append(item)
+
+    def groups(self, batch: int) -> list[list[Item]]:
+        """Suspects in ever smaller company: a quarter of a batch, then alone. They come after all the others."""
+        first = [item for item, starts in self.suspects if starts == 1]
+        size = max(1, batch // 4)
+        together = [first[start : start + size] for start in range(0, len(first), size)]
+        return together + [[item] for item, starts in self.suspects if starts > 1]
+
+    def ended(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.id] = outcome
+
+    @property
+    def complete(self) -> bool:
+        return len(self.outcomes) == len(self.items)
+
+    def finish(self) -> None:
+        write_manifest(self._folder, self.number, self.items, self.outcomes, self._worker)
+        self.journal.close()
+
+    def _is_whole(self, item: Item, outcome: Outcome) -> bool:
+        try:
+            return self._folder.record(self.number, item).stat().st_size == outcome.facts["bytes"]
+        except FileNotFoundError:
+            return False
+
+    def _adopt(self, item: Item) -> Outcome | None:
+        path = self._folder.record(self.number, item)
+        found = read_record(path)
+        if found is None or found.get("id") != item.id:
+            return None
+        return Outcome(item.id, "done", done_facts(path, found))
+
+
+def read_record(path: Path) -> dict[str, object] | None:
+    """A record's JSON; None if there is none, or only a torn one."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def done_facts(path: Path, record: dict[str, object]) -> dict[str, object]:
+    annotations = record["annos"]
+    assert isinstance(annotations, list)
+    return {
+        "file": path.name,
+        "bytes": path.stat().st_size,
+        "instances": sum(1 for annotation in annotations if not annotation.get("pad")),
+    }

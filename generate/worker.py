@@ -1,0 +1,274 @@
+"""A worker: claims shards until none is left, and sees each of their items to its end.
+
+    python -m generate.worker RUN_FOLDER [--config FILE] [--name NAME]
+
+Images are decoded ahead in threads, steps run in batches in this thread, records are written behind in threads. A batch
+may span shards. All bookkeeping happens in this thread.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generate.annotation import Write
+from generate.budget import Budget
+from generate.claims import Claims, Owner
+from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from generate.journal import Outcome
+from generate.load import Load, load
+from generate.pipeline import Pipeline
+from generate.record import Item, Record
+from generate.run_folder import RunFolder
+from generate.settings import transient
+from generate.shard import ShardWork
+from generate.stop import Stop
+from generate.write import explained, write
+
+PATIENCE = (1.0, 5.0, 15.0)  # seconds before an unwell file system is asked again
+
+
+@dataclass(kw_only=True)
+class Work:
+    """How a worker goes about it. None of this changes what comes out."""
+
+    batch: int = transient(16)  # images in flight together
+    device: str = transient("auto")  # auto, cpu or cuda
+    write_threads: int = transient(4)
+    max_attempts: int = transient(3)  # workers that an item may take down before it is quarantined
+    max_failure_rate: float = transient(0.5)  # above that, after the first hundred, something else is wrong
+
+
+@dataclass(frozen=True)
+class Loading:
+    """An item whose image is being decoded."""
+
+    shard: ShardWork
+    item: Item
+    record: Future[Record]
+
+
+class Worker:
+    def __init__(
+        self,
+        folder: RunFolder,
+        owner: Owner,
+        pipeline: Pipeline,
+        *,
+        root: str | None,
+        load: Load,
+        write: Write,
+        work: Work,
+        made_by: dict[str, str],
+        stop: Stop,
+    ) -> None:
+        self._folder, self._owner, self._pipeline = folder, owner, pipeline
+        self._root, self._load, self._write, self._work = root, load, write, work
+        self._made_by = made_by
+        self._stop = stop
+        self.claims = Claims(folder, owner)
+        self._budget = Budget(work.max_failure_rate)
+        self._open: dict[int, ShardWork] = {}
+        self._writing: deque[tuple[ShardWork, Future[Outcome]]] = deque()
+        self.done = 0
+        self.failed = 0
+
+    def run(self) -> None:
+        """Work until nothing is left to claim or a stop is asked for."""
+        readers = ThreadPoolExecutor(max(1, self._load.threads), "read")
+        self._writers = ThreadPoolExecutor(max(1, self._work.write_threads), "write")
+        ahead: deque[list[Loading]] = deque()
+        blameless = False  # whether unfinished items had no part in why this worker ends
+        try:
+            for flight in self._flights():
+                if self._stop.asked:
+                    break
+                if flight:
+                    ahead.append(self._start(flight, readers))
+                    if len(ahead) > 1:
+                        self._compute(ahead.popleft())
+                else:
+                    self._drain(ahead)
+            self._drain(ahead)
+            blameless = True
+        except FatalError as error:
+            blameless = not isinstance(error, BrokenDevice)
+            raise
+        finally:
+            self._leave(readers, blameless)
+
+    def _flights(self) -> Iterator[list[tuple[ShardWork, Item]]]:
+        """Batches of items, across shards. An empty one says: finish what is in hand, there is nothing to claim now."""
+        filling: list[tuple[ShardWork, Item]] = []
+        for shard in self._claimed():
+            if shard is None:
+                if filling:
+                    yield filling
+                    filling = []
+                yield []
+                continue
+            for item in shard.fresh:
+                filling.append((shard, item))
+                if len(filling) >= self._work.batch:
+                    yield filling
+                    filling = []
+            for group in shard.groups(self._work.batch):
+                yield [(shard, item) for item in group]
+            self._finish_if_complete(shard)
+
+    def _claimed(self) -> Iterator[ShardWork | None]:
+        """Shards, claimed as they are asked for; None whenever there is none to be had at the moment."""
+        while not self._stop.asked:
+            plan = self._folder.read_plan()
+            finished = self._folder.finished()
+            offset = random.randrange(max(1, plan.shards))  # so that many workers do not queue at the same shard
+            for position in range(plan.shards):
+                number = (position + offset) % plan.shards
+                if number in finished or number in self.claims.held or not self.claims.take(number):
+                    continue
+                if self._folder.manifest(number).exists():  # finished by another since the listing
+                    self.claims.free(number)
+                    continue
+                shard = ShardWork(self._folder, number, self._owner.worker, self._work.max_attempts)
+                self._open[number] = shard
+                yield shard
+                if self._stop.asked:
+                    return
+            yield None
+            left = set(range(plan.shards)) - self._folder.finished()
+            waits = [wait for number in left if (wait := self.claims.seconds_until_stale(number)) is not None]
+            if not waits:
+                return  # all that is left is in the hands of workers that live
+            self._stop.wait(min(10.0, min(waits) + 0.2))
+
+    def _start(self, flight: list[tuple[ShardWork, Item]], readers: ThreadPoolExecutor) -> list[Loading]:
+        by_shard: dict[int, list[str]] = {}
+        for shard, item in flight:
+            by_shard.setdefault(shard.number, []).append(item.id)
+        for number, ids in by_shard.items():
+            # On disk before anything is touched: an item that takes the process down leaves this line behind.
+            self._open[number].journal.write("started", ids=ids)
+        return [Loading(shard, item, readers.submit(self._read, item)) for shard, item in flight]
+
+    def _read(self, item: Item) -> Record:
+        for pause in (*PATIENCE, None):
+            try:
+                return load(item, self._root, self._load)
+            except PassingError as error:
+                if pause is None or self._stop.asked:
+                    raise ItemError(f"{error} (tried {len(PATIENCE) + 1} times)", item.id) from error
+                time.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def _compute(self, flight: list[Loading]) -> None:
+        records: list[Record] = []
+        shards: dict[str, ShardWork] = {}
+        for loading in flight:
+            shards[loading.item.id] = loading.shard
+            try:
+                with self._pipeline.timed("wait for images"):
+                    records.append(loading.record.result())
+            except ItemError as error:
+                self._fail(loading.shard, loading.item, "load", error.reason)
+        finished = self._pipeline.run(
+            records,
+            lambda record, step, reason: self._fail(shards[record.item.id], record.item, step, reason),
+        )
+        for record in finished:
+            shard = shards[record.item.id]
+            self._writing.append((shard, self._writers.submit(self._write_one, shard, record)))
+        self._collect(at_most=2 * self._work.batch)
+
+    def _write_one(self, shard: ShardWork, record: Record) -> Outcome:
+        outcome = write(self._folder, shard.number, record, self._write, self._made_by)
+        shard.journal.outcome(outcome)
+        return outcome
+
+    def _collect(self, at_most: int) -> None:
+        """Take in what is written; wait only while more than `at_most` are under way."""
+        while self._writing and (self._writing[0][1].done() or len(self._writing) > at_most):
+            shard, future = self._writing.popleft()
+            with self._pipeline.timed("wait for writing"):
+                outcome = future.result()
+            self.done += 1
+            shard.ended(outcome)
+            self._budget.done()
+            self._finish_if_complete(shard)
+
+    def _fail(self, shard: ShardWork, item: Item, step: str, reason: str) -> None:
+        def mark(outcome: Outcome) -> None:
+            self.failed += 1
+            shard.journal.outcome(outcome)
+            shard.ended(outcome)
+            self._finish_if_complete(shard)
+
+        self._budget.failed(Outcome(item.id, "quarantined", {"reason": reason, "step": step, "attempts": 1}), mark)
+
+    def _drain(self, ahead: deque[list[Loading]]) -> None:
+        while ahead and not self._stop.asked:
+            self._compute(ahead.popleft())
+        self._collect(at_most=0)
+        if not self._stop.asked:
+            self._budget.flush()
+
+    def _finish_if_complete(self, shard: ShardWork) -> None:
+        if not shard.complete or shard.number not in self._open:
+            return
+        del self._open[shard.number]
+        shard.journal.write("spent", seconds=self._pipeline.take_seconds())
+        try:
+            shard.finish()
+        except OSError as error:
+            raise explained(error, str(self._folder.path)) from error
+        self.claims.free(shard.number)
+
+    def _leave(self, readers: ThreadPoolExecutor, blameless: bool) -> None:
+        """Whatever the reason: what is written counts, the rest is free for others."""
+        readers.shutdown(wait=False, cancel_futures=True)
+        if blameless:
+            for shard in self._open.values():
+                shard.journal.write("stopping")
+        self._writers.shutdown(wait=True)
+        self.done += sum(1 for _, future in self._writing if future.exception() is None)
+        for shard in self._open.values():
+            shard.journal.close()
+        self.claims.close()
+
+
+def make_worker(folder: RunFolder, config: dict[str, Any], owner: Owner, pipeline: Pipeline, stop: Stop) -> Worker:
+    """A worker from the frozen config of a run."""
+    return Worker(
+        folder,
+        owner,
+        pipeline,
+        root=config["image_root"],
+        load=Load(**config["load"]),
+        write=Write(**config["write"]),
+        work=Work(**config["work"]),
+        made_by=folder.read_run()["made_by"],
+        stop=stop,
+    )
+
+
+def pick_device(asked: str) -> str:
+    """'cuda' if there is a GPU for this process. Torch is not even imported where there can be none."""
+    if asked != "auto":
+        return asked
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not Path("/dev/nvidiactl").exists():
+        return "cpu"
+    import torch
+
+    if not torch.cuda.is_available():
+        raise FatalError(
+            "this machine has an NVIDIA GPU, but torch can't use it: "
+            f"torch {torch.__version__} was built for CUDA {torch.version.cuda}. "
+            "Install a torch that fits the driver, or say work.device=cpu"
+        )
+    return "cuda"

@@ -1,0 +1,40 @@
+"""Progress: a bar that redraws itself on a terminal, plain lines now and then in a log."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+from launch.progress import Progress, line
+
+BETWEEN_LINES = 15.0  # seconds
+
+
+class Bar:
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = 0.0
+        self._said = ""
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def show(self, progress: Progress) -> None:
+        text = line(progress)
+        if self._terminal:
+            self._draw(progress, text)
+        elif time.monotonic() - self._last >= BETWEEN_LINES and text != self._said:
+            self._last, self._said = time.monotonic(), text
+            print(text, file=sys.stderr, flush=True)
+
+    def _draw(self, progress: Progress, text: str) -> None:
+        columns = shutil.get_terminal_size().columns - 1
+        width = max(0, min(30, columns - len(text) - 3))
+        filled = round(width * progress.ended / progress.items) if progress.items else width
+        bar = f"[{'#' * filled}{'.' * (width - filled)}] " if width >= 8 else ""
+        print(f"\r{(bar + text)[:columns]:<{columns}}", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal:
+            print(file=sys.stderr)

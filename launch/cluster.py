@@ -1,0 +1,36 @@
+"""Where workers run. Each place is one file under launch/clusters/ and one yaml under conf/cluster/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from generate.run_folder import Plan, RunFolder
+
+COMPLETE, FAILED, MISSING, INTERRUPTED = 0, 1, 3, 130  # run.py's exit codes
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a run: what its workers need to know."""
+
+    folder: RunFolder
+    plan: Plan
+    config: Path  # the config of this start, for `python -m generate RUN --config`
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """The dataclass fields are its configuration."""
+
+    def workers(self) -> int:
+        """How many workers it would start."""
+        raise NotImplementedError
+
+    def describe(self, folder: RunFolder) -> list[str]:
+        """What it would do, for dry_run."""
+        raise NotImplementedError
+
+    def run(self, start: Start) -> int:
+        """Start the workers; return run.py's exit code."""
+        raise NotImplementedError

@@ -1,0 +1,34 @@
+"""One worker, in this very process: where a debugger and a plain traceback are wanted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from generate.run_folder import RunFolder
+from launch.cluster import COMPLETE, FAILED, INTERRUPTED, MISSING, Cluster, Start
+from launch.merge import merge
+from launch.summary import summary
+
+
+@dataclass(kw_only=True)
+class Debug(Cluster):
+    def workers(self) -> int:
+        return 1
+
+    def describe(self, folder: RunFolder) -> list[str]:
+        return ["1 worker in this process"]
+
+    def run(self, start: Start) -> int:
+        from generate.__main__ import FAILED as WORKER_FAILED
+        from generate.__main__ import work
+        from generate.stop import Stop
+
+        stop = Stop()
+        stop.listen()
+        code = work(start.folder, json.loads(start.config.read_bytes()), stop)
+        merged = merge(start.folder)
+        print(summary(start.folder, merged))
+        if stop.asked:
+            return INTERRUPTED
+        return FAILED if code == WORKER_FAILED else COMPLETE if merged.complete else MISSING

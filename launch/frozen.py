@@ -1,0 +1,87 @@
+"""run.json: what a run is. It is frozen, so that no run folder ever holds data of two kinds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from typing import Any
+
+from generate.run_folder import RunFolder
+from generate.settings import what_makes_the_data
+from utils.errors import UserError
+
+RECORDED = [
+    "labelyard",
+    "torch",
+    "torchvision",
+    "transformers",
+    "numpy",
+    "pillow",
+    "pycocotools",
+    "opencv-python-headless",
+    "hydra-core",
+    "submitit",
+]
+
+
+def frozen(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of run.json for this configuration."""
+    digest = hashlib.sha256(json.dumps(data_config(config), sort_keys=True).encode()).hexdigest()[:16]
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "made_by": {"labelyard": installed("labelyard") or "source", "config": digest},
+        "versions": {
+            "python": python_version(),
+            **{name: installed(name) for name in RECORDED if installed(name)},
+        },
+        "config": dict(config),
+    }
+
+
+def data_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that decides what comes out."""
+    return {
+        "source": what_makes_the_data(config["source"]),
+        "pipeline": config["pipeline"],
+        "load": {k: v for k, v in config["load"].items() if k != "threads"},
+        "write": config["write"],
+        **{name: what_makes_the_data(node) for name, node in config["steps"].items()},
+    }
+
+
+def settle(folder: RunFolder, run: dict[str, Any], location: str) -> None:
+    """Write run.json, or see that the one that is there means the same data."""
+    if not folder.run_json.exists() or not folder.plan_json.exists():
+        folder.write_run(run)  # nothing was planned under the earlier one, if there was one
+        return
+    before, now = (dict(_flat(data_config(r["config"]))) for r in (folder.read_run(), run))
+    different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    if different:
+        lines = [f"  {key}: {_shown(before, key)} in the run, {_shown(now, key)} now" for key in different]
+        raise UserError(
+            f"output={location} holds a run of another configuration:\n" + "\n".join(lines) + "\n"
+            "Its data would be of two kinds. Give the same values as before to go on with it, or another output"
+        )
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    return json.dumps(values[key], ensure_ascii=False) if key in values else "nothing"
+
+
+def installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

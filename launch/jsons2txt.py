@@ -1,0 +1,61 @@
+"""Merge: finished records to a train list.
+
+    python launch/jsons2txt.py RUN [train.txt]
+
+Lists every finished record of a run by its absolute path, in the order of the input. Beside the list appear
+missing.jsonl (what is still pending), quarantine.jsonl (what failed, and why) and stats.json. It may be run at any
+time, any number of times, also while workers are at it. A plain folder of JSON files is taken too; each file is checked.
+
+Exit code 0: everything is listed. 3: something is not, see the files above. 1: it could not be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from generate.run_folder import RunFolder
+from launch.merge import merge, merge_plain_folder
+from launch.summary import summary
+from utils.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a run folder, or a plain folder of JSON files")
+    parser.add_argument(
+        "train", type=Path, nargs="?", help="where the list goes (default: train.txt in the run folder)"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        if is_plain_folder(chosen.run):
+            return plain(chosen.run, chosen.train or Path("train.txt"))
+        folder = RunFolder.open(chosen.run)
+        merged = merge(folder, chosen.train)
+    except (UserError, OSError) as error:
+        print(f"jsons2txt: {error}", file=sys.stderr)
+        return 1
+    print(summary(folder, merged))
+    return 0 if merged.complete else 3
+
+
+def is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not (path / "run.json").exists() and any(path.glob("*.json"))
+
+
+def plain(folder: Path, train: Path) -> int:
+    good, bad = merge_plain_folder(folder, train)
+    print(f"{good} records are listed in {train.resolve()}")
+    for path, problem in bad[:20]:
+        print(f"left out: {path}: {problem}")
+    if len(bad) > 20:
+        print(f"left out: {len(bad) - 20} more")
+    return 3 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""How far a run is, from its folder alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from generate.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Progress:
+    items: int
+    done: int
+    quarantined: int
+    rate: float | None  # images per second, of late
+
+    @property
+    def ended(self) -> int:
+        return self.done + self.quarantined
+
+    @property
+    def pending(self) -> int:
+        return self.items - self.ended
+
+    @property
+    def seconds_left(self) -> float | None:
+        return self.pending / self.rate if self.rate else None
+
+
+class Watch:
+    """Counts again and again at little cost: finished shards are read once, journals from where they were left."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._items = folder.read_plan().items
+        self._finished: dict[int, tuple[int, int]] = {}
+        self._journals: dict[Path, _Tail] = {}
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def look(self) -> Progress:
+        finished = self._folder.finished()
+        for number in finished - self._finished.keys():
+            self._finished[number] = _sums(self._folder, number)
+        done, quarantined = (sum(column) for column in zip((0, 0), *self._finished.values(), strict=True))
+        current: dict[Path, _Tail] = {}
+        for number, paths in self._folder.journals_by_shard().items():
+            if number in finished:
+                continue
+            ids: dict[str, str] = {}
+            for path in paths:
+                tail = current[path] = self._journals.get(path) or _Tail(path)
+                tail.read()
+                ids.update(tail.ended)
+            done += sum(1 for status in ids.values() if status == "done")
+            quarantined += sum(1 for status in ids.values() if status == "quarantined")
+        self._journals = current
+        return Progress(self._items, done, quarantined, self._rate(done + quarantined))
+
+    def _rate(self, ended: int, window: float = 60.0) -> float | None:
+        now = time.monotonic()
+        self._samples.append((now, ended))
+        while len(self._samples) > 2 and now - self._samples[0][0] > window:
+            self._samples.popleft()
+        began, before = self._samples[0]
+        return (ended - before) / (now - began) if ended > before and now > began else None
+
+
+class _Tail:
+    """A journal that is being written, read piece by piece."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self.ended: dict[str, str] = {}
+
+    def read(self) -> None:
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        whole = data.rfind(b"\n") + 1
+        self._offset += whole
+        for line in data[:whole].splitlines():
+            if b'"done"' in line or b'"quarantined"' in line:
+                event = json.loads(line)
+                if event["event"] in ("done", "quarantined"):
+                    self.ended[event["id"]] = event["event"]
+
+
+def _sums(folder: RunFolder, number: int) -> tuple[int, int]:
+    from generate.journal import read_sums
+
+    sums = read_sums(folder.manifest(number))
+    return sums["done"], sums["quarantined"]
+
+
+def duration(seconds: float | None) -> str:
+    """For people: 45 s, 12 min, 3 h 20 min, 4 d 2 h."""
+    if seconds is None:
+        return "?"
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def line(progress: Progress) -> str:
+    """One line for people."""
+    share = 100 * progress.ended / progress.items if progress.items else 100.0
+    text = (
+        f"{progress.ended}/{progress.items} ({share:.0f} %)  {progress.done} done, {progress.quarantined} quarantined"
+    )
+    if progress.rate:
+        text += f"  {progress.rate:.2g} images/s" if progress.rate < 10 else f"  {progress.rate:.0f} images/s"
+    if progress.pending and progress.rate:
+        text += f"  {duration(progress.seconds_left)} left"
+    return text

@@ -1,0 +1,219 @@
+"""From a composed configuration to running workers: check, plan, start."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from generate.pipeline import Pipeline, build_steps
+from generate.run_folder import Plan, RunFolder
+from generate.settings import build
+from generate.source import Source
+from launch.cluster import COMPLETE, FAILED, Cluster, Start
+from launch.config import Composed, kinds, plain
+from launch.frozen import frozen, settle
+from launch.plan import fitting_size, plan, planning
+from launch.progress import duration
+from launch.summary import short
+from utils.atomic import write_atomic
+from utils.errors import UserError
+
+# A finished record of the demo's size; only dry_run's guess of the disk rests on it.
+BYTES_PER_RECORD = 200_000
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one command asks for."""
+
+    location: str
+    config: dict[str, Any]  # what workers need; frozen into run.json
+    source: Source
+    cluster: Cluster
+    limit: int | None
+    shard_size: int | None
+    dry_run: bool
+    plan_only: bool
+
+
+def start(composed: Composed) -> int:
+    wish = wished(composed)
+    folder = RunFolder(Path(wish.location).resolve())
+    check_output(folder, wish.location)
+    if wish.dry_run:
+        return dry_run(folder, wish)
+    prepare(folder, wish.location)
+    with planning(folder) as claims:
+        settle(folder, frozen(wish.config), wish.location)
+        before = folder.read_plan()
+        planned = plan(folder, wish.source, wish.limit, wish.shard_size, claims, tell_rows)
+    config = record_start(folder, composed, wish.config)
+    print(told(folder, before, planned), flush=True)
+    if planned.items == 0:
+        print(f"run: {wish.source.path} holds no items; there is nothing to do", file=sys.stderr)
+        return FAILED
+    if wish.plan_only:
+        print(
+            f"Planned only. Start workers by the same command without plan_only, or: python -m generate {wish.location}"
+        )
+        return COMPLETE
+    return wish.cluster.run(Start(folder, planned, config))
+
+
+def wished(composed: Composed) -> Wish:
+    values = plain(composed.config)
+    nodes = {kind: values[kind] for kind in values if _is_step(values[kind]) and kind not in ("source", "cluster")}
+    names = list(values["pipeline"]["steps"])
+    Pipeline(build_steps(names, nodes))  # refuses what does not fit together, before anything is written
+    _check_choices(composed, names)
+    source = build(values["source"])
+    cluster = build(values["cluster"])
+    limit = values["limit"]
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise UserError(f"limit={limit}: give a number of items, at least 1")
+    config = {
+        "image_root": source.image_root(),
+        "source": _resolved(values["source"]),
+        "pipeline": values["pipeline"],
+        "steps": {name: nodes[name] for name in names},
+        "load": values["load"],
+        "write": values["write"],
+        "work": values["work"],
+    }
+    return Wish(
+        str(values["output"]),
+        config,
+        source,
+        cluster,
+        limit,
+        values["shard_size"],
+        values["dry_run"],
+        values["plan_only"],
+    )
+
+
+def _is_step(node: Any) -> bool:
+    return isinstance(node, Mapping) and "_target_" in node
+
+
+def _resolved(source: Mapping[str, Any]) -> dict[str, Any]:
+    """With the list's path absolute: the same list is the same from wherever the command is given."""
+    path = str(source["path"])
+    return {**source, "path": str(Path(path).resolve()) if Path(path).exists() else path}
+
+
+def _check_choices(composed: Composed, names: list[str]) -> None:
+    """A step that was chosen on the command line and does not run would be a silent surprise."""
+    for override in composed.overrides:
+        key, _, value = override.partition("=")
+        if key in kinds() and value not in ("", "null") and key not in names:
+            raise UserError(
+                f"{override}: the pipeline does not run '{key}'. Add it: 'pipeline.steps=[{','.join([*names, key])}]'"
+            )
+
+
+def check_output(folder: RunFolder, location: str) -> None:
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UserError(f"output={location} is a file. Give the run a folder")
+    if folder.path.exists() and not folder.run_json.exists() and not folder.is_free():
+        names = ", ".join(sorted(path.name for path in folder.path.iterdir())[:5])
+        raise UserError(
+            f"output={location} is not a run folder, and not empty either (it holds {names}). Give another output, for "
+            f"example output={location.rstrip('/')}/labelyard"
+        )
+    there = folder.path
+    while not there.exists():
+        there = there.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"output={location}: no permission to write in {there}. Try: ls -ld {there}")
+
+
+def prepare(folder: RunFolder, location: str) -> None:
+    try:
+        folder.make()
+    except OSError as error:
+        raise UserError(f"output={location}: {error.strerror} ({error.filename})") from None
+
+
+def record_start(folder: RunFolder, composed: Composed, config: Mapping[str, Any]) -> Path:
+    """Hydra's record of this start, and the configuration that its workers read."""
+    record = folder.path / "hydra" / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+    record.mkdir(parents=True)
+    (record / "config.yaml").write_text(OmegaConf.to_yaml(composed.config))
+    (record / "hydra.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create({"hydra": composed.hydra})))
+    (record / "overrides.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(list(composed.overrides))))
+    write_atomic(record / "work.json", json.dumps(config, indent=2).encode())
+    return record / "work.json"
+
+
+def tell_rows(rows: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\rplanning: {rows} rows", end="", file=sys.stderr, flush=True)
+
+
+def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
+    latest = planned.passes[-1]
+    if planned == before:
+        return f"{planned.items} items in {planned.shards} shards, as planned before, in {short(folder.path)}"
+    text = f"{latest.rows} rows: {latest.items} new items in {latest.shards} shards"
+    text += f", {latest.duplicates} duplicates" if latest.duplicates else ""
+    if before.items:
+        gone = before.items - latest.known
+        text += f"; {latest.known} were planned before"
+        text += f"; {gone} planned before are not among these rows, and stay in the run" if gone else ""
+    return f"{text}. Run folder: {short(folder.path)}"
+
+
+def dry_run(folder: RunFolder, wish: Wish) -> int:
+    """Count the items as a plan would, say what would happen, and write nothing."""
+    from launch.plan import Sieve
+
+    if folder.run_json.exists() and folder.plan_json.exists():
+        compare(folder, wish)
+    known = folder.read_plan()
+    sieve = Sieve()
+    for number in range(known.shards):
+        for known_id in folder.ids(number):
+            sieve.add_known(known_id)
+    from itertools import islice
+
+    began = time.perf_counter()
+    new = sum(1 for _ in sieve.new(islice(wish.source.entries(), wish.limit), tell_rows))
+    size = wish.shard_size or fitting_size(new)
+    items = known.items + new
+    there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
+    need, free = new * BYTES_PER_RECORD, shutil.disk_usage(there).free
+    lines = [
+        f"items      {new} new of {sieve.rows} rows ({sieve.duplicates} duplicates, {sieve.met} planned before), "
+        f"read in {duration(time.perf_counter() - began)}",
+        f"shards     {-(-new // size)} of {size}" + (f", behind {known.shards} planned before" if known.shards else ""),
+        f"pipeline   {' -> '.join(wish.config['steps'])}",
+        *(f"           {name}: {_step_line(node)}" for name, node in wish.config["steps"].items()),
+        *(f"workers    {text}" for text in wish.cluster.describe(folder)),
+        f"disk       about {need / 1e9:.1f} GB for new records; {free / 1e9:.1f} GB are free at {there}",
+        f"output     {short(folder.path)} ({items} items in all)",
+        "Nothing was written and nobody was started.",
+    ]
+    print("\n".join(lines))
+    if need > free:
+        print("run: the disk would not be large enough", file=sys.stderr)
+        return FAILED
+    return COMPLETE
+
+
+def compare(folder: RunFolder, wish: Wish) -> None:
+    settle(folder, frozen(wish.config), wish.location)
+
+
+def _step_line(node: Mapping[str, Any]) -> str:
+    shown = {key: value for key, value in node.items() if key != "_target_" and value is not None}
+    return f"{node['_target_'].rpartition('.')[2]}({', '.join(f'{key}={value}' for key, value in shown.items())})"

@@ -1,0 +1,37 @@
+"""What to tell at the end: what was done, what failed and why, where things are, what to type next."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from generate.run_folder import RunFolder
+from launch.merge import Merged
+
+
+def summary(folder: RunFolder, merged: Merged) -> str:
+    lines = [
+        f"{merged.done} of {merged.items} items are done, with {merged.instances} instances, "
+        f"{merged.bytes / 1e6:.1f} MB; {merged.quarantined} quarantined, {merged.missing} pending."
+    ]
+    duplicates = folder.read_plan().duplicates
+    if duplicates:
+        lines.append(f"{duplicates} rows of the list were the same image and caption again, and are processed once.")
+    lines += [
+        f"  quarantined {n:>6}  {kind}   e.g. {merged.examples[kind]}" for kind, n in merged.reasons.most_common(5)
+    ]
+    if len(merged.reasons) > 5:
+        lines.append(f"  and {len(merged.reasons) - 5} more reasons, in {short(merged.train.with_name('stats.json'))}")
+    lines.append(f"train list   {short(merged.train)}")
+    lines.append(f"records      {short(folder.path / 'records')}")
+    if merged.quarantined:
+        lines.append(f"quarantine   {short(merged.train.with_name('quarantine.jsonl'))}")
+    if merged.missing:
+        lines.append(f"pending      {short(merged.train.with_name('missing.jsonl'))}   (run the same command to go on)")
+    return "\n".join(lines)
+
+
+def short(path: Path) -> str:
+    """Relative to where the user stands, if it lies below."""
+    here = Path.cwd()
+    return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,116 @@
+"""Check records against the schema (docs/schema.md).
+
+    python launch/validate.py RUN_OR_FILE [FILE …] [--sample N]
+
+A run folder is checked whole: every record that its manifests and journals call done, its side images, that ids are
+unique, and that train.txt lists exactly these. A JSON file, a list of paths (train.txt) and a plain folder do too.
+
+Exit code 0: nothing was found. 1: something was; the first hundred findings are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from generate.run_folder import RunFolder
+from generate.schema import record_problems, trainer_problems
+from launch.merge import records_of
+from utils.errors import UserError
+
+SHOWN = 100
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", type=Path, nargs="+", metavar="RUN_OR_FILE")
+    parser.add_argument("--sample", type=int, help="check only so many records, picked at random")
+    chosen = parser.parse_args(arguments)
+    checked = found = 0
+    try:
+        for path in chosen.paths:
+            check = Check(path, chosen.sample)
+            for problem in check.problems():
+                found += 1
+                if found <= SHOWN:
+                    print(problem)
+            checked += check.checked
+    except UserError as error:
+        print(f"validate: {error}", file=sys.stderr)
+        return 1
+    more = f" ({found - SHOWN} more than shown)" if found > SHOWN else ""
+    print(f"{checked} records checked, {found or 'no'} problems found{more}")
+    return 1 if found else 0
+
+
+class Check:
+    def __init__(self, path: Path, sample: int | None) -> None:
+        self._path = path
+        self._sample = sample
+        self.checked = 0
+
+    def problems(self) -> Iterator[str]:
+        if (self._path / "run.json").exists():
+            yield from self._run(RunFolder.open(self._path))
+        elif self._path.is_dir():
+            yield from self._files(sorted(self._path.glob("*.json")))
+        elif self._path.suffix == ".txt":
+            yield from self._files([Path(line) for line in self._path.read_text(encoding="utf-8").splitlines()])
+        elif self._path.exists():
+            yield from self._files([self._path])
+        else:
+            raise UserError(f"{self._path} is not there")
+
+    def _run(self, folder: RunFolder) -> Iterator[str]:
+        done = [str(path) for path in records_of(folder)]
+        yield from self._files([Path(path) for path in done], folder)
+        train = folder.path / "train.txt"
+        if train.exists():
+            listed = train.read_text(encoding="utf-8", errors="surrogatepass").splitlines()
+            if len(set(listed)) != len(listed):
+                yield f"{train}: {len(listed) - len(set(listed))} lines stand in it twice"
+            strangers = [line for line in listed if line not in set(done)]
+            if strangers:
+                yield f"{train}: {len(strangers)} lines are not records of this run, the first is {strangers[0]}"
+            if len(listed) < len(done):
+                again = f"python launch/jsons2txt.py {folder.path}"
+                yield f"{train} lists {len(listed)} of {len(done)} records; merge again: {again}"
+
+    def _files(self, paths: list[Path], folder: RunFolder | None = None) -> Iterator[str]:
+        if self._sample is not None and self._sample < len(paths):
+            paths = random.sample(paths, self._sample)
+        seen: dict[object, Path] = {}
+        for path in paths:
+            self.checked += 1
+            try:
+                record = json.loads(path.read_bytes())
+            except FileNotFoundError:
+                yield f"{path}: is not there"
+                continue
+            except ValueError as error:
+                yield f"{path}: not whole JSON ({error})"
+                continue
+            if not isinstance(record, dict):
+                yield f"{path}: not an object"
+                continue
+            check = record_problems if "schema" in record else trainer_problems
+            for problem in check(record):
+                yield f"{path}: {problem}"
+            if "id" in record and record["id"] in seen:
+                yield f"{path}: has the id of {seen[record['id']]}"
+            seen[record.get("id", path)] = path
+            if folder is not None:
+                for name, entry in record.get("images", {}).items():
+                    if not (folder.path / entry["path"]).exists():
+                        yield f"{path}: images.{name} points to {entry['path']}, which is not there"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Bytes from the wild to an upright 8-bit RGB image, or a reason why not."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Formats of which the original bytes may be handed on: every reader of the records opens them.
+PLAIN_FORMATS = ("JPEG", "PNG", "WEBP")
+ORIENTATION = 0x0112
+
+
+class UnreadableImage(Exception):
+    """The reason, in words for the user."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    image: Image
+    unchanged: bool  # the file shows exactly `image`, to any reader that just converts it to RGB
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def decode(data: bytes, max_pixels: int, max_aspect: float) -> Decoded:
+    """The first frame, its EXIF orientation applied, brought to RGB: deep samples scaled, alpha over white."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if not data:
+        raise UnreadableImage("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large images; the limit below is ours, and known before a pixel is decoded.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+            _check_size(image.size, max_pixels, max_aspect)
+            frames = getattr(image, "n_frames", 1)
+            image.load()
+            orientation = image.getexif().get(ORIENTATION, 1)
+            upright = ImageOps.exif_transpose(image)
+    except UnidentifiedImageError:
+        raise UnreadableImage(f"not an image: {_looks_like(data)}") from None
+    except Image.DecompressionBombError as error:
+        raise UnreadableImage(f"too many pixels: {error}") from None
+    except UnreadableImage:
+        raise
+    except Exception as error:
+        # A decoder meets every kind of damage here, and raises as many kinds of exception.
+        raise UnreadableImage(f"damaged image: {error or type(error).__name__}") from None
+
+    facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
+    if frames > 1:
+        facts["frames"] = frames
+    turned = upright.size != image.size or orientation not in (0, 1)
+    if turned:
+        facts["orientation"] = orientation
+    unchanged = image.format in PLAIN_FORMATS and image.mode in ("RGB", "L") and frames == 1 and not turned
+    return Decoded(_to_rgb(upright), unchanged, facts)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int, max_aspect: float) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise UnreadableImage(f"too many pixels: {width}x{height}, more than load.max_pixels={max_pixels}")
+    if max(size) > max_aspect * min(size):
+        raise UnreadableImage(f"too elongated: {width}x{height}, beyond load.max_aspect={max_aspect:g}")
+
+
+def _to_rgb(image: Image) -> Image:
+    from PIL import Image as pillow
+
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return _from_16_bits(image)
+    if image.mode == "F":
+        raise UnreadableImage("floating-point samples: their range is not known; convert the file to 8 or 16 bits")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        ground = pillow.new("RGBA", layered.size, "white")
+        return pillow.alpha_composite(ground, layered).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_16_bits(image: Image) -> Image:
+    """16-bit grey to 8: Pillow's own conversion would clip everything above 255 to white."""
+    import numpy as np
+    from PIL import Image as pillow
+
+    samples = np.asarray(image).astype(np.int64)
+    if samples.min() < 0 or samples.max() > 65535:
+        raise UnreadableImage(
+            f"32-bit samples from {samples.min()} to {samples.max()}: convert the file to 8 or 16 bits"
+        )
+    return pillow.fromarray((samples // 257).astype(np.uint8)).convert("RGB")
+
+
+def _looks_like(data: bytes) -> str:
+    head = data[:512].lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "an HTML page"
+    if head.startswith((b"<?xml", b"<svg")):
+        return "XML or SVG"
+    if head.startswith((b"{", b"[")):
+        return "JSON"
+    if head.startswith(b"version https://git-lfs"):
+        return "a git-lfs pointer, whose file was not fetched"
+    if not data.strip(b"\0"):
+        return f"{len(data)} zero bytes"
+    return f"{len(data)} bytes that begin with {data[:8]!r}"
+
+
+def encode_jpeg(image: Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def encode_png(image: Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
