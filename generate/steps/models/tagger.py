@@ -1,0 +1,219 @@
+"""What the steps `ram`, `ram_plus` and `tag2text` share: files in, tags above their thresholds out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from generate.errors import FatalError
+from generate.record import Record, Tag
+from generate.step import Checkpoint, Step, transient
+from generate.steps.models.published import PublishedFile, find_checkpoint, find_list
+from generate.steps.models.weights import check_dtype, read_state_dict, torch_dtype
+from utils.text import one_line
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+BACKENDS = ("port", "native")
+INTERPOLATIONS = ("bicubic", "bilinear")
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+COMMIT = "7cb804a8609e9f4b1a50b7f31436d2df40bb9481"
+DATA = f"https://raw.githubusercontent.com/xinyu1205/recognize-anything/{COMMIT}/ram/data/"
+RAM_TAGS = PublishedFile(
+    "ram_tag_list.txt",
+    DATA + "ram_tag_list.txt",
+    "5d96d2f7225527480ad773aaac76b6e5c08a18adf6eae9ca7d2ab923d5e7bd8b",
+)
+RAM_THRESHOLDS = PublishedFile(
+    "ram_tag_list_threshold.txt",
+    DATA + "ram_tag_list_threshold.txt",
+    "b6f81d0de1bc7f9c251af512c413eae976c77dbfbadf700d4e3d90510f4c6447",
+)
+TAG2TEXT_TAGS = PublishedFile(
+    "tag2text_ori_tag_list.txt",
+    DATA + "tag2text_ori_tag_list.txt",
+    "7d05c7cb88ed46a2aee1434776964f6bdbda0c0f4233c8633e109084382d3a45",
+)
+
+
+@dataclass(kw_only=True)
+class Tagger(Step):
+    """Tags of the whole image, in the order of the tag list; the score is the sigmoid as computed.
+
+    `threshold_list` is a file with one number for each tag; `threshold`, where it is given, is one for all.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("image",)
+    writes: ClassVar[tuple[str, ...]] = ("tags",)
+    network: ClassVar[str] = "ram"  # as models/ram.py tells checkpoints apart
+    published_tags: ClassVar[PublishedFile] = RAM_TAGS
+    published_thresholds: ClassVar[PublishedFile | None] = RAM_THRESHOLDS
+
+    checkpoint: str = "xinyu1205/recognize_anything_model/ram_swin_large_14m.pth"
+    revision: str | None = None
+    backend: str = "port"
+    tag_list: str | None = None
+    threshold_list: str | None = None
+    threshold: float | None = None
+    tag_thresholds: dict[str, float] = field(default_factory=dict)  # by name, over the others
+    skip_tags: list[str] = field(default_factory=list)
+    descriptions: int = 1  # label embeddings for each tag
+    image_size: int = 384
+    interpolation: str = "bicubic"
+    dtype: str = "float32"
+    text_encoder: str = "bert-base-uncased"  # the native backend builds a tokenizer that tagging never uses
+    batch_size: int = transient(16)
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        _check("backend", self.backend, BACKENDS)
+        _check("interpolation", self.interpolation, INTERPOLATIONS)
+        if self.backend == "native" and self.dtype != "float32":
+            raise ValueError(f"dtype={self.dtype!r}: backend=native computes in float32 only")
+        if self.threshold is not None and self.threshold_list is not None:
+            raise ValueError("give either threshold, one number for all tags, or threshold_list, not both")
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint(self.checkpoint, self.revision),)
+
+    def lists(self) -> tuple[PublishedFile, ...]:
+        """What has to be fetched besides the checkpoint."""
+        tags = () if self.tag_list else (self.published_tags,)
+        by_list = self.threshold is None and self.threshold_list is None
+        return (*tags, self.published_thresholds) if by_list and self.published_thresholds else tags
+
+    def setup(self, device: str) -> None:
+        from generate.steps.models import ram
+
+        path = find_checkpoint(self.checkpoint, self.revision)
+        state = ram.published_names(read_state_dict(str(path)))
+        self._check_network(ram.which(state))
+        self._tags = read_lines(find_list(self.published_tags, self.tag_list, path, "tag.tag_list"))
+        self._check_tag_count(ram, state)
+        self._thresholds = self._read_thresholds(path)
+        self._check_names()
+        unit = ram.smallest_image(state)
+        if self.image_size % unit:
+            raise FatalError(f"tag.image_size={self.image_size}: this checkpoint needs a multiple of {unit}")
+        self._device, self._dtype = device, torch_dtype(self.dtype)
+        self._logits = self._load(state)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record, tags in zip(records, self.map(self._tag, records), strict=True):
+            record.tags = tags
+
+    def model(self) -> dict[str, Any]:
+        made: dict[str, Any] = {"name": self.network, "checkpoint": self.checkpoint, "backend": self.backend}
+        if self.revision is not None:
+            made["revision"] = self.revision
+        return made | {"image_size": self.image_size, "dtype": self.dtype}
+
+    def _load(self, state: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        if self.backend == "native":
+            from generate.steps.models import ram_native
+
+            return ram_native.load(self.network, state, self._device, self.text_encoder, self.image_size)
+        from generate.steps.models import ram
+
+        try:
+            return ram.build(state, self.descriptions).to(self._device, self._dtype)
+        except (KeyError, RuntimeError) as error:
+            raise FatalError(
+                f"{self.checkpoint}: not a whole {self.network} checkpoint: {one_line(str(error))}; "
+                "fetch it again, or give another"
+            ) from error
+
+    def _tag(self, records: Sequence[Record]) -> list[list[Tag]]:
+        import torch
+
+        images = torch.stack([as_tensor(r.image, self.image_size, self.interpolation) for r in records])
+        with torch.inference_mode():
+            logits = self._logits(images.to(self._device, self._dtype))
+        return [self._name(scores) for scores in logits.float().sigmoid().cpu().tolist()]
+
+    def _name(self, scores: Sequence[float]) -> list[Tag]:
+        """A name that stands in the list twice (two senses of a word) is one tag, with the better score."""
+        found: dict[str, float] = {}
+        for name, score, threshold in zip(self._tags, scores, self._thresholds, strict=True):
+            if score > threshold and name not in self.skip_tags:
+                found[name] = max(score, found.get(name, score))
+        return [Tag(name, score) for name, score in found.items()]
+
+    def _check_network(self, found: str | None) -> None:
+        if found == self.network:
+            return
+        if found is None:
+            raise FatalError(
+                f"{self.checkpoint}: not a {self.network} checkpoint: no label embeddings in it; "
+                "give the published file"
+            )
+        raise FatalError(f"{self.checkpoint}: is of {found}, not of {self.network}; use tag={found}")
+
+    def _check_tag_count(self, ram: Any, state: dict[str, Tensor]) -> None:
+        try:
+            count = ram.tag_count(state, self.descriptions)
+        except ValueError as error:
+            raise FatalError(f"{self.checkpoint}: {error}; see tag.descriptions") from None
+        if count != len(self._tags):
+            raise FatalError(
+                f"{self.checkpoint}: knows {count} tags, but the tag list has {len(self._tags)}; "
+                "give the list that belongs to it as tag.tag_list"
+            )
+
+    def _read_thresholds(self, checkpoint: Path) -> list[float]:
+        if self.threshold is not None or (self.threshold_list is None and self.published_thresholds is None):
+            values = [0.5 if self.threshold is None else self.threshold] * len(self._tags)
+        else:
+            published = self.published_thresholds or RAM_THRESHOLDS
+            path = find_list(published, self.threshold_list, checkpoint, "tag.threshold_list")
+            values = read_numbers(path)
+            if len(values) != len(self._tags):
+                raise FatalError(f"{path}: {len(values)} thresholds for {len(self._tags)} tags; give as many")
+        return [self.tag_thresholds.get(name, value) for name, value in zip(self._tags, values, strict=True)]
+
+    def _check_names(self) -> None:
+        for option in ("tag_thresholds", "skip_tags"):
+            for name in getattr(self, option):
+                if name not in self._tags:
+                    raise FatalError(f"tag.{option}: {name!r} is not in the tag list; check its spelling")
+
+
+def as_tensor(image: Image, size: int, interpolation: str) -> Tensor:
+    """The whole image squeezed into a square, as in training: [3, size, size], ImageNet's scale."""
+    import numpy as np
+    import torch
+    from PIL import Image as pillow
+
+    filters = {"bicubic": pillow.Resampling.BICUBIC, "bilinear": pillow.Resampling.BILINEAR}
+    square = image.resize((size, size), filters[interpolation])
+    pixels = np.asarray(square, dtype=np.float32) / 255
+    scaled = (pixels - np.array(IMAGENET_MEAN, dtype=np.float32)) / np.array(IMAGENET_STD, dtype=np.float32)
+    return torch.from_numpy(scaled.transpose(2, 0, 1).copy())
+
+
+def read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FatalError(f"{path}: can't be read ({error}); give a UTF-8 text, one entry a line") from None
+
+
+def read_numbers(path: Path) -> list[float]:
+    numbers = []
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            numbers.append(float(line))
+        except ValueError:
+            raise FatalError(f"{path}:{number}: {line!r} is no number; give one for each tag") from None
+    return numbers
+
+
+def _check(option: str, value: str, valid: Sequence[str]) -> None:
+    if value not in valid:
+        raise ValueError(f"{option}={value!r}: unknown; one of {', '.join(valid)}")

@@ -1,0 +1,12 @@
+"""Tags by the Recognize Anything Model: 4585 names, a threshold for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from generate.steps.models.tagger import Tagger
+
+
+@dataclass(kw_only=True)
+class RAM(Tagger):
+    """The original's settings are the defaults."""
