@@ -1,0 +1,75 @@
+"""Boxes for the tags by GroundingDINO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from generate.step import Checkpoint
+from generate.steps.models import groundingdino_keys
+from generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
+from generate.steps.models.weights import (
+    kind,
+    load_converted,
+    load_pretrained,
+    load_processor,
+    read_state_dict,
+    torch_dtype,
+)
+
+BACKENDS = ("port", "native")
+
+
+@dataclass(kw_only=True)
+class GroundingDino(PromptedDetector):
+    """`checkpoint` is a hub id, a transformers folder, or a file as the authors published it (.pth).
+
+    The file has no vocabulary in it; `tokenizer` says where that comes from then.
+    """
+
+    checkpoint: str = "IDEA-Research/grounding-dino-tiny"
+    tokenizer: str = "google-bert/bert-base-uncased"
+    backend: str = "port"  # or 'native', the authors' own package
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend={self.backend!r}: unknown; one of {', '.join(BACKENDS)}")
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        if kind(self.checkpoint) == "file":
+            return Checkpoint(self.checkpoint), Checkpoint(self.tokenizer)
+        return super().checkpoints()
+
+    def load_network(self, device: str) -> tuple[Network, Any]:
+        from transformers import AutoTokenizer, GroundingDinoForObjectDetection
+
+        if self.backend == "native":
+            from generate.steps.models.groundingdino_native import NativeNetwork
+
+            network = NativeNetwork(self.checkpoint, self.tokenizer, device)
+            return network, network.tokenizer
+        if kind(self.checkpoint) == "file":
+            weights = read_state_dict(self.checkpoint)
+            model = load_converted(
+                GroundingDinoForObjectDetection,
+                groundingdino_keys.config(weights, self.checkpoint),
+                groundingdino_keys.convert(weights, self.checkpoint),
+                self.checkpoint,
+                device=device,
+                dtype=self.dtype,
+            )
+            tokenizer = load_processor(AutoTokenizer, self.tokenizer)
+        else:
+            model = load_pretrained(
+                GroundingDinoForObjectDetection,
+                self.checkpoint,
+                device=device,
+                dtype=self.dtype,
+                revision=self.revision,
+            )
+            tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
+        return PortNetwork(model, torch_dtype(self.dtype)), tokenizer
+
+    def model(self) -> dict[str, Any]:
+        return super().model() | {"backend": self.backend}

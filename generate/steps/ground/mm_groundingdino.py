@@ -1,0 +1,30 @@
+"""Boxes for the tags by MM-GroundingDINO, trained on more and open data by the makers of MMDetection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
+from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+
+
+@dataclass(kw_only=True)
+class MMGroundingDino(PromptedDetector):
+    """`checkpoint` is a hub id or a transformers folder."""
+
+    checkpoint: str = "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"
+    separator: str = "."
+
+    def load_network(self, device: str) -> tuple[Network, Any]:
+        from transformers import AutoTokenizer, MMGroundingDinoForObjectDetection
+
+        model = load_pretrained(
+            MMGroundingDinoForObjectDetection,
+            self.checkpoint,
+            device=device,
+            dtype=self.dtype,
+            revision=self.revision,
+        )
+        tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
+        return PortNetwork(model, torch_dtype(self.dtype)), tokenizer

@@ -1,0 +1,92 @@
+"""What SAM and its kin share: one mask for each box, at the image's own size.
+
+The encoder sees several images at once; the decoder takes the boxes of one image, so many at a time. How an image is
+framed for the network, and its mask brought back, is each family's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from generate.record import Record
+from generate.step import Checkpoint, Step, transient
+from generate.steps.models.weights import check_dtype
+from utils.rle import encode
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from utils.rle import Rle
+
+
+class Masker(Protocol):
+    def pixels(self, image: Image) -> Tensor:
+        """The image as the encoder wants it; all of one shape."""
+
+    def encode(self, pixels: Tensor) -> list[Any]:
+        """What the decoder needs of each image."""
+
+    def decode(self, encoded: Any, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        """Low-resolution logits for the boxes (n x 4, in pixels of an image of that width and height): n x h x w."""
+
+    def restore(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Logits (n x h x w) at the size of the image."""
+
+
+@dataclass(kw_only=True)
+class BoxMasks(Step):
+    reads: ClassVar[tuple[str, ...]] = ("image", "instances")
+    writes: ClassVar[tuple[str, ...]] = ("instances.mask",)
+
+    checkpoint: str
+    revision: str | None = None
+    dtype: str = "float32"
+    batch_size: int = transient(4)  # images
+    boxes_at_once: int = transient(64)
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint(self.checkpoint, self.revision),)
+
+    def load_masker(self, device: str) -> Masker:
+        raise NotImplementedError
+
+    def setup(self, device: str) -> None:
+        self._device = device
+        self._masker = self.load_masker(device)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        waiting = [record for record in records if record.instances]
+        for record, masks in zip(waiting, self.map(self._masks, waiting), strict=True):
+            for instance, mask in zip(record.instances, masks, strict=True):
+                instance.mask = mask
+
+    def _masks(self, records: Sequence[Record]) -> list[list[Rle]]:
+        import torch
+
+        with torch.inference_mode():
+            pixels = torch.stack([self._masker.pixels(record.image) for record in records])
+            encoded = self._masker.encode(pixels.to(self._device))
+            return [self._of_image(one, record) for one, record in zip(encoded, records, strict=True)]
+
+    def _of_image(self, encoded: Any, record: Record) -> list[Rle]:
+        import torch
+
+        size = record.image.size
+        boxes = torch.tensor([instance.box for instance in record.instances], dtype=torch.float32)
+        masks: list[Rle] = []
+        for start in range(0, len(boxes), max(1, self.boxes_at_once)):
+            chunk = boxes[start : start + max(1, self.boxes_at_once)].to(self._device)
+            logits = self._masker.decode(encoded, chunk, size).float()
+            for one in logits:  # singly: at a large image's own size many would fill the memory
+                masks.append(encode((self._masker.restore(one[None], size)[0] > 0).cpu().numpy()))
+        return masks
+
+    def model(self) -> dict[str, Any]:
+        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
+        return made | ({"revision": self.revision} if self.revision else {})

@@ -1,0 +1,163 @@
+"""What GroundingDINO and its kin share: tags in, boxes out, through as many prompts as the tags need.
+
+The network itself is behind `Network`, so that the port and the authors' own package are asked in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from generate.record import Record
+from generate.step import Checkpoint, Step, transient
+from generate.steps.models.detections import Detection, to_instances
+from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_short_side, to_tensor
+from generate.steps.models.prompts import Frame, Prompt, build_prompts, winning_tag
+from generate.steps.models.weights import check_dtype
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+# Prompts are padded to a multiple of this, so that the shape a prompt is computed in is its own affair alone.
+PAD_TO = 32
+
+
+class Network(Protocol):
+    """A detector that reads text. For every image and its prompt: sigmoid scores (queries x tokens), and boxes as
+    centre and size, relative to the image."""
+
+    limit: int  # the most tokens of a prompt
+
+    def __call__(self, pixels: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """One prompt for one image."""
+
+    record: int
+    pixels: Tensor
+    prompt: Prompt
+    length: int  # in tokens, with padding
+
+
+@dataclass(kw_only=True)
+class PromptedDetector(Step):
+    reads: ClassVar[tuple[str, ...]] = ("image", "tags")
+    writes: ClassVar[tuple[str, ...]] = ("instances",)
+
+    checkpoint: str
+    revision: str | None = None
+    box_threshold: float = 0.25
+    text_threshold: float = 0.2
+    nms_iou: float = 0.5
+    short_side: int = 800
+    long_side: int = 1333
+    separator: str = ","  # between two tags; '.' keeps tags from attending to each other
+    dtype: str = "float32"
+    batch_size: int = transient(4)
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        if self.separator not in (",", "."):
+            raise ValueError(f"separator={self.separator!r}: unknown; one of ',', '.'")
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint(self.checkpoint, self.revision),)
+
+    def load_network(self, device: str) -> tuple[Network, Any]:
+        """The network and its tokenizer."""
+        raise NotImplementedError
+
+    def setup(self, device: str) -> None:
+        self._device = device
+        self._network, self._tokenizer = self.load_network(device)
+        between, end = self._tokens([self.separator, "."])
+        begin, last = (self._tokenizer.cls_token_id,), (self._tokenizer.sep_token_id,)
+        self._frame = Frame(begin, tuple(between), (*end, *last))
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        questions = [question for position, record in enumerate(records) for question in self._ask(position, record)]
+        answers = self.map(self._answer, questions, key=lambda q: (q.pixels.shape, q.length))
+        found: list[list[Detection]] = [[] for _ in records]
+        for question, (scores, boxes) in zip(questions, answers, strict=True):
+            record = records[question.record]
+            found[question.record].extend(self._detections(scores, boxes, question.prompt, record))
+        for record, detections in zip(records, found, strict=True):
+            record.instances = to_instances(detections, record.width, record.height, self.nms_iou)
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        # A tag that spells a special token, '[SEP]', is text like any other.
+        encoded = self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
+        ids: list[list[int]] = encoded["input_ids"]
+        return ids
+
+    def _ask(self, position: int, record: Record) -> list[Question]:
+        from PIL.Image import Resampling
+
+        tags = [tag.name.lower() for tag in record.tags]
+        if not tags:
+            return []
+        names = [tag.name for tag in record.tags]
+        prompts = build_prompts(names, self._tokens(tags), self._frame, self._network.limit)
+        size = size_by_short_side(record.image.size, self.short_side, self.long_side)
+        pixels = to_tensor(record.image.resize(size, Resampling.BILINEAR), IMAGENET_MEAN, IMAGENET_STD)
+        return [Question(position, pixels, prompt, self._padded(len(prompt.ids))) for prompt in prompts]
+
+    def _padded(self, length: int) -> int:
+        return min(-(-length // PAD_TO) * PAD_TO, self._network.limit)
+
+    def _answer(self, questions: Sequence[Question]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        import torch
+
+        length = questions[0].length
+        ids = torch.full((len(questions), length), self._tokenizer.pad_token_id)
+        mask = torch.zeros((len(questions), length), dtype=torch.long)
+        for row, question in enumerate(questions):
+            ids[row, : len(question.prompt.ids)] = torch.tensor(question.prompt.ids)
+            mask[row, : len(question.prompt.ids)] = 1
+        pixels = torch.stack([question.pixels for question in questions])
+        with torch.inference_mode():
+            scores, boxes = self._network(pixels.to(self._device), ids.to(self._device), mask.to(self._device))
+        return list(zip(scores.float().cpu().numpy(), boxes.float().cpu().numpy(), strict=True))
+
+    def _detections(
+        self, scores: NDArray[np.float32], boxes: NDArray[np.float32], prompt: Prompt, record: Record
+    ) -> list[Detection]:
+        best = scores.max(axis=1)
+        found = []
+        for query in (best > self.box_threshold).nonzero()[0]:
+            label = winning_tag(scores[query], prompt, self.text_threshold)
+            if label is None:  # it answers to the words between the tags: to nothing that anyone asked
+                continue
+            x, y, w, h = (float(value) for value in boxes[query])
+            corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            box = (
+                corners[0] * record.width,
+                corners[1] * record.height,
+                corners[2] * record.width,
+                corners[3] * record.height,
+            )
+            found.append(Detection(box, float(best[query]), label))
+        return found
+
+    def model(self) -> dict[str, Any]:
+        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
+        return made | ({"revision": self.revision} if self.revision else {})
+
+
+class PortNetwork:
+    """A port in transformers, asked by tokens."""
+
+    def __init__(self, model: Any, dtype: Any) -> None:
+        self._model = model
+        self._dtype = dtype
+        text = model.config.text_config
+        self.limit = min(model.config.max_text_len, text.max_position_embeddings)
+
+    def __call__(self, pixels: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        answer = self._model(pixel_values=pixels.to(self._dtype), input_ids=ids, attention_mask=mask)
+        return answer.logits.float().sigmoid(), answer.pred_boxes

@@ -1,0 +1,97 @@
+"""SAM and SAM-HQ as transformers has them, framed as by their authors: the long side to 1024, zeros below and right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generate.errors import FatalError
+from generate.steps.models import sam_keys
+from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_long_side, to_tensor
+from generate.steps.models.weights import (
+    kind,
+    load_converted,
+    load_pretrained,
+    load_processor,
+    read_state_dict,
+    torch_dtype,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+
+def load_port(location: str, revision: str | None, hq: bool, device: str, dtype: str) -> Any:
+    import transformers
+
+    ports: Any = transformers
+    model_class = ports.SamHQModel if hq else ports.SamModel
+    if kind(location) == "file":
+        weights = read_state_dict(location)
+        config = sam_keys.config(weights, location, hq)
+        return load_converted(model_class, config, sam_keys.convert(weights), location, device=device, dtype=dtype)
+    _check_type(load_processor(ports.AutoConfig, location, revision).model_type, hq, location)
+    return load_pretrained(model_class, location, device=device, dtype=dtype, revision=revision)
+
+
+def _check_type(found: str, hq: bool, location: str) -> None:
+    """SAM-HQ's weights hold all that SAM needs, so that the wrong one would load, and make masks of no model."""
+    wanted = "sam_hq" if hq else "sam"
+    if found != wanted:
+        advice = f"use segment={found}" if found in ("sam", "sam_hq", "sam2") else "give a checkpoint of that model"
+        raise FatalError(f"{location}: a checkpoint of {found!r}, where segment={wanted} needs {wanted!r}; {advice}")
+
+
+class PaddedSquare:
+    """The authors' frame: scaled to a long side, normalised, and filled up to a square with zeros."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+
+    def pixels(self, image: Image) -> Tensor:
+        import torch
+        from PIL.Image import Resampling
+
+        scaled = image.resize(size_by_long_side(image.size, self.side), Resampling.BILINEAR)
+        square = torch.zeros(3, self.side, self.side)
+        square[:, : scaled.height, : scaled.width] = to_tensor(scaled, IMAGENET_MEAN, IMAGENET_STD)
+        return square
+
+    def boxes(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        width, height = size_by_long_side(size, self.side)
+        return boxes * boxes.new_tensor([width / size[0], height / size[1]] * 2)
+
+    def restore(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        from torch.nn.functional import interpolate
+
+        width, height = size_by_long_side(size, self.side)
+        square = interpolate(logits[None], (self.side, self.side), mode="bilinear", align_corners=False)
+        inside = square[..., :height, :width]
+        return interpolate(inside, (size[1], size[0]), mode="bilinear", align_corners=False)[0]
+
+
+class PortMasker(PaddedSquare):
+    def __init__(self, model: Any, hq: bool, dtype: str) -> None:
+        super().__init__(model.config.vision_config.image_size)
+        self._model = model
+        self._hq = hq
+        self._dtype = torch_dtype(dtype)
+
+    def encode(self, pixels: Tensor) -> list[Any]:
+        encoded = self._model.get_image_embeddings(pixels.to(self._dtype))
+        if not self._hq:
+            return [{"image_embeddings": encoded[i : i + 1]} for i in range(len(pixels))]
+        embeddings, layers = encoded
+        return [
+            {
+                "image_embeddings": embeddings[i : i + 1],
+                "intermediate_embeddings": [layer[i : i + 1] for layer in layers],
+            }
+            for i in range(len(pixels))
+        ]
+
+    def decode(self, encoded: Any, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        scaled = self.boxes(boxes, size).to(self._dtype)
+        answer = self._model(input_boxes=scaled[None], multimask_output=False, **encoded)
+        logits: Tensor = answer.pred_masks[0, :, 0]
+        return logits

@@ -1,0 +1,36 @@
+"""A mask for every box by SAM (Segment Anything)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from generate.steps.models.box_masks import BoxMasks, Masker
+
+BACKENDS = ("port", "native")
+
+
+@dataclass(kw_only=True)
+class Sam(BoxMasks):
+    """`checkpoint` is a hub id, a transformers folder, or a file as the authors published it (sam_vit_b|l|h….pth)."""
+
+    checkpoint: str = "facebook/sam-vit-huge"
+    backend: str = "port"  # or 'native', the authors' own package
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend={self.backend!r}: unknown; one of {', '.join(BACKENDS)}")
+
+    def load_masker(self, device: str) -> Masker:
+        if self.backend == "native":
+            from generate.steps.models.sam_native import NativeMasker
+
+            return NativeMasker(self.checkpoint, hq=False, device=device)
+        from generate.steps.models.sam_ports import PortMasker, load_port
+
+        model = load_port(self.checkpoint, self.revision, hq=False, device=device, dtype=self.dtype)
+        return PortMasker(model, hq=False, dtype=self.dtype)
+
+    def model(self) -> dict[str, Any]:
+        return super().model() | {"backend": self.backend}

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from generate.steps.ground.mm_groundingdino import MMGroundingDino
+from tests.generate.steps.contract import assert_company_does_not_matter, run_on_copies
+from tests.tiny.ground import make_mm_groundingdino
+from tests.tiny.records import record
+
+PIXELS = 2e-3  # the port's batched attention subtracts the maximum of the whole batch: float32 rounds differently
+
+
+def test_alone_and_in_company(tmp_path: Path) -> None:
+    step = MMGroundingDino(checkpoint=str(make_mm_groundingdino(tmp_path)), short_side=160, long_side=266)
+    step.setup("cpu")
+    records = [
+        record("china", ["temple", "roof"], index=0),
+        record("flower", ["flower", "Red Leaf"], index=1),
+        record("chelsea", [], index=2),
+        record("astronaut", [f"thing {n}" for n in range(150)], index=3),
+    ]
+    found = run_on_copies(step, records)
+    assert [bool(r.instances) for r in found] == [True, True, False, True]
+    assert {i.label for i in found[1].instances} <= {"flower", "Red Leaf"}
+    assert_company_does_not_matter(step, records, tolerance=PIXELS)

@@ -1,0 +1,45 @@
+"""What every step that makes masks for boxes is held to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from generate.record import Record
+from tests.generate.steps.contract import assert_company_does_not_matter, run_on_copies
+from tests.tiny.records import record
+from utils.rle import area
+
+BOXES = [(10.0, 20.0, 200.0, 250.0), (100.0, 50.0, 300.0, 290.0), (0.0, 0.0, 451.0, 300.0), (5.5, 7.7, 33.2, 90.1)]
+
+
+def sample() -> list[Record]:
+    return [
+        record("chelsea", boxes=BOXES, index=0),
+        record("china", boxes=BOXES[:1], index=1),
+        record("flower", boxes=[], index=2),
+        record("flower", boxes=BOXES[1:], index=3),
+    ]
+
+
+def assert_a_mask_for_every_box(step: Any) -> None:
+    made = run_on_copies(step, sample())
+    for before, after in zip(sample(), made, strict=True):
+        assert [i.box for i in after.instances] == [i.box for i in before.instances]
+        for instance in after.instances:
+            assert instance.mask is not None
+            assert instance.mask["size"] == [after.height, after.width]
+            assert 0 < area(instance.mask) < after.width * after.height
+    masks = [i.mask["counts"] for r in made for i in r.instances if i.mask]
+    assert len(set(masks)) == len(masks) == 8, "each box and image has a mask of its own"
+    assert made[2].instances == []
+
+
+def assert_alone_and_in_company(step: Any) -> None:
+    assert_company_does_not_matter(step, sample(), tolerance=0.0)
+
+
+def assert_chunks_do_not_matter(step: Any, other: Any) -> None:
+    """`other` is the same step that takes its boxes in other portions."""
+    assert step.boxes_at_once != other.boxes_at_once
+    for one, two in zip(run_on_copies(step, sample()), run_on_copies(other, sample()), strict=True):
+        assert [i.mask for i in one.instances] == [i.mask for i in two.instances]

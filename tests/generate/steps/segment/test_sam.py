@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generate.errors import FatalError
+from generate.steps.segment.sam import Sam
+from tests.generate.steps.segment import checks
+from tests.tiny.segment import make_sam, make_sam_hq
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sam(tmp_path_factory.mktemp("tiny") / "sam")
+
+
+@pytest.fixture(scope="module")
+def step(folder: Path) -> Sam:
+    step = Sam(checkpoint=str(folder), boxes_at_once=3)
+    step.setup("cpu")
+    return step
+
+
+def test_a_mask_for_every_box(step: Sam) -> None:
+    checks.assert_a_mask_for_every_box(step)
+
+
+def test_alone_and_in_company(step: Sam) -> None:
+    checks.assert_alone_and_in_company(step)
+
+
+def test_portions_of_boxes_do_not_matter(step: Sam, folder: Path) -> None:
+    other = Sam(checkpoint=str(folder), boxes_at_once=1)
+    other.setup("cpu")
+    checks.assert_chunks_do_not_matter(step, other)
+
+
+def test_a_checkpoint_of_another_model_is_fatal(tmp_path: Path) -> None:
+    import torch
+
+    torch.save({"model": {"visual.weight": torch.zeros(2)}}, tmp_path / "other.pth")
+    with pytest.raises(FatalError, match=r"other\.pth: not a SAM checkpoint.*visual\.weight.*sam_vit_h"):
+        Sam(checkpoint=str(tmp_path / "other.pth")).setup("cpu")
+
+
+def test_a_checkpoint_of_sam_hq_is_not_one_of_sam(tmp_path: Path) -> None:
+    from generate.steps.segment.sam_hq import SamHQ
+
+    with pytest.raises(FatalError, match=r"a checkpoint of 'sam', where .*use segment=sam"):
+        SamHQ(checkpoint=str(make_sam(tmp_path / "sam"))).setup("cpu")
+    with pytest.raises(FatalError, match="use segment=sam_hq"):
+        Sam(checkpoint=str(make_sam_hq(tmp_path / "hq"))).setup("cpu")

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generate.steps.segment.sam_hq import SamHQ
+from tests.generate.steps.segment import checks
+from tests.tiny.segment import make_sam_hq
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sam_hq(tmp_path_factory.mktemp("tiny") / "sam_hq")
+
+
+@pytest.fixture(scope="module")
+def step(folder: Path) -> SamHQ:
+    step = SamHQ(checkpoint=str(folder), boxes_at_once=3)
+    step.setup("cpu")
+    return step
+
+
+def test_a_mask_for_every_box(step: SamHQ) -> None:
+    checks.assert_a_mask_for_every_box(step)
+
+
+def test_alone_and_in_company(step: SamHQ) -> None:
+    checks.assert_alone_and_in_company(step)
+
+
+def test_portions_of_boxes_do_not_matter(step: SamHQ, folder: Path) -> None:
+    other = SamHQ(checkpoint=str(folder), boxes_at_once=1)
+    other.setup("cpu")
+    checks.assert_chunks_do_not_matter(step, other)

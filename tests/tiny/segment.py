@@ -1,0 +1,70 @@
+"""Tiny random models that make masks for boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+SIDE = 128
+# The configurations' own initializer_range of 1e-10 would make every weight a denormal number, and the CPU crawl.
+VISION = {
+    "hidden_size": 32,
+    "output_channels": 16,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "image_size": SIDE,
+    "patch_size": 16,
+    "mlp_ratio": 2.0,
+    "window_size": 4,
+    "global_attn_indexes": [1, 3],
+    "num_pos_feats": 8,
+    "initializer_range": 0.02,
+}
+DECODER = {
+    "hidden_size": 16,
+    "mlp_dim": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "iou_head_hidden_dim": 16,
+}
+PROMPT = {
+    "hidden_size": 16,
+    "image_size": SIDE,
+    "patch_size": 16,
+    "image_embedding_size": 8,
+    "mask_input_channels": 4,
+}
+
+
+def make_sam(folder: Path, seed: int = 0) -> Path:
+    from transformers import SamConfig, SamModel
+
+    return _save(SamModel, SamConfig, DECODER, folder, seed)
+
+
+def make_sam_hq(folder: Path, seed: int = 0) -> Path:
+    from transformers import SamHQConfig, SamHQModel
+
+    return _save(SamHQModel, SamHQConfig, DECODER | {"vit_dim": VISION["hidden_size"]}, folder, seed)
+
+
+def _save(model_class: Any, config_class: Any, decoder: dict[str, Any], folder: Path, seed: int) -> Path:
+    import torch
+
+    torch.manual_seed(seed)
+    config = config_class(vision_config=VISION, mask_decoder_config=decoder, prompt_encoder_config=PROMPT)
+    model = model_class(config)
+    make_lively(model)
+    model.save_pretrained(str(folder))
+    return folder
+
+
+def make_lively(model: Any) -> None:
+    """Spread the weights, so that a mask depends on its image and its box."""
+    import torch
+
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() > 1:
+                fan_in = weight[0].numel()
+                weight.normal_(0, 1.0 if "embed" in name else 1.5 / fan_in**0.5)
