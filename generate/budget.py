@@ -40,7 +40,8 @@ class Budget:
             example = next(str(h.facts["reason"]) for h, _ in self._held if _kind(str(h.facts["reason"])) == reason)
             raise FatalError(
                 f"{self._failed} of {total} items failed, most of them with: {one_line(example)}. "
-                f"The last {len(self._held)} were not marked. Mend the cause and run the same command again (or allow it: work.max_failure_rate=1)"
+                f"The last {len(self._held)} were not marked. Mend the cause and run the same command again "
+                "(or allow it: work.max_failure_rate=1)"
             )
 
     def flush(self) -> None:

@@ -39,6 +39,10 @@ class Source:
     def entries(self) -> Iterator[Entry]:
         raise NotImplementedError
 
+    def peek(self) -> None:
+        """Read as far as the first entry: most of what can be wrong with a list shows there, before anything is written."""
+        next(iter(self.entries()), None)
+
     def image_root(self) -> str:
         return self.root if self.root is not None else str(Path(self.path).resolve().parent)
 

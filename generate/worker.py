@@ -47,6 +47,15 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Flight:
+    """Items that go through the steps together."""
+
+    items: list[tuple[ShardWork, Item]]
+    # Suspected of having taken a worker down: nothing else may be under way with them, or it would be suspected too.
+    alone: bool = False
+
+
+@dataclass(frozen=True)
 class Loading:
     """An item whose image is being decoded."""
 
@@ -90,11 +99,13 @@ class Worker:
             for flight in self._flights():
                 if self._stop.asked:
                     break
-                if flight:
-                    ahead.append(self._start(flight, readers))
-                    if len(ahead) > 1:
-                        self._compute(ahead.popleft())
-                else:
+                if flight.alone or not flight.items:
+                    self._drain(ahead)
+                if flight.items:
+                    ahead.append(self._start(flight.items, readers))
+                if flight.alone or len(ahead) > 1:
+                    self._compute(ahead.popleft())
+                if flight.alone:
                     self._drain(ahead)
             self._drain(ahead)
             blameless = True
@@ -104,23 +115,23 @@ class Worker:
         finally:
             self._leave(readers, blameless)
 
-    def _flights(self) -> Iterator[list[tuple[ShardWork, Item]]]:
+    def _flights(self) -> Iterator[Flight]:
         """Batches of items, across shards. An empty one says: finish what is in hand, there is nothing to claim now."""
         filling: list[tuple[ShardWork, Item]] = []
         for shard in self._claimed():
             if shard is None:
                 if filling:
-                    yield filling
+                    yield Flight(filling)
                     filling = []
-                yield []
+                yield Flight([])
                 continue
             for item in shard.fresh:
                 filling.append((shard, item))
                 if len(filling) >= self._work.batch:
-                    yield filling
+                    yield Flight(filling)
                     filling = []
             for group in shard.groups(self._work.batch):
-                yield [(shard, item) for item in group]
+                yield Flight([(shard, item) for item in group], alone=True)
             self._finish_if_complete(shard)
 
     def _claimed(self) -> Iterator[ShardWork | None]:

@@ -7,11 +7,11 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from launch.config import Composed, register
+from launch.config import CONF, Composed, register
 
 
 def hydra_app(arguments: list[str]) -> int:
-    register()
+    groups = register(CONF)
     codes: list[int] = []
 
     # Without these Hydra would make folders of its own wherever it is called.
@@ -29,7 +29,7 @@ def hydra_app(arguments: list[str]) -> int:
         from launch.start import start
 
         record = HydraConfig.get()
-        job = Composed(config, record, tuple(record.overrides.task), record.job.config_name or "config")  # type: ignore[arg-type]
+        job = Composed(config, record, tuple(record.overrides.task), record.job.config_name or "config", groups.kinds)  # type: ignore[arg-type]
         codes.append(start(job))
 
     asks_only = {"--shell-completion", "-sc", "--hydra-help"}

@@ -2,9 +2,9 @@
 
     python launch/jsons2txt.py RUN [train.txt]
 
-Lists every finished record of a run by its absolute path, in the order of the input. Beside the list appear
+Lists every finished record of a run by its absolute path, in the order of the input. Beside it appear
 missing.jsonl (what is still pending), quarantine.jsonl (what failed, and why) and stats.json. It may be run at any
-time, any number of times, also while workers are at it. A plain folder of JSON files is taken too; each file is checked.
+time, any number of times, also while workers are at it. A plain folder of JSON files does too; each is checked.
 
 Exit code 0: everything is listed. 3: something is not, see the files above. 1: it could not be done.
 """

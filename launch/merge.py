@@ -43,7 +43,7 @@ class Merged:
 
 
 def merge(folder: RunFolder, train: Path | None = None) -> Merged:
-    """Write train.txt, with missing.jsonl, quarantine.jsonl and stats.json beside it. Each appears whole or not at all."""
+    """Write train.txt, and missing.jsonl, quarantine.jsonl and stats.json beside it, each whole or not at all."""
     train = (train or folder.path / "train.txt").resolve()
     merged = Merged(train)
     records = folder.path / "records"

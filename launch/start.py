@@ -19,7 +19,7 @@ from generate.run_folder import Plan, RunFolder
 from generate.settings import build
 from generate.source import Source
 from launch.cluster import COMPLETE, FAILED, Cluster, Start
-from launch.config import Composed, kinds, plain
+from launch.config import Composed, plain
 from launch.frozen import frozen, settle
 from launch.plan import fitting_size, plan, planning
 from launch.progress import duration
@@ -51,6 +51,7 @@ def start(composed: Composed) -> int:
     check_output(folder, wish.location)
     if wish.dry_run:
         return dry_run(folder, wish)
+    wish.source.peek()
     prepare(folder, wish.location)
     with planning(folder) as claims:
         settle(folder, frozen(wish.config), wish.location)
@@ -115,7 +116,7 @@ def _check_choices(composed: Composed, names: list[str]) -> None:
     """A step that was chosen on the command line and does not run would be a silent surprise."""
     for override in composed.overrides:
         key, _, value = override.partition("=")
-        if key in kinds() and value not in ("", "null") and key not in names:
+        if key in composed.kinds and value not in ("", "null") and key not in names:
             raise UserError(
                 f"{override}: the pipeline does not run '{key}'. Add it: 'pipeline.steps=[{','.join([*names, key])}]'"
             )

@@ -1,0 +1,39 @@
+# make demo   the whole pipeline on real photos, with small models that come with ordinary packages
+# make test   everything that CI runs
+# Both make a virtual environment in .venv first. VENV=… names another place, PYTHON=… another python.
+
+VENV ?= .venv
+PYTHON_IN := $(VENV)/bin/python
+.DELETE_ON_ERROR:
+.PHONY: demo test lint unit slurm-packages clean
+
+demo: $(VENV)/.with-demo
+	$(PYTHON_IN) launch/run.py --config-name demo
+
+test: $(VENV)/.with-dev slurm-packages
+	$(MAKE) lint
+	$(PYTHON_IN) -m pytest
+
+lint: $(VENV)/.with-dev
+	$(PYTHON_IN) -m ruff check .
+	$(PYTHON_IN) -m ruff format --check .
+	$(PYTHON_IN) -m mypy .
+
+# What takes seconds: no SLURM, no faults.
+unit: $(VENV)/.with-dev
+	$(PYTHON_IN) -m pytest -m "not slow and not slurm" --ignore=tests/slurm --ignore=tests/faults
+
+$(VENV)/.with-demo: setup.py utils/make_venv.sh
+	utils/make_venv.sh $(VENV) demo
+	touch $@
+
+$(VENV)/.with-dev: setup.py utils/make_venv.sh
+	utils/make_venv.sh $(VENV) demo,dev
+	touch $@ $(VENV)/.with-demo
+
+# The tests on a real SLURM need its packages. Where they can't be installed, those tests are skipped, and say so.
+slurm-packages:
+	@slurm/testcluster.sh install || echo "SLURM could not be installed here: the tests that need it will be SKIPPED"
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,69 @@
+"""`edges=canny`: Canny's edges as a picture of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Optional
+
+from generate.record import MadeImage, Record
+from generate.step import Step
+from generate.steps.models.installed import missing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(kw_only=True)
+class Canny(Step):
+    """White edges on black, 8-bit grey.
+
+    `short_side` is the size in which they are sought: a larger picture is reduced to it first, since in full size
+    texture drowns the outlines; a smaller one stays as it is. null keeps every size.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("image",)
+    writes: ClassVar[tuple[str, ...]] = ("images.edges",)
+
+    low: int = 100
+    high: int = 200
+    short_side: Optional[int] = 512  # noqa: UP045  (OmegaConf reads it on Python 3.10 too)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low <= self.high:
+            raise ValueError(f"edges.low and edges.high must be 0 <= low <= high, not {self.low} and {self.high}")
+        if self.short_side is not None and self.short_side < 1:
+            raise ValueError(f"edges.short_side is a number of pixels or null, not {self.short_side}")
+
+    def setup(self, device: str) -> None:
+        try:
+            import cv2
+        except ImportError as error:
+            raise missing("opencv-python-headless", error) from error
+        self._version = cv2.__version__
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            meta = {"low": self.low, "high": self.high}
+            record.images["edges"] = MadeImage(self._edges(record.image), meta)
+
+    def _edges(self, image: Image) -> Image:
+        import cv2
+        import numpy as np
+        from PIL import Image as Pillow
+
+        reduced = at_most(image, self.short_side)
+        return Pillow.fromarray(cv2.Canny(np.asarray(reduced.convert("L")), self.low, self.high))
+
+    def model(self) -> dict[str, Any]:
+        return {"name": "Canny", "checkpoint": None, "package": "opencv", "version": self._version}
+
+
+def at_most(image: Image, short_side: int | None) -> Image:
+    from PIL.Image import Resampling
+
+    if short_side is None or min(image.size) <= short_side:
+        return image
+    scale = short_side / min(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Resampling.LANCZOS, reducing_gap=3.0)

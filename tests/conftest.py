@@ -1,0 +1,94 @@
+"""What many tests need: photos, lists made from them, and the programs as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+
+ROOT = Path(__file__).resolve().parent.parent
+FAKES = str(ROOT / "tests" / "conf")
+
+
+@pytest.fixture(scope="session")
+def photos() -> dict[str, Image.Image]:
+    """Real photos, by name, from installed packages."""
+    import skimage.data
+    from sklearn.datasets import load_sample_image
+
+    found = {name: getattr(skimage.data, name)() for name in ("astronaut", "chelsea", "coffee", "rocket")}
+    found |= {name: load_sample_image(f"{name}.jpg") for name in ("china", "flower")}
+    return {name: Image.fromarray(pixels) for name, pixels in found.items()}
+
+
+def crops(photos: dict[str, Image.Image], number: int, side: int) -> list[Image.Image]:
+    """As many different pictures as wanted: crops of the photos, every second one flipped."""
+    sources = list(photos.values())
+    result = []
+    for n in range(number):
+        photo = sources[n % len(sources)]
+        left = (n * 7) % (photo.width - side)
+        top = (n * 11) % (photo.height - side)
+        crop = photo.crop((left, top, left + side + n % 5, top + side))
+        result.append(ImageOps.mirror(crop) if n % 2 else crop)
+    return result
+
+
+MakeList = Callable[..., Path]
+
+
+@pytest.fixture
+def make_list(tmp_path: Path, photos: dict[str, Image.Image]) -> MakeList:
+    """A function that writes pictures and a train_data.json over them."""
+
+    def make(number: int, side: int = 48, name: str = "train_data.json") -> Path:
+        folder = tmp_path / "pictures"
+        folder.mkdir(exist_ok=True)
+        entries = []
+        for n, picture in enumerate(crops(photos, number, side)):
+            path = folder / f"{n:04d}.jpg"
+            if not path.exists():
+                picture.convert("RGB").save(path, quality=90)
+            entries.append({"image": str(path), "caption": f"picture number {n}"})
+        listed = tmp_path / name
+        listed.write_text(json.dumps(entries))
+        return listed
+
+    return make
+
+
+def environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "LABELYARD_"))}
+    return {**kept, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+
+
+def command(program: str, *arguments: object) -> list[str]:
+    return [sys.executable, str(ROOT / "launch" / f"{program}.py"), *map(str, arguments)]
+
+
+def call(
+    program: str, *arguments: object, cwd: Path | None = None, timeout: float = 240
+) -> subprocess.CompletedProcess[str]:
+    """One of the programs, as a user calls it."""
+    return subprocess.run(
+        command(program, *arguments), env=environment(), cwd=cwd, timeout=timeout, capture_output=True, text=True
+    )
+
+
+def fake_run(listed: Path, output: Path, *more: object) -> list[object]:
+    """The arguments of a run without models."""
+    return ["--config-dir", FAKES, f"source.path={listed}", f"output={output}", "pipeline=fake", *more]
+
+
+def records(run: Path) -> list[Path]:
+    return sorted(run.glob("records/*/*.json"))
+
+
+def listed(run: Path) -> list[str]:
+    return (run / "train.txt").read_text().splitlines()

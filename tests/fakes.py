@@ -1,0 +1,132 @@
+"""Steps without models, for tests of what lies around the models. What they find depends on the pixels alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from generate.errors import FatalError, ItemError
+from generate.record import Instance, Record, Tag
+from generate.step import Step, transient
+from utils import rle
+
+
+def numbers(record: Record) -> bytes:
+    """Sixteen numbers that stand for the picture."""
+    return hashlib.blake2b(record.image.tobytes(), digest_size=16).digest()
+
+
+@dataclass(kw_only=True)
+class FakeTags(Step):
+    reads = ("image",)
+    writes = ("tags",)
+
+    count: int = 2
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.tags = [Tag(f"thing {n % 7}", n / 255) for n in numbers(record)[: self.count]]
+
+
+@dataclass(kw_only=True)
+class FakeBoxes(Step):
+    """From none to three boxes."""
+
+    reads = ("image", "tags")
+    writes = ("instances",)
+
+    box_threshold: float = 0.25
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            found = numbers(record)
+            record.instances = [
+                Instance(
+                    box=(n / 512 * record.width, n / 600 * record.height, 0.9 * record.width, 0.8 * record.height),
+                    score=n / 255,
+                    label=record.tags[n % len(record.tags)].name,
+                )
+                for n in found[: found[15] % 4]
+                if n / 255 > self.box_threshold
+            ]
+
+
+@dataclass(kw_only=True)
+class FakeMasks(Step):
+    """The box itself, without its corners."""
+
+    reads = ("image", "instances")
+    writes = ("instances.mask",)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        import numpy as np
+
+        for record in records:
+            rows, columns = np.mgrid[: record.height, : record.width] + 0.5
+            for instance in record.instances:
+                left, top, right, bottom = instance.box
+                x = (columns - (left + right) / 2) / (right - left) * 2
+                y = (rows - (top + bottom) / 2) / (bottom - top) * 2
+                instance.mask = rle.encode(x * x + y * y <= 1)
+
+
+@dataclass(kw_only=True)
+class FakeCaptions(Step):
+    reads = ("image", "instances")
+    writes = ("instances.caption",)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            for instance in record.instances:
+                instance.caption = f"a {instance.label} in a picture"
+                instance.caption_source = "template"
+
+
+@dataclass(kw_only=True)
+class FakeEmbeddings(Step):
+    reads = ("instances.caption",)
+    writes = ("instances.label_embedding", "instances.caption_embedding")
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        import numpy as np
+
+        def vector(text: str) -> np.ndarray:
+            seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
+            return np.random.default_rng(seed).standard_normal((1, 768)).astype(np.float32)
+
+        for record in records:
+            for instance in record.instances:
+                instance.label_embedding = vector(instance.label)
+                if instance.caption is not None:
+                    instance.caption_embedding = vector(instance.caption)
+
+
+@dataclass(kw_only=True)
+class Trouble(Step):
+    """Does nothing, or whatever a test asks for, to the images whose location contains a given text."""
+
+    reads = ("image",)
+
+    seconds: float = transient(0.0)  # of work for every image
+    abort: str = transient("")  # the process ends as by a crash in C
+    fail: str = transient("")  # an ordinary exception
+    reject: str = transient("")  # an ItemError
+    setup_fails: bool = transient(False)
+
+    def setup(self, device: str) -> None:
+        if self.setup_fails:
+            raise FatalError("trouble.setup_fails=true: as asked; say trouble.setup_fails=false")
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            time.sleep(self.seconds)
+            name = record.item.image
+            if self.abort and self.abort in name:
+                os.abort()
+            if self.fail and self.fail in name:
+                raise RuntimeError(f"no way to handle {name}")
+            if self.reject and self.reject in name:
+                raise ItemError("rejected, as asked", record.item.id)

@@ -1,0 +1,61 @@
+"""Boxes as xyxy rows of an array: pure functions, the same for every detector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def clip(boxes: NDArray[np.floating], width: float, height: float) -> NDArray[np.floating]:
+    """The part of each box that lies in a picture of this size; nothing of it may be left."""
+    import numpy as np
+
+    limits = np.array([width, height, width, height], dtype=boxes.dtype)
+    return np.clip(boxes.reshape(-1, 4), 0, limits)
+
+
+def areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Zero for boxes whose corners are the wrong way round."""
+    import numpy as np
+
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def intersections(one: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The area that box `one` shares with each of the others."""
+    import numpy as np
+
+    low = np.maximum(one[:2], others[:, :2])
+    high = np.minimum(one[2:], others[:, 2:])
+    return areas(np.concatenate([low, high], axis=1))
+
+
+def iou(one: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Shared area over common area; 0 where neither box has any."""
+    import numpy as np
+
+    shared = intersections(one, others)
+    common = areas(one) + areas(others) - shared
+    return np.divide(shared, common, out=np.zeros_like(common), where=common > 0)
+
+
+def nms(boxes: NDArray[np.floating], scores: NDArray[np.floating], limit: float) -> list[int]:
+    """Greedy non-maximum suppression, whatever the classes: the positions that are kept, best first.
+
+    A box goes when it shares more than `limit` (IoU) with a better one that stays. Equal scores keep the order in which
+    they came, so that the answer is the same on every machine.
+    """
+    import numpy as np
+
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    waiting = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    kept: list[int] = []
+    while len(waiting):
+        best, rest = waiting[0], waiting[1:]
+        kept.append(int(best))
+        waiting = rest[iou(boxes[best], boxes[rest]) <= limit]
+    return kept
