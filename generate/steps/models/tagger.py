@@ -11,6 +11,7 @@ from generate.errors import FatalError
 from generate.record import Record, Tag
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.published import PublishedFile, find_checkpoint, find_list
+from generate.steps.models.steady import steady_map
 from generate.steps.models.weights import check_dtype, read_state_dict, torch_dtype
 from utils.text import one_line
 
@@ -105,7 +106,7 @@ class Tagger(Step):
         self._logits = self._load(state)
 
     def __call__(self, records: Sequence[Record]) -> None:
-        for record, tags in zip(records, self.map(self._tag, records), strict=True):
+        for record, tags in zip(records, steady_map(self, self._tag, records), strict=True):
             record.tags = tags
 
     def model(self) -> dict[str, Any]:

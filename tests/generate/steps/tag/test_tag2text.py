@@ -19,10 +19,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tag2text(tmp_path_factory.mktemp("tag2text"), tags=NAMES)
 
 
-def test_alone_and_in_company(checkpoint: Path) -> None:
+def test_alone_and_in_company_to_the_last_bit(checkpoint: Path) -> None:
     step = Tag2Text(checkpoint=str(checkpoint), image_size=IMAGE_SIZE, threshold=0.1)
     step.setup("cpu")
-    assert_company_does_not_matter(step, photos(), tolerance=1e-6)
+    assert_company_does_not_matter(step, photos())
 
 
 def test_numbers_are_no_tags_people_need_more_and_a_name_comes_once(checkpoint: Path) -> None:
