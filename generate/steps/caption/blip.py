@@ -1,0 +1,52 @@
+"""`caption=blip`: the first BLIP, small enough for a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from generate.steps.models.captioner import Captioner, without_prompt
+from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(kw_only=True)
+class BLIP(Captioner):
+    """`prompt` is the caption's beginning ("a picture of"), and no part of what is kept."""
+
+    checkpoint: str = "Salesforce/blip-image-captioning-large"
+
+    def setup(self, device: str) -> None:
+        from transformers import AutoImageProcessor, AutoTokenizer, BlipForConditionalGeneration
+
+        self._device = device
+        self._model = cast(
+            Any,
+            load_pretrained(
+                BlipForConditionalGeneration, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
+            ),
+        )
+        self._images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
+        self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+        self._prompt = self._tokenizer(self.prompt)["input_ids"]
+        self._prompt[0] = self._model.config.text_config.bos_token_id
+
+    def describe(self, images: Sequence[Image]) -> list[str]:
+        import torch
+
+        pixels = self._images(images=list(images), return_tensors="pt")["pixel_values"]
+        prompt = torch.tensor([self._prompt] * len(images), device=self._device)
+        with torch.inference_mode():
+            answers = self._model.generate(
+                pixel_values=pixels.to(self._device, torch_dtype(self.dtype)),
+                input_ids=prompt.clone(),
+                attention_mask=torch.ones_like(prompt),
+                **self.generation(),
+            )
+        # The model goes on from the prompt without its end mark.
+        words = without_prompt(answers, prompt[:, :-1])
+        texts: list[str] = self._tokenizer.batch_decode(words, skip_special_tokens=True)
+        return texts

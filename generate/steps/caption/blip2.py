@@ -1,0 +1,81 @@
+"""`caption=blip2`: BLIP-2 by transformers, with flan-t5-xxl as the original or any other of its language models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from generate.step import Checkpoint
+from generate.steps.models.captioner import Captioner, without_prompt
+from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BACKENDS = ("port", "native")
+
+
+@dataclass(kw_only=True)
+class BLIP2(Captioner):
+    """bfloat16 as in LAVIS: flan-t5 overflows in float16, and in float32 the largest does not fit a GPU.
+
+    With backend=native LAVIS itself answers, and `checkpoint` is not read: see `native_model`.
+    """
+
+    checkpoint: str = "Salesforce/blip2-flan-t5-xxl"
+    dtype: str = "bfloat16"
+    backend: str = "port"
+    native_model: str = "blip2_t5/pretrain_flant5xxl"  # LAVIS's own name and type of a model
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend={self.backend!r}: unknown; one of {', '.join(BACKENDS)}")
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return () if self.backend == "native" else super().checkpoints()
+
+    def setup(self, device: str) -> None:
+        self._device = device
+        if self.backend == "native":
+            from generate.steps.models import lavis_native
+
+            self._native = lavis_native.load(self.native_model, device)
+            return
+        from transformers import AutoImageProcessor, AutoTokenizer, Blip2ForConditionalGeneration
+
+        self._model = cast(
+            Any,
+            load_pretrained(
+                Blip2ForConditionalGeneration, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
+            ),
+        )
+        self._images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
+        self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+        # The same for every crop, so nothing is ever padded: the places of the picture, then the prompt's tokens
+        # (an empty one is not nothing: T5 gets its end mark, OPT its start mark, as in LAVIS).
+        config = self._model.config
+        self._prompt = [config.image_token_index] * config.num_query_tokens + self._tokenizer(self.prompt)["input_ids"]
+
+    def describe(self, images: Sequence[Image]) -> list[str]:
+        if self.backend == "native":
+            return self._native(images, self.prompt, self.generation())
+        import torch
+
+        pixels = self._images(images=list(images), return_tensors="pt")["pixel_values"]
+        prompt = torch.tensor([self._prompt] * len(images), device=self._device)
+        with torch.inference_mode():
+            answers = self._model.generate(
+                pixel_values=pixels.to(self._device, torch_dtype(self.dtype)),
+                input_ids=prompt,
+                attention_mask=torch.ones_like(prompt),
+                **self.generation(),
+            )
+        texts: list[str] = self._tokenizer.batch_decode(without_prompt(answers, prompt), skip_special_tokens=True)
+        return texts
+
+    def model(self) -> dict[str, Any]:
+        if self.backend == "native":
+            return super().model() | {"backend": "native", "checkpoint": f"lavis:{self.native_model}"}
+        return super().model() | {"backend": "port"}

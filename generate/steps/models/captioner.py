@@ -1,0 +1,102 @@
+"""What all captioning models share: crops in, "category. caption" out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from generate.record import Record
+from generate.step import Checkpoint, Step, transient
+from generate.steps.models.crops import Crop, crops
+from generate.steps.models.steady import steady_map
+from generate.steps.models.weights import check_dtype
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MIN_SIDE = 32
+
+
+@dataclass(kw_only=True)
+class Captioner(Step):
+    """A caption for every instance that is large enough; crops of all records of a call form the batches.
+
+    What is too small gets none, and so does one to which the model says nothing.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("image", "instances")
+    writes: ClassVar[tuple[str, ...]] = ("instances.caption",)
+
+    checkpoint: str = ""
+    revision: str | None = None
+    prompt: str = ""
+    min_area: float = MIN_SIDE * MIN_SIDE  # of the box, in square pixels
+    num_beams: int = 5
+    max_new_tokens: int = 30
+    length_penalty: float = 1.0
+    repetition_penalty: float = 1.0
+    dtype: str = "float32"
+    batch_size: int = transient(8)
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        for option in ("num_beams", "max_new_tokens", "batch_size"):
+            if getattr(self, option) < 1:
+                raise ValueError(f"{option}={getattr(self, option)}: must be at least 1")
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint(self.checkpoint, self.revision),)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for instance in (instance for record in records for instance in record.instances):
+            instance.caption = instance.caption_source = None
+        found = crops(records, self.min_area)
+        for crop, text in zip(found, steady_map(self, self._describe, found, self._shape), strict=True):
+            caption = with_category(crop.instance.label, text)
+            if caption:
+                crop.instance.caption, crop.instance.caption_source = caption, "model"
+
+    def model(self) -> dict[str, Any]:
+        made: dict[str, Any] = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
+        if self.revision is not None:
+            made["revision"] = self.revision
+        if self.prompt:
+            made["prompt"] = self.prompt
+        return made | {"num_beams": self.num_beams, "max_new_tokens": self.max_new_tokens}
+
+    def _describe(self, chosen: Sequence[Crop]) -> list[str]:
+        return self.describe([crop.image for crop in chosen])
+
+    def _shape(self, crop: Crop) -> Hashable:
+        """Crops of one answer become inputs of one shape. Most models resize all to one size."""
+        return None
+
+    def describe(self, images: Sequence[Image]) -> list[str]:
+        """What the model says to each."""
+        raise NotImplementedError
+
+    def generation(self) -> dict[str, Any]:
+        """Stated in full: a checkpoint's own defaults must not decide."""
+        return {
+            "do_sample": False,
+            "num_beams": self.num_beams,
+            "max_new_tokens": self.max_new_tokens,
+            "length_penalty": self.length_penalty,
+            "repetition_penalty": self.repetition_penalty,
+        }
+
+
+def with_category(label: str, text: str) -> str:
+    """The model's words on one line, behind the category where they don't name it."""
+    caption = " ".join(text.split())
+    if not caption or label.lower() in caption.lower():
+        return caption
+    return f"{label}. {caption}"
+
+
+def without_prompt(answers: Any, prompt: Any) -> Any:
+    """Decoder-only models repeat what they were given, encoder-decoders do not."""
+    length = prompt.shape[1]
+    repeated = answers.shape[1] >= length and bool((answers[:, :length] == prompt).all())
+    return answers[:, length:] if repeated else answers

@@ -1,0 +1,49 @@
+"""An instance's part of the image, as a captioner gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from generate.record import Box, Instance, Record
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class Crop:
+    instance: Instance
+    image: Image
+
+
+def crops(records: Sequence[Record], min_area: float) -> list[Crop]:
+    """One for every instance whose box has at least this many square pixels; large before small.
+
+    In this order a batch holds crops of like size, and the GPU's memory is put to its hardest test first.
+    """
+    found = [
+        Crop(instance, cut(record.image, instance.box))
+        for record in records
+        for instance in record.instances
+        if area(instance.box) >= min_area
+    ]
+    return sorted(found, key=lambda crop: (-crop.image.width * crop.image.height, crop.image.size))
+
+
+def area(box: Box) -> float:
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)
+
+
+def cut(image: Image, box: Box) -> Image:
+    """The box to the nearest pixels, within the image, and never empty."""
+    left, right = _span(box[0], box[2], image.width)
+    top, bottom = _span(box[1], box[3], image.height)
+    return image.crop((left, top, right, bottom))
+
+
+def _span(low: float, high: float, size: int) -> tuple[int, int]:
+    first = min(max(round(low), 0), size - 1)
+    return first, max(min(round(high), size), first + 1)

@@ -1,0 +1,115 @@
+"""Tiny captioners with random weights, as folders of transformers: a few words, and not the same to every picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.tiny.text import word_tokenizer
+
+QUERIES = 4
+LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def make_blip2(folder: Path, seed: int = 0) -> Path:
+    """With T5, an encoder-decoder, as the original's."""
+    from transformers import T5Config
+
+    marks = {"pad_token": "<pad>", "eos_token": "</s>"}
+    tokenizer = word_tokenizer("", "</s>", ("<pad>", "</s>", "<image>"), **marks)
+    t5: Any = T5Config
+    text = t5(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        d_kv=16,
+        d_ff=64,
+        num_layers=2,
+        num_heads=2,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id,
+    )
+    return _blip2(folder, text, tokenizer, seed)
+
+
+def make_blip2_opt(folder: Path, seed: int = 0) -> Path:
+    """With OPT, a decoder, which repeats what it was given."""
+    from transformers import OPTConfig
+
+    marks = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "</s>"}
+    tokenizer = word_tokenizer("</s>", "", ("<pad>", "</s>", "<image>"), **marks)
+    text = OPTConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        ffn_dim=64,
+        num_attention_heads=2,
+        max_position_embeddings=128,
+        word_embed_proj_dim=32,
+        init_std=0.3,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    return _blip2(folder, text, tokenizer, seed)
+
+
+def make_blip(folder: Path, seed: int = 0) -> Path:
+    import torch
+    from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor
+
+    marks = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "bos_token": "[DEC]"}
+    tokenizer = word_tokenizer("[CLS]", "[SEP]", tuple(marks.values()), **marks)
+    text = {
+        **LAYERS,
+        "vocab_size": len(tokenizer),
+        "encoder_hidden_size": 32,
+        "max_position_embeddings": 64,
+        "initializer_range": 0.3,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    vision = {**LAYERS, "image_size": 32, "patch_size": 8, "initializer_range": 0.3}  # its default makes denormals
+    torch.manual_seed(seed)
+    model = BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=vision))
+    model.save_pretrained(folder)
+    BlipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _blip2(folder: Path, text: Any, tokenizer: Any, seed: int) -> Path:
+    import torch
+    from transformers import Blip2Config, Blip2ForConditionalGeneration, Blip2Processor, BlipImageProcessor
+
+    config = Blip2Config(
+        vision_config={**LAYERS, "image_size": 28, "patch_size": 14, "initializer_range": 0.3},
+        qformer_config={
+            **LAYERS,
+            "vocab_size": 50,
+            "encoder_hidden_size": 32,
+            "cross_attention_frequency": 1,
+            "initializer_range": 0.5,
+        },
+        text_config=text.to_dict(),
+        num_query_tokens=QUERIES,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        initializer_range=0.3,
+    )
+    torch.manual_seed(seed)
+    model = Blip2ForConditionalGeneration(config)
+    torch.nn.init.normal_(model.query_tokens)
+    for name, weight in model.named_parameters():  # else every picture gets the same words
+        if weight.dim() > 1 and name.startswith(("qformer", "language")):
+            torch.nn.init.normal_(weight, std=0.5)
+    with torch.no_grad():
+        model.language_model.lm_head.weight[tokenizer.eos_token_id] = 0  # or it says nothing at all
+    model.save_pretrained(folder)
+    images = BlipImageProcessor(size={"height": 28, "width": 28})
+    Blip2Processor(images, tokenizer, num_query_tokens=QUERIES).save_pretrained(folder)
+    return folder
