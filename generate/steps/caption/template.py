@@ -37,12 +37,11 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 
 # Only what is made in one colour gets a colour word: people, animals and food never do.
-PAINTED = frozenset(
-    "airplane,backpack,bench,bicycle,boat,book,bottle,bowl,bus,car,chair,couch,cup,fire hydrant,frisbee,handbag,kite"
-    ",motorcycle,mug,refrigerator,skateboard,snowboard,sofa,suitcase,surfboard,tie,train,truck,umbrella,van,vase".split(
-        ","
-    )
-)
+PAINTED = {
+    "airplane", "backpack", "bench", "bicycle", "boat", "book", "bottle", "bowl", "bus", "car", "chair", "couch",
+    "cup", "fire hydrant", "frisbee", "handbag", "kite", "motorcycle", "mug", "refrigerator", "skateboard",
+    "snowboard", "sofa", "suitcase", "surfboard", "tie", "train", "truck", "umbrella", "van", "vase",
+}  # fmt: skip
 
 MUCH = 0.4  # of the picture
 LITTLE = 0.01
@@ -53,7 +52,7 @@ EDGE = 3  # pixels on each side of a mask's outline that are mixed with what lie
 class TemplateCaption(Step):
     """The label always stands in the caption; the rest only where it is sure."""
 
-    reads: ClassVar[tuple[str, ...]] = ("image", "tags", "instances", "instances.mask")
+    reads: ClassVar[tuple[str, ...]] = ("image", "instances")  # tags and masks too, where there are any
     writes: ClassVar[tuple[str, ...]] = ("instances.caption",)
 
     colours: bool = True
@@ -61,7 +60,7 @@ class TemplateCaption(Step):
 
     def __post_init__(self) -> None:
         if not 0 <= self.kind_threshold <= 1:
-            raise ValueError(f"caption.kind_threshold is a probability from 0 to 1, not {self.kind_threshold}")
+            raise ValueError(f"kind_threshold is a probability from 0 to 1, not {self.kind_threshold}")
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:

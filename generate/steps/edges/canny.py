@@ -31,9 +31,9 @@ class Canny(Step):
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.high:
-            raise ValueError(f"edges.low and edges.high must be 0 <= low <= high, not {self.low} and {self.high}")
+            raise ValueError(f"low and high must be 0 <= low <= high, not {self.low} and {self.high}")
         if self.short_side is not None and self.short_side < 1:
-            raise ValueError(f"edges.short_side is a number of pixels or null, not {self.short_side}")
+            raise ValueError(f"short_side is a number of pixels or null, not {self.short_side}")
 
     def setup(self, device: str) -> None:
         try:

@@ -33,7 +33,7 @@ class MiniLM(Step):
     is also why `batch_size` is part of what makes the data.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("instances", "instances.caption")
+    reads: ClassVar[tuple[str, ...]] = ("instances",)  # and their captions, where there are any
     writes: ClassVar[tuple[str, ...]] = ("instances.label_embedding", "instances.caption_embedding")
 
     batch_size: int = 8
@@ -41,9 +41,9 @@ class MiniLM(Step):
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise ValueError(f"embed.batch_size is at least 1, not {self.batch_size}")
+            raise ValueError(f"batch_size is at least 1, not {self.batch_size}")
         if self.dimensions < 384:
-            raise ValueError(f"embed.dimensions is at least the model's own 384, not {self.dimensions}")
+            raise ValueError(f"dimensions is at least the model's own 384, not {self.dimensions}")
 
     def setup(self, device: str) -> None:
         try:

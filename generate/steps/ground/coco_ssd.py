@@ -13,7 +13,6 @@ from generate.steps.models.installed import missing, model_file, version
 from utils.boxes import clip, nms
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -23,99 +22,17 @@ GRAPH = "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"
 SIDE = 300
 
 # COCO's categories by number; ten numbers were never given out.
-NAMES = [
-    "-",
-    "person",
-    "bicycle",
-    "car",
-    "motorcycle",
-    "airplane",
-    "bus",
-    "train",
-    "truck",
-    "boat",
-    "traffic_light",
-    "fire_hydrant",
-    "-",
-    "stop_sign",
-    "parking_meter",
-    "bench",
-    "bird",
-    "cat",
-    "dog",
-    "horse",
-    "sheep",
-    "cow",
-    "elephant",
-    "bear",
-    "zebra",
-    "giraffe",
-    "-",
-    "backpack",
-    "umbrella",
-    "-",
-    "-",
-    "handbag",
-    "tie",
-    "suitcase",
-    "frisbee",
-    "skis",
-    "snowboard",
-    "sports_ball",
-    "kite",
-    "baseball_bat",
-    "baseball_glove",
-    "skateboard",
-    "surfboard",
-    "tennis_racket",
-    "bottle",
-    "-",
-    "wine_glass",
-    "cup",
-    "fork",
-    "knife",
-    "spoon",
-    "bowl",
-    "banana",
-    "apple",
-    "sandwich",
-    "orange",
-    "broccoli",
-    "carrot",
-    "hot_dog",
-    "pizza",
-    "donut",
-    "cake",
-    "chair",
-    "couch",
-    "potted_plant",
-    "bed",
-    "-",
-    "dining_table",
-    "-",
-    "-",
-    "toilet",
-    "-",
-    "tv",
-    "laptop",
-    "mouse",
-    "remote",
-    "keyboard",
-    "cell_phone",
-    "microwave",
-    "oven",
-    "toaster",
-    "sink",
-    "refrigerator",
-    "-",
-    "book",
-    "clock",
-    "vase",
-    "scissors",
-    "teddy_bear",
-    "hair_drier",
-    "toothbrush",
-]
+NAMES = (
+    "-", "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
+    "fire hydrant", "-", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow",
+    "elephant", "bear", "zebra", "giraffe", "-", "backpack", "umbrella", "-", "-", "handbag", "tie", "suitcase",
+    "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard",
+    "surfboard", "tennis racket", "bottle", "-", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana",
+    "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch",
+    "potted plant", "bed", "-", "dining table", "-", "-", "toilet", "-", "tv", "laptop", "mouse", "remote",
+    "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "-", "book", "clock", "vase",
+    "scissors", "teddy bear", "hair drier", "toothbrush",
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -132,7 +49,7 @@ class CocoSsd(Step):
     def __post_init__(self) -> None:
         for name in ("box_threshold", "iou_threshold"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"ground.{name} lies between 0 and 1, not at {getattr(self, name)}")
+                raise ValueError(f"{name} lies between 0 and 1, not at {getattr(self, name)}")
 
     def setup(self, device: str) -> None:
         try:
@@ -180,4 +97,4 @@ class CocoSsd(Step):
 
 def name_of(category: int) -> str | None:
     name = NAMES[category] if 0 <= category < len(NAMES) else "-"
-    return None if name == "-" else name.replace("_", " ")
+    return None if name == "-" else name

@@ -52,9 +52,9 @@ class GrabCut(Step):
     def __post_init__(self) -> None:
         for name, least in (("side", 16), ("iterations", 1), ("threads", 1)):
             if getattr(self, name) < least:
-                raise ValueError(f"segment.{name} is at least {least}, not {getattr(self, name)}")
+                raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
         if self.margin <= 0:
-            raise ValueError(f"segment.margin is more than 0, not {self.margin}: GrabCut needs to see a background")
+            raise ValueError(f"margin is more than 0, not {self.margin}: GrabCut needs to see a background")
 
     def setup(self, device: str) -> None:
         try:

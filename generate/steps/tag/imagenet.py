@@ -38,9 +38,9 @@ class ImagenetTags(Step):
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
-            raise ValueError(f"tag.threshold is a probability from 0 to 1, not {self.threshold}")
+            raise ValueError(f"threshold is a probability from 0 to 1, not {self.threshold}")
         if self.max_tags < 1:
-            raise ValueError(f"tag.max_tags is at least 1, not {self.max_tags}")
+            raise ValueError(f"max_tags is at least 1, not {self.max_tags}")
 
     def setup(self, device: str) -> None:
         import torch

@@ -10,8 +10,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from generate.record import Record
+from generate.record import Item, Record
 from generate.step import Step
+
+
+def photo(name: str, size: tuple[int, int] | None = None) -> Record:
+    """A record of a real photo that comes with scikit-image or scikit-learn, reduced to `size` if one is given."""
+    import skimage.data
+    from sklearn.datasets import load_sample_image
+
+    if name in ("china", "flower"):
+        pixels = load_sample_image(f"{name}.jpg")
+    else:
+        pixels = skimage.data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(skimage.data, name)()
+    image = Image.fromarray(pixels)
+    return Record(item=Item(name, 0, f"{name}.png", ""), image=image.resize(size) if size else image)
 
 
 def run_on_copies(step: Step, records: Sequence[Record]) -> list[Record]:

@@ -1,0 +1,75 @@
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from generate.errors import FatalError
+from generate.record import Item, MadeImage, Record
+from generate.steps.edges.canny import Canny
+from tests.generate.steps.contract import assert_company_does_not_matter, photo
+
+
+def run(image: Image.Image, **settings: object) -> Image.Image:
+    step = Canny(**settings)  # type: ignore[arg-type]
+    step.setup("cpu")
+    record = Record(item=Item("x", 0, "x.png", ""), image=image)
+    step([record])
+    assert record.images["edges"].meta == {"low": step.low, "high": step.high}
+    return record.images["edges"].image
+
+
+def test_edges_lie_where_brightness_jumps() -> None:
+    pixels = np.zeros((60, 90, 3), dtype=np.uint8)
+    pixels[20:40, 30:70] = 200
+    edges = run(Image.fromarray(pixels))
+    assert (edges.mode, edges.size) == ("L", (90, 60))
+    found = np.asarray(edges)
+    assert set(np.unique(found)) == {0, 255}
+    rows, columns = np.nonzero(found)
+    on_outline = (np.abs(columns - 29.5) < 2) | (np.abs(columns - 69.5) < 2) | (np.abs(rows - 19.5) < 2)
+    assert (on_outline | (np.abs(rows - 39.5) < 2)).all() and len(rows) > 100
+
+
+def test_thresholds_matter() -> None:
+    image = photo("coffee").image
+    many, few = (np.asarray(run(image, low=low, high=2 * low)).mean() for low in (40, 150))
+    assert 0 < few < many / 2
+
+
+@pytest.mark.parametrize(
+    ("short_side", "size"), [(512, (741, 500)), (250, (370, 250)), (None, (741, 500)), (5000, (741, 500))]
+)
+def test_the_size_in_which_edges_are_sought(short_side: int | None, size: tuple[int, int]) -> None:
+    assert run(photo("motorcycle").image, short_side=short_side).size == size
+
+
+def test_a_large_picture_is_reduced_by_default() -> None:
+    assert run(photo("china").image.resize((2000, 1334))).size == (768, 512)
+
+
+def test_png_keeps_it(tmp_path: object) -> None:
+    edges = run(photo("flower").image)
+    edges.save(f"{tmp_path}/e.png")
+    with Image.open(f"{tmp_path}/e.png") as again:
+        assert again.mode == "L" and again.tobytes() == edges.tobytes()
+
+
+def test_company_does_not_matter() -> None:
+    step = Canny(short_side=200)
+    step.setup("cpu")
+    records = [photo("chelsea"), photo("rocket"), photo("flower", (3, 200))]
+    records[1].images = {"edges": MadeImage(records[0].image), "other": MadeImage(records[0].image)}
+    assert_company_does_not_matter(step, records)
+
+
+def test_missing_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(FatalError, match=r"opencv-python-headless: .*pip install -e '\.\[demo\]'"):
+        Canny().setup("cpu")
+
+
+@pytest.mark.parametrize("wrong", [{"low": 300}, {"low": -1}, {"short_side": 0}])
+def test_wrong_values(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Canny(**wrong)
