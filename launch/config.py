@@ -62,11 +62,16 @@ class Groups:
         return tuple(group for group in self.options if group not in FRAME)
 
 
-@cache
+_registered: list[Groups] = []  # Hydra's store is global; what it holds now
+
+
 def register(*folders: Path) -> Groups:
     """Make the options in these folders known to Hydra. A user's own folder counts like conf/ itself."""
     store = ConfigStore.instance()
     groups = Groups.under(*folders)
+    if _registered[-1:] == [groups]:
+        return groups
+    _registered.append(groups)
     for group, options in groups.options.items():
         for option, path in options.items():
             node = OmegaConf.load(path)
@@ -114,16 +119,23 @@ def composed(overrides: Sequence[str], name: str = "config", directory: str | No
     names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     if name not in names:
         raise UserError(f"--config-name {name}: there is no such configuration; there are {', '.join(names)}")
+    overrides = [_dropped(override, groups) for override in overrides]
     with initialize(version_base="1.3", config_path=None):
         try:
-            config = compose(name, list(overrides), return_hydra_config=True)
+            config = compose(name, overrides, return_hydra_config=True)
             OmegaConf.resolve(config)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise UserError(Culprit(groups.options, groups.kinds, overrides, name).explain(error)) from None
     hydra = config.hydra
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     return Composed(config, hydra, tuple(overrides), name, groups.kinds)
+
+
+def _dropped(override: str, groups: Groups) -> str:
+    """`embed=null` is how one would say it; Hydra's word for leaving out a group's choice is `~embed`."""
+    key, _, value = override.partition("=")
+    return f"~{key}" if key in groups.options and value == "null" else override
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def start(composed: Composed) -> int:
 def wished(composed: Composed) -> Wish:
     values = plain(composed.config)
     nodes = {kind: values[kind] for kind in values if _is_step(values[kind]) and kind not in ("source", "cluster")}
-    names = list(values["pipeline"]["steps"])
+    dropped = {override[1:].partition("=")[0] for override in composed.overrides if override.startswith("~")}
+    names = [name for name in values["pipeline"]["steps"] if name not in dropped]
     Pipeline(build_steps(names, nodes))  # refuses what does not fit together, before anything is written
     _check_choices(composed, names)
     source = build(values["source"])
@@ -84,7 +85,7 @@ def wished(composed: Composed) -> Wish:
     config = {
         "image_root": source.image_root(),
         "source": _resolved(values["source"]),
-        "pipeline": values["pipeline"],
+        "pipeline": {"steps": names},
         "steps": {name: nodes[name] for name in names},
         "load": values["load"],
         "write": values["write"],
@@ -115,8 +116,8 @@ def _resolved(source: Mapping[str, Any]) -> dict[str, Any]:
 def _check_choices(composed: Composed, names: list[str]) -> None:
     """A step that was chosen on the command line and does not run would be a silent surprise."""
     for override in composed.overrides:
-        key, _, value = override.partition("=")
-        if key in composed.kinds and value not in ("", "null") and key not in names:
+        key = override.partition("=")[0]
+        if key in composed.kinds and key not in names:
             raise UserError(
                 f"{override}: the pipeline does not run '{key}'. Add it: 'pipeline.steps=[{','.join([*names, key])}]'"
             )

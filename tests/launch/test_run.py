@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
@@ -224,7 +225,7 @@ def test_what_the_user_gave_passes_through(make_list: MakeList, tmp_path: Path) 
     assert record["given"] == {"width": 99}, "a name that the record needs itself"
 
 
-def wait_for(condition, seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
