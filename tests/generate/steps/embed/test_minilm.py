@@ -83,7 +83,7 @@ def test_a_text_alone_decides_the_shape_in_which_it_is_computed(step: MiniLM, mo
     embedded(step, "an owl")
     assert shapes == [(8, 16)]
     embedded(step, *[f"owl number {n}" for n in range(11)], "an owl on a branch " * 4)
-    assert shapes[1:] == [(8, 16), (8, 16), (8, 32)]
+    assert sorted(shapes[1:]) == [(8, 16), (8, 16), (8, 32)]
 
 
 def test_labels_are_embedded_once(step: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
