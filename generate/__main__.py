@@ -50,7 +50,10 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
     print(f"{owner.worker}: started as process {owner.pid} on {owner.host}", flush=True)
     try:
         began = time.perf_counter()
-        pipeline = Pipeline(build_steps(config["pipeline"]["steps"], config["steps"]))
+        pipeline = Pipeline(
+            build_steps(config["pipeline"]["steps"], config["steps"]),
+            staged=config["work"]["schedule"] == "staged",
+        )
         pipeline.setup(pick_device(config["work"]["device"]))
         print(f"{owner.worker}: models loaded in {time.perf_counter() - began:.1f} s", flush=True)
         worker = make_worker(folder, config, owner, pipeline, stop)

@@ -37,7 +37,7 @@ class Batches:
                         raise
                 if answers is None:  # only here is the exception gone, and with it what its frames held on the GPU
                     self.size = len(chosen) // 2
-                    _free_memory()
+                    free_memory()
                     continue
                 if len(answers) != len(chosen):
                     raise RuntimeError(f"a step answered {len(answers)} times to {len(chosen)} units")
@@ -51,7 +51,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error)
 
 
-def _free_memory() -> None:
+def free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

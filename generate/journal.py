@@ -3,7 +3,7 @@
 A journal is one worker's account, whole lines appended one at a time. A torn last line is expected (its worker
 was killed) and ignored. Events:
 
-    started      ids, alone       before a batch is touched; what was started and never finished may have killed its worker
+    started      ids              before a batch is touched; what was never finished may have killed its worker
     done         id, bytes, …     the record is on disk under its final name
     quarantined  id, reason, …
     stopping                      a signal came: what is unfinished from here on is nobody's fault

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from generate.batches import is_out_of_memory
+from generate.batches import free_memory, is_out_of_memory
 from generate.errors import BrokenDevice, FatalError, ItemError
 from generate.record import Record
 from generate.settings import build
@@ -21,27 +22,45 @@ Fail = Callable[[Record, str, str], None]  # record, step, reason
 
 
 class Pipeline:
-    """Named steps in order."""
+    """Named steps in order. Staged, each is loaded for its turn and freed after it: for GPUs too small for them all."""
 
-    def __init__(self, steps: Mapping[str, Step]) -> None:
+    def __init__(self, steps: Mapping[str, Step], staged: bool = False) -> None:
         self.steps = dict(steps)
         self.seconds: dict[str, float] = {}
+        self._staged = staged
+        self._device = "cpu"
         _check_reads(self.steps)
 
     def setup(self, device: str) -> None:
+        """Load every step; staged too, once, so that a bad checkpoint shows before any item is touched."""
+        self._device = device
         for name, step in self.steps.items():
-            with self.timed(f"setup {name}"):
-                step.setup(device)
+            self._load(name, step)
+            if self._staged:
+                self._free(step)
+
+    def _load(self, name: str, step: Step) -> None:
+        with self.timed(f"setup {name}"):
+            step.setup(self._device)
+
+    def _free(self, step: Step) -> None:
+        step.free()
+        gc.collect()
+        free_memory()
 
     def run(self, records: Sequence[Record], fail: Fail) -> list[Record]:
         """All steps over the records; those that a step rejects are handed to `fail`, the others returned."""
         alive = list(records)
         for name, step in self.steps.items():
+            if self._staged:
+                self._load(name, step)
             with self.timed(name):
                 alive = _apply(step, name, alive, fail)
             made_by = step.model()
             for record in alive:
                 record.models[name] = made_by
+            if self._staged:
+                self._free(step)
         return alive
 
     def timed(self, name: str) -> _Timer:

@@ -40,7 +40,7 @@ class Source:
         raise NotImplementedError
 
     def peek(self) -> None:
-        """Read as far as the first entry: most of what can be wrong with a list shows there, before anything is written."""
+        """Read as far as the first entry: most that can be wrong shows there, before anything is written."""
         next(iter(self.entries()), None)
 
     def image_root(self) -> str:

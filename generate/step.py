@@ -12,6 +12,8 @@ from generate.settings import transient
 
 __all__ = ["Checkpoint", "Step", "transient"]
 
+BATCHES = "_batches"  # where a step keeps its batch size, which has to outlive a freeing
+
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
@@ -46,6 +48,11 @@ class Step:
         """Fill the fields of each; raise ItemError(reason, record.item.id) for one that can't be done."""
         raise NotImplementedError
 
+    def free(self) -> None:
+        """Let go of what `setup` loaded; it may be called again later."""
+        for name in [name for name in vars(self) if name.startswith("_") and name != BATCHES]:
+            delattr(self, name)
+
     def model(self) -> dict[str, Any]:
         """What made this part of a record, as the record says it under `models`."""
         return {"name": type(self).__name__}
@@ -60,5 +67,5 @@ class Step:
 
         When the GPU's memory runs out, the batch size is halved for good and the same units are tried again.
         """
-        batches = self.__dict__.setdefault("_batches", Batches(getattr(self, "batch_size", 1)))
+        batches = self.__dict__.setdefault(BATCHES, Batches(getattr(self, "batch_size", 1)))
         return batches.map(call, units, key)

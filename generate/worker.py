@@ -40,10 +40,24 @@ class Work:
     """How a worker goes about it. None of this changes what comes out."""
 
     batch: int = transient(16)  # images in flight together
+    schedule: str = transient("fused")  # or staged: one step after another over many images, one model loaded at a time
+    staged_batch: int = transient(256)  # images in flight together when staged; each is in memory, decoded
     device: str = transient("auto")  # auto, cpu or cuda
     write_threads: int = transient(4)
     max_attempts: int = transient(3)  # workers that an item may take down before it is quarantined
     max_failure_rate: float = transient(0.5)  # above that, after the first hundred, something else is wrong
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("fused", "staged"):
+            raise ValueError(f"work.schedule={self.schedule}: give fused or staged")
+
+    @property
+    def staged(self) -> bool:
+        return self.schedule == "staged"
+
+    @property
+    def in_flight(self) -> int:
+        return self.staged_batch if self.staged else self.batch
 
 
 @dataclass(frozen=True)
@@ -101,9 +115,10 @@ class Worker:
                     break
                 if flight.alone or not flight.items:
                     self._drain(ahead)
-                if flight.items:
-                    ahead.append(self._start(flight.items, readers))
-                if flight.alone or len(ahead) > 1:
+                if not flight.items:
+                    continue
+                ahead.append(self._start(flight.items, readers))
+                if flight.alone or self._work.staged or len(ahead) > 1:
                     self._compute(ahead.popleft())
                 if flight.alone:
                     self._drain(ahead)
@@ -127,10 +142,10 @@ class Worker:
                 continue
             for item in shard.fresh:
                 filling.append((shard, item))
-                if len(filling) >= self._work.batch:
+                if len(filling) >= self._work.in_flight:
                     yield Flight(filling)
                     filling = []
-            for group in shard.groups(self._work.batch):
+            for group in shard.groups(self._work.in_flight):
                 yield Flight([(shard, item) for item in group], alone=True)
             self._finish_if_complete(shard)
 
@@ -195,7 +210,7 @@ class Worker:
         for record in finished:
             shard = shards[record.item.id]
             self._writing.append((shard, self._writers.submit(self._write_one, shard, record)))
-        self._collect(at_most=2 * self._work.batch)
+        self._collect(at_most=2 * self._work.in_flight)
 
     def _write_one(self, shard: ShardWork, record: Record) -> Outcome:
         outcome = write(self._folder, shard.number, record, self._write, self._made_by)

@@ -14,10 +14,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from generate.annotation import Write
 from generate.pipeline import Pipeline, build_steps
 from generate.run_folder import Plan, RunFolder
 from generate.settings import build
 from generate.source import Source
+from generate.worker import Work
 from launch.cluster import COMPLETE, FAILED, Cluster, Start
 from launch.config import Composed, plain
 from launch.frozen import frozen, settle
@@ -79,6 +81,8 @@ def wished(composed: Composed) -> Wish:
     _check_choices(composed, names)
     source = build(values["source"])
     cluster = build(values["cluster"])
+    checked(Work, values["work"])
+    checked(Write, values["write"])
     limit = values["limit"]
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise UserError(f"limit={limit}: give a number of items, at least 1")
@@ -101,6 +105,14 @@ def wished(composed: Composed) -> Wish:
         values["dry_run"],
         values["plan_only"],
     )
+
+
+def checked(kind: type, values: Mapping[str, Any]) -> None:
+    """A value that the dataclass refuses is told before anything is written."""
+    try:
+        kind(**values)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _is_step(node: Any) -> bool:

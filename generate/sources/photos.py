@@ -22,7 +22,6 @@ PHOTOS = (
     ("skimage", "data/motorcycle_right.png", "The same motorcycle, seen from a little further right"),
     ("skimage", "data/rocket.jpg", "A rocket on its launch pad at dusk"),
     ("skimage", "data/camera.png", "A man with a camera on a tripod"),
-    ("skimage", "data/coins.png", "Rows of ancient coins"),
 )
 
 

@@ -245,3 +245,13 @@ def family(pid: int) -> list[int]:
     for member in found:
         found += children.get(member, [])
     return found
+
+
+def test_staged_and_fused_make_the_same_records(make_list: MakeList, tmp_path: Path) -> None:
+    train = make_list(20)
+    for schedule in ("fused", "staged"):
+        done = call("run", *fake_run(train, tmp_path / schedule, f"work.schedule={schedule}", "work.staged_batch=7"))
+        assert done.returncode == 0, done.stderr
+    fused, staged = (records(tmp_path / schedule) for schedule in ("fused", "staged"))
+    assert [path.name for path in fused] == [path.name for path in staged]
+    assert [path.read_bytes() for path in fused] == [path.read_bytes() for path in staged]
