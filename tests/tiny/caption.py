@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.tiny.text import word_tokenizer
+from tests.tiny.text import for_florence2, word_tokenizer
 
 QUERIES = 4
+CHAT = """{% for message in messages %}{{ message.role | upper }}: {% for part in message.content %}
+{%- if part.type == "image" %}<image> {% else %}{{ part.text }}{% endif %}{% endfor %}{% endfor %}
+{%- if add_generation_prompt %} ASSISTANT:{% endif %}"""
 LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
@@ -112,4 +115,95 @@ def _blip2(folder: Path, text: Any, tokenizer: Any, seed: int) -> Path:
     model.save_pretrained(folder)
     images = BlipImageProcessor(size={"height": 28, "width": 28})
     Blip2Processor(images, tokenizer, num_query_tokens=QUERIES).save_pretrained(folder)
+    return folder
+
+
+def make_llava(folder: Path, seed: int = 0) -> Path:
+    """For caption=vlm: CLIP's vision tower before a Llama, with a chat template."""
+    import torch
+    from transformers import CLIPImageProcessor, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+
+    marks = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "<s>"}
+    tokenizer = word_tokenizer("<s>", "", ("<pad>", "<s>", "</s>", "<image>", "USER:", "ASSISTANT:"), **marks)
+    ids = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": 1, "eos_token_id": tokenizer.eos_token_id}
+    text = {"model_type": "llama", **LAYERS, "num_key_value_heads": 2, "vocab_size": len(tokenizer), **ids}
+    vision = {"model_type": "clip_vision_model", **LAYERS, "image_size": 28, "patch_size": 14, "projection_dim": 32}
+    config = LlavaConfig(
+        text_config={**text, "initializer_range": 0.5},
+        vision_config={**vision, "initializer_factor": 20.0},
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=4,
+    )
+    torch.manual_seed(seed)
+    model = LlavaForConditionalGeneration(config)
+    for weight in model.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.5)
+    model.save_pretrained(folder)
+    size = {"height": 28, "width": 28}
+    LlavaProcessor(
+        CLIPImageProcessor(size={"shortest_edge": 28}, crop_size=size),
+        tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=CHAT,
+    ).save_pretrained(folder)
+    return folder
+
+
+def make_florence2(folder: Path, seed: int = 0) -> Path:
+    import torch
+    from transformers import (
+        BartConfig,
+        CLIPImageProcessor,
+        Florence2Config,
+        Florence2ForConditionalGeneration,
+        Florence2Processor,
+    )
+
+    marks = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "<s>"}
+    tokenizer = for_florence2(word_tokenizer("<s>", "</s>", ("<s>", "<pad>", "</s>", "<image>"), **marks))
+    text = BartConfig(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        max_position_embeddings=128,
+        bos_token_id=tokenizer.bos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.eos_token_id,
+        forced_eos_token_id=None,
+    )
+    vision = {
+        "depths": [1, 1],
+        "patch_size": [7, 3],
+        "patch_stride": [4, 2],
+        "patch_padding": [3, 1],
+        "patch_prenorm": [False, True],
+        "embed_dim": [16, 32],
+        "num_heads": [2, 2],
+        "num_groups": [2, 2],
+        "window_size": 4,
+        "projection_dim": 32,
+    }
+    config = Florence2Config(
+        text_config=text.to_dict(),
+        vision_config=vision,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    torch.manual_seed(seed)
+    model = Florence2ForConditionalGeneration(config)
+    for weight in model.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.5)
+    model.save_pretrained(folder)
+    images: Any = CLIPImageProcessor(size={"height": 32, "width": 32}, do_center_crop=False)
+    images.image_seq_length = 17  # 4 x 4 patches behind their mean
+    Florence2Processor(images, tokenizer).save_pretrained(folder)
     return folder

@@ -28,15 +28,27 @@ def byte_tokenizer(before: str, after: str, special: tuple[str, ...], **roles: s
     return _wrapped(tokenizer, before, after, roles, special)
 
 
+def for_florence2(tokenizer: Any) -> Any:
+    """Florence-2's processor asks it for its image token, and in transformers 4 lets it be only Bart's."""
+    import transformers
+
+    old = transformers.__version__.startswith("4.")
+    made: Any = transformers.BartTokenizerFast if old else transformers.PreTrainedTokenizerFast
+    roles = {role: getattr(tokenizer, role) for role in ("unk_token", "bos_token", "eos_token", "pad_token")}
+    backend = tokenizer.backend_tokenizer
+    return made(tokenizer_object=backend, extra_special_tokens={"image_token": "<image>"}, **roles)
+
+
 def _wrapped(tokenizer: Any, before: str, after: str, roles: dict[str, str], special: tuple[str, ...]) -> Any:
     from tokenizers import processors
-    from transformers import PreTrainedTokenizerFast
+    from transformers import AddedToken, PreTrainedTokenizerFast
 
     around = [token for token in (before, after) if token]
     tokenizer.post_processor = processors.TemplateProcessing(
         single=" ".join(filter(None, (before, "$A", after))),
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in dict.fromkeys(around)],
     )
-    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles)
-    made.add_special_tokens({"additional_special_tokens": [s for s in special if s not in roles.values()]})
+    inputs = ["input_ids", "attention_mask"]
+    made: Any = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **roles)
+    made.add_tokens([AddedToken(token, special=True) for token in special])
     return made

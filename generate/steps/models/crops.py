@@ -47,3 +47,15 @@ def cut(image: Image, box: Box) -> Image:
 def _span(low: float, high: float, size: int) -> tuple[int, int]:
     first = min(max(round(low), 0), size - 1)
     return first, max(min(round(high), size), first + 1)
+
+
+def on_square(image: Image, side: int, colour: tuple[float, float, float]) -> Image:
+    """The whole crop, as large as it fits, in the middle of a square of one colour."""
+    from PIL import Image as pillow
+
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    red, green, blue = (round(255 * part) for part in colour)
+    square = pillow.new("RGB", (side, side), (red, green, blue))
+    square.paste(image.resize(size, pillow.Resampling.BICUBIC), ((side - size[0]) // 2, (side - size[1]) // 2))
+    return square

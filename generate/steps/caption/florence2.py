@@ -1,0 +1,53 @@
+"""`caption=florence2`: Florence-2, which is told by one of three tasks how much to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from generate.steps.models.captioner import Captioner
+from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+TASKS = ("<CAPTION>", "<DETAILED_CAPTION>", "<MORE_DETAILED_CAPTION>")
+
+
+@dataclass(kw_only=True)
+class Florence2(Captioner):
+    """Of the checkpoints those that transformers reads itself: microsoft's own bring code, which is not run."""
+
+    checkpoint: str = "florence-community/Florence-2-large"
+    prompt: str = "<CAPTION>"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.prompt not in TASKS:
+            raise ValueError(f"prompt={self.prompt!r}: unknown to Florence-2; one of {', '.join(TASKS)}")
+
+    def setup(self, device: str) -> None:
+        from transformers import AutoProcessor, Florence2ForConditionalGeneration
+
+        self._device = device
+        self._processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
+        self._model = cast(
+            Any,
+            load_pretrained(
+                Florence2ForConditionalGeneration,
+                self.checkpoint,
+                device=device,
+                dtype=self.dtype,
+                revision=self.revision,
+            ),
+        )
+
+    def describe(self, images: Sequence[Image]) -> list[str]:
+        import torch
+
+        given = self._processor(images=list(images), text=[self.prompt] * len(images), return_tensors="pt")
+        with torch.inference_mode():
+            answers = self._model.generate(**given.to(self._device, torch_dtype(self.dtype)), **self.generation())
+        texts: list[str] = self._processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
+        return texts

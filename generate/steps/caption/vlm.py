@@ -1,0 +1,88 @@
+"""`caption=vlm`: any image-text-to-text model of transformers that comes with a chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from generate.errors import FatalError
+from generate.steps.models.captioner import Captioner, without_prompt
+from generate.steps.models.crops import on_square
+from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+from utils.text import one_line
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+GREY = (0.48145466, 0.4578275, 0.40821073)  # CLIP's mean colour, which most of these models see as nothing
+
+
+@dataclass(kw_only=True)
+class VLM(Captioner):
+    """LLaVA, LLaVA-NeXT, OneVision, Qwen2-VL and its successors, and whatever comes with the same interface.
+
+    Each crop is laid on a grey square of `side` pixels. Many of these models make as many tokens as a picture has
+    pixels; on squares of one size they make equally many of each crop, so nothing is padded, and no crop is too thin.
+    """
+
+    checkpoint: str = "llava-hf/llava-1.5-7b-hf"
+    dtype: str = "bfloat16"
+    side: int = 336
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.prompt.strip():
+            raise ValueError(
+                "caption.prompt is empty: a chat model must be asked something, e.g. "
+                "caption.prompt='Describe what is in this picture in one short sentence.'"
+            )
+        if self.side < 28:
+            raise ValueError(f"side={self.side}: must be at least 28 pixels")
+
+    def setup(self, device: str) -> None:
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        self._device = device
+        self._processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
+        self._question = self._ask()
+        self._model = cast(
+            Any,
+            load_pretrained(
+                AutoModelForImageTextToText,
+                self.checkpoint,
+                device=device,
+                dtype=self.dtype,
+                revision=self.revision,
+            ),
+        )
+        tokenizer = self._processor.tokenizer
+        self._pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+    def describe(self, images: Sequence[Image]) -> list[str]:
+        import torch
+
+        squares = [[on_square(image, self.side, GREY)] for image in images]
+        given = self._processor(images=squares, text=[self._question] * len(squares), return_tensors="pt")
+        given = given.to(self._device, torch_dtype(self.dtype))
+        with torch.inference_mode():
+            answers = self._model.generate(**given, **self.generation(), pad_token_id=self._pad)
+        words = without_prompt(answers, given["input_ids"])
+        texts: list[str] = self._processor.tokenizer.batch_decode(words, skip_special_tokens=True)
+        return texts
+
+    def model(self) -> dict[str, Any]:
+        return super().model() | {"side": self.side}
+
+    def _ask(self) -> str:
+        content = [{"type": "image"}, {"type": "text", "text": self.prompt}]
+        try:
+            question: str = self._processor.apply_chat_template(
+                [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+            )
+        except Exception as error:  # no template, or one that wants something else: jinja raises what it likes
+            raise FatalError(
+                f"{self.checkpoint}: its chat template can't be used ({one_line(str(error), 160)}); "
+                "give the folder or hub id of a chat model, with chat_template.jinja or chat_template.json"
+            ) from error
+        return question

@@ -1,0 +1,107 @@
+"""caption=vlm: a chat model is asked about every crop, and only its answer is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from generate.errors import FatalError
+from generate.steps.caption.vlm import VLM
+from generate.steps.models.crops import on_square
+from tests.generate.steps.caption.test_blip2 import photos
+from tests.generate.steps.contract import assert_company_does_not_matter
+from tests.tiny.caption import make_blip, make_llava
+from tests.tiny.records import record
+
+PROMPT = "a photo of ?"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_llava(tmp_path_factory.mktemp("llava"))
+
+
+def ready(folder: Path, **options: Any) -> VLM:
+    step = VLM(checkpoint=str(folder), dtype="float32", prompt=PROMPT, **{"max_new_tokens": 6, **options})
+    step.setup("cpu")
+    return step
+
+
+def said(folder: Path, square: Image.Image) -> str:
+    """By hand: the template's text as it must look, one picture, everything decoded, the question cut off."""
+    from transformers import LlavaForConditionalGeneration, LlavaProcessor
+
+    processor: Any = LlavaProcessor.from_pretrained(folder)
+    model: Any = LlavaForConditionalGeneration.from_pretrained(folder).eval()
+    given = processor(images=square, text=f"USER: <image> {PROMPT} ASSISTANT:", return_tensors="pt")
+    answer = model.generate(**given, num_beams=5, max_new_tokens=6, do_sample=False)[0]
+    text = str(processor.tokenizer.decode(answer))
+    return text.split("ASSISTANT:")[1].replace("</s>", "").strip()
+
+
+def test_a_caption_is_the_answer_to_the_crop_alone(folder: Path) -> None:
+    done = photos()
+    step = ready(folder)
+    step(done)
+    assert step._question == f"USER: <image> {PROMPT} ASSISTANT:"
+    for number, box in ((0, (100, 50, 400, 280)), (2, (10, 10, 201, 201))):
+        square = on_square(done[0].image.crop(box), 336, (0.48145466, 0.4578275, 0.40821073))
+        words = said(folder, square)
+        caption = done[0].instances[number].caption
+        assert caption == f"thing. {words}"
+        assert "USER" not in caption
+    assert done[0].instances[1].caption is None
+    assert len({i.caption for r in done for i in r.instances}) > 4
+
+
+def test_alone_and_in_company(folder: Path) -> None:
+    assert_company_does_not_matter(ready(folder, batch_size=4), photos())
+
+
+def test_thin_crops_are_asked_about_too(folder: Path) -> None:
+    thin = record("china", boxes=[(0, 10, 640, 12), (0, 0, 3, 427)])
+    ready(folder, min_area=1)([thin])
+    assert all(instance.caption for instance in thin.instances)
+
+
+def test_a_crop_lies_whole_in_the_middle_of_its_square() -> None:
+    wide = Image.new("RGB", (40, 10), (255, 0, 0))
+    square = on_square(wide, 20, (0.0, 0.5, 1.0))
+    assert square.size == (20, 20)
+    assert [square.getpixel((10, y)) for y in (0, 6, 8, 11, 14)] == [
+        (0, 128, 255),
+        (0, 128, 255),
+        (255, 0, 0),
+        (255, 0, 0),
+        (0, 128, 255),
+    ]
+    assert on_square(Image.new("RGB", (1, 900)), 30, (0, 0, 0)).size == (30, 30)
+
+
+def test_messages(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"caption\.prompt is empty.*caption\.prompt='"):
+        VLM(checkpoint=str(folder))
+    with pytest.raises(ValueError, match="at least 28"):
+        VLM(prompt=PROMPT, side=10)
+    with pytest.raises(FatalError, match=r"chat template can't be used|can't be loaded as AutoProcessor"):
+        ready(make_blip(tmp_path / "blip"))
+    untold = make_llava(tmp_path / "llava")
+    for name in ("chat_template.jinja", "chat_template.json"):
+        (untold / name).unlink(missing_ok=True)
+    with pytest.raises(FatalError, match=r"chat template can't be used.*chat_template\.jinja"):
+        ready(untold)
+
+
+def test_half_precision_reaches_the_picture(folder: Path) -> None:
+    step = ready(folder)
+    half = VLM(checkpoint=str(folder), prompt=PROMPT, max_new_tokens=6)
+    half.setup("cpu")
+    assert {p.dtype for p in half._model.parameters()} == {torch.bfloat16}
+    one, other = photos(), photos()
+    step(one)
+    half(other)
+    assert all(i.caption for r in other for i in r.instances if r.item.id != "chelsea-0")
