@@ -16,6 +16,7 @@ from typing import Any
 
 from generate.claims import Owner
 from generate.errors import FatalError
+from generate.model_cache import use
 from generate.pipeline import Pipeline, build_steps
 from generate.presence import Presence
 from generate.run_folder import RunFolder
@@ -50,6 +51,7 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
     print(f"{owner.worker}: started as process {owner.pid} on {owner.host}", flush=True)
     try:
         began = time.perf_counter()
+        use(config["models"])
         pipeline = Pipeline(
             build_steps(config["pipeline"]["steps"], config["steps"]),
             staged=config["work"]["schedule"] == "staged",

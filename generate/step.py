@@ -10,7 +10,7 @@ from generate.batches import Batches
 from generate.record import Record
 from generate.settings import transient
 
-__all__ = ["Checkpoint", "Step", "transient"]
+__all__ = ["Checkpoint", "PublishedFile", "Step", "transient"]
 
 BATCHES = "_batches"  # where a step keeps its batch size, which has to outlive a freeing
 
@@ -26,6 +26,15 @@ class Checkpoint:
     revision: str | None = None
 
 
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file that no hub repository holds, with what tells whether the right one came."""
+
+    name: str
+    url: str
+    sha256: str
+
+
 @dataclass(kw_only=True)
 class Step:
     """Reads some fields of a batch of records and fills others.
@@ -39,6 +48,10 @@ class Step:
     writes: ClassVar[tuple[str, ...]] = ()
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return ()
+
+    def lists(self) -> tuple[PublishedFile, ...]:
+        """What has to be fetched besides: lists of names, thresholds."""
         return ()
 
     def setup(self, device: str) -> None:

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from generate.annotation import Write
 from generate.load import Load
+from generate.model_cache import Models
 from generate.settings import target
 from generate.worker import Work
 from launch.culprit import Culprit
@@ -39,6 +40,7 @@ class Composed:
     overrides: tuple[str, ...]
     name: str
     kinds: tuple[str, ...]
+    directory: str | None = None  # options of the user's own
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def _root(path: Path, groups: Groups) -> DictConfig:
         node.load = OmegaConf.structured(Load)
         node.write = OmegaConf.structured(Write)
         node.work = OmegaConf.structured(Work)
+        node.models = OmegaConf.structured(Models)
     return node
 
 
@@ -129,7 +132,7 @@ def composed(overrides: Sequence[str], name: str = "config", directory: str | No
     hydra = config.hydra
     OmegaConf.set_struct(config, False)
     del config["hydra"]
-    return Composed(config, hydra, tuple(overrides), name, groups.kinds)
+    return Composed(config, hydra, tuple(overrides), name, groups.kinds, directory)
 
 
 def _dropped(override: str, groups: Groups) -> str:

@@ -10,8 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
+from generate.model_cache import facts
 from generate.run_folder import RunFolder
 from generate.settings import what_makes_the_data
+from generate.step import Step
 from utils.errors import UserError
 
 RECORDED = [
@@ -28,7 +30,7 @@ RECORDED = [
 ]
 
 
-def frozen(config: Mapping[str, Any]) -> dict[str, Any]:
+def frozen(config: Mapping[str, Any], steps: Mapping[str, Step]) -> dict[str, Any]:
     """The content of run.json for this configuration."""
     digest = hashlib.sha256(json.dumps(data_config(config), sort_keys=True).encode()).hexdigest()[:16]
     return {
@@ -38,6 +40,7 @@ def frozen(config: Mapping[str, Any]) -> dict[str, Any]:
             "python": python_version(),
             **{name: installed(name) for name in RECORDED if installed(name)},
         },
+        "models": facts(steps),
         "config": dict(config),
     }
 
@@ -53,12 +56,16 @@ def data_config(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def settle(folder: RunFolder, run: dict[str, Any], location: str) -> None:
+def settle(folder: RunFolder, config: Mapping[str, Any], steps: Mapping[str, Step], location: str) -> None:
     """Write run.json, or see that the one that is there means the same data."""
-    if not folder.run_json.exists() or not folder.plan_json.exists():
-        folder.write_run(run)  # nothing was planned under the earlier one, if there was one
-        return
-    before, now = (dict(_flat(data_config(r["config"]))) for r in (folder.read_run(), run))
+    if folder.run_json.exists() and folder.plan_json.exists():
+        compare(folder, config, location)
+    else:
+        folder.write_run(frozen(config, steps))  # nothing was planned under an earlier one, if there was one
+
+
+def compare(folder: RunFolder, config: Mapping[str, Any], location: str) -> None:
+    before, now = (dict(_flat(data_config(c))) for c in (folder.read_run()["config"], config))
     different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if different:
         lines = [f"  {key}: {_shown(before, key)} in the run, {_shown(now, key)} now" for key in different]

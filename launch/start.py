@@ -4,47 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from generate.annotation import Write
-from generate.pipeline import Pipeline, build_steps
+from generate import model_cache
 from generate.run_folder import Plan, RunFolder
-from generate.settings import build
-from generate.source import Source
-from generate.worker import Work
-from launch.cluster import COMPLETE, FAILED, Cluster, Start
-from launch.config import Composed, plain
-from launch.frozen import frozen, settle
+from launch.cluster import COMPLETE, FAILED, Start
+from launch.config import Composed
+from launch.frozen import compare, settle
 from launch.plan import fitting_size, plan, planning
 from launch.progress import duration
 from launch.summary import short
+from launch.wish import Wish, wished
 from utils.atomic import write_atomic
 from utils.errors import UserError
 
 # A finished record of the demo's size; only dry_run's guess of the disk rests on it.
 BYTES_PER_RECORD = 200_000
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What one command asks for."""
-
-    location: str
-    config: dict[str, Any]  # what workers need; frozen into run.json
-    source: Source
-    cluster: Cluster
-    limit: int | None
-    shard_size: int | None
-    dry_run: bool
-    plan_only: bool
 
 
 def start(composed: Composed) -> int:
@@ -53,10 +36,11 @@ def start(composed: Composed) -> int:
     check_output(folder, wish.location)
     if wish.dry_run:
         return dry_run(folder, wish)
+    check_models(composed, wish)
     wish.source.peek()
     prepare(folder, wish.location)
     with planning(folder) as claims:
-        settle(folder, frozen(wish.config), wish.location)
+        settle(folder, wish.config, wish.steps, wish.location)
         before = folder.read_plan()
         planned = plan(folder, wish.source, wish.limit, wish.shard_size, claims, tell_rows)
     config = record_start(folder, composed, wish.config)
@@ -72,67 +56,26 @@ def start(composed: Composed) -> int:
     return wish.cluster.run(Start(folder, planned, config))
 
 
-def wished(composed: Composed) -> Wish:
-    values = plain(composed.config)
-    nodes = {kind: values[kind] for kind in values if _is_step(values[kind]) and kind not in ("source", "cluster")}
-    dropped = {override[1:].partition("=")[0] for override in composed.overrides if override.startswith("~")}
-    names = [name for name in values["pipeline"]["steps"] if name not in dropped]
-    Pipeline(build_steps(names, nodes))  # refuses what does not fit together, before anything is written
-    _check_choices(composed, names)
-    source = build(values["source"])
-    cluster = build(values["cluster"])
-    checked(Work, values["work"])
-    checked(Write, values["write"])
-    limit = values["limit"]
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise UserError(f"limit={limit}: give a number of items, at least 1")
-    config = {
-        "image_root": source.image_root(),
-        "source": _resolved(values["source"]),
-        "pipeline": {"steps": names},
-        "steps": {name: nodes[name] for name in names},
-        "load": values["load"],
-        "write": values["write"],
-        "work": values["work"],
-    }
-    return Wish(
-        str(values["output"]),
-        config,
-        source,
-        cluster,
-        limit,
-        values["shard_size"],
-        values["dry_run"],
-        values["plan_only"],
-    )
+def check_models(composed: Composed, wish: Wish) -> None:
+    """Better now than on every worker: each would have waited for its GPU to find it out."""
+    model_cache.use(wish.config["models"])
+    lacking = model_cache.missing(wish.steps)
+    if lacking:
+        names = [] if composed.name == "config" else ["--config-name", composed.name]
+        own = ["--config-dir", composed.directory] if composed.directory else []
+        settings = [override for override in composed.overrides if _names_models(override, composed)]
+        raise UserError(
+            "models are missing:\n"
+            + "\n".join(f"  {line}" for line in lacking)
+            + "\nWhere there is internet: "
+            + shlex.join(["python", "launch/fetch.py", *names, *own, *settings])
+        )
 
 
-def checked(kind: type, values: Mapping[str, Any]) -> None:
-    """A value that the dataclass refuses is told before anything is written."""
-    try:
-        kind(**values)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-def _is_step(node: Any) -> bool:
-    return isinstance(node, Mapping) and "_target_" in node
-
-
-def _resolved(source: Mapping[str, Any]) -> dict[str, Any]:
-    """With the list's path absolute: the same list is the same from wherever the command is given."""
-    path = str(source["path"])
-    return {**source, "path": str(Path(path).resolve()) if Path(path).exists() else path}
-
-
-def _check_choices(composed: Composed, names: list[str]) -> None:
-    """A step that was chosen on the command line and does not run would be a silent surprise."""
-    for override in composed.overrides:
-        key = override.partition("=")[0]
-        if key in composed.kinds and key not in names:
-            raise UserError(
-                f"{override}: the pipeline does not run '{key}'. Add it: 'pipeline.steps=[{','.join([*names, key])}]'"
-            )
+def _names_models(override: str, composed: Composed) -> bool:
+    """Whether a setting has a say in which models are needed."""
+    first = override.lstrip("~+").partition("=")[0].partition(".")[0].partition("@")[0]
+    return first in (*composed.kinds, "pipeline", "models")
 
 
 def check_output(folder: RunFolder, location: str) -> None:
@@ -192,7 +135,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     from launch.plan import Sieve
 
     if folder.run_json.exists() and folder.plan_json.exists():
-        compare(folder, wish)
+        compare(folder, wish.config, wish.location)
     known = folder.read_plan()
     sieve = Sieve()
     for number in range(known.shards):
@@ -222,10 +165,6 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         print("run: the disk would not be large enough", file=sys.stderr)
         return FAILED
     return COMPLETE
-
-
-def compare(folder: RunFolder, wish: Wish) -> None:
-    settle(folder, frozen(wish.config), wish.location)
 
 
 def _step_line(node: Mapping[str, Any]) -> str:

@@ -5,23 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from generate.errors import FatalError
+from generate.step import PublishedFile
 from generate.steps.models.weights import FETCH, FILE_ENDINGS
 from utils.text import one_line
 
 HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+)")
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """A file that no hub repository holds, with what tells whether the right one came."""
-
-    name: str
-    url: str
-    sha256: str
 
 
 def hub_file(location: str) -> tuple[str, str] | None:

@@ -84,7 +84,6 @@ class Tagger(Step):
         return (Checkpoint(self.checkpoint, self.revision),)
 
     def lists(self) -> tuple[PublishedFile, ...]:
-        """What has to be fetched besides the checkpoint."""
         tags = () if self.tag_list else (self.published_tags,)
         by_list = self.threshold is None and self.threshold_list is None
         return (*tags, self.published_thresholds) if by_list and self.published_thresholds else tags

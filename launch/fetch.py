@@ -1,0 +1,57 @@
+"""Bring the weights that a run needs to this machine's cache, from the internet.
+
+    python launch/fetch.py pipeline=instances                  all that this pipeline's steps need
+    python launch/fetch.py pipeline=instances segment=sam      with the settings that the run will have
+    python launch/fetch.py pipeline=instances models.cache=/shared/models
+
+Give it the same settings as run.py; what a run does not need is not fetched. What is there already is left alone, and
+what was cut off goes on. Weights come from the model hub into its usual cache (HF_HOME, or models.cache=…); files
+whose checksum is published are checked against it. Compute nodes without internet then find everything there.
+
+Exit code 0: all is there. 1: something is not, and why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from utils.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
+    parser.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
+    parser.add_argument("overrides", nargs="*", metavar="SETTING", help="as for run.py")
+    chosen = parser.parse_intermixed_args(arguments)
+    try:
+        from generate.model_cache import missing, use
+        from launch.config import composed
+        from launch.download import download
+        from launch.wish import chosen_steps
+
+        composition = composed(chosen.overrides, chosen.config_name, chosen.config_dir)
+        steps = chosen_steps(composition)
+        use(composition.config.models)
+        for name, step in steps.items():
+            for checkpoint in step.checkpoints():
+                print(f"{name}: {checkpoint.location}", flush=True)
+            download(step)
+        lacking = missing(steps)
+    except UserError as error:
+        print(f"fetch: {error}", file=sys.stderr)
+        return 1
+    for line in lacking:
+        print(f"fetch: {line}", file=sys.stderr)
+    if not lacking:
+        print("Everything is there.")
+    return 1 if lacking else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""What one command asks for, checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from generate.annotation import Write
+from generate.pipeline import Pipeline, build_steps
+from generate.settings import build
+from generate.source import Source
+from generate.step import Step
+from generate.worker import Work
+from launch.cluster import Cluster
+from launch.config import Composed, plain
+from utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one command asks for."""
+
+    location: str
+    config: dict[str, Any]  # what workers need; frozen into run.json
+    source: Source
+    cluster: Cluster
+    steps: dict[str, Step]
+    limit: int | None
+    shard_size: int | None
+    dry_run: bool
+    plan_only: bool
+
+
+def wished(composed: Composed) -> Wish:
+    values = plain(composed.config)
+    steps = chosen_steps(composed)
+    source = build(values["source"])
+    cluster = build(values["cluster"])
+    checked(Work, values["work"])
+    checked(Write, values["write"])
+    limit = values["limit"]
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise UserError(f"limit={limit}: give a number of items, at least 1")
+    config = {
+        "image_root": source.image_root(),
+        "source": _resolved(values["source"]),
+        "pipeline": {"steps": list(steps)},
+        "steps": {name: values[name] for name in steps},
+        "load": values["load"],
+        "write": values["write"],
+        "work": values["work"],
+        "models": values["models"],
+    }
+    return Wish(
+        str(values["output"]),
+        config,
+        source,
+        cluster,
+        steps,
+        limit,
+        values["shard_size"],
+        values["dry_run"],
+        values["plan_only"],
+    )
+
+
+def chosen_steps(composed: Composed) -> dict[str, Step]:
+    """The pipeline's steps, in order; refused if they do not fit together."""
+    values = OmegaConf.to_container(composed.config, resolve=True)
+    assert isinstance(values, dict)
+    nodes = {str(key): node for key, node in values.items() if _is_step(node) and key not in ("source", "cluster")}
+    dropped = {override[1:].partition("=")[0] for override in composed.overrides if override.startswith("~")}
+    names = [name for name in values["pipeline"]["steps"] if name not in dropped]
+    steps = Pipeline(build_steps(names, nodes)).steps
+    _check_choices(composed, names)
+    return steps
+
+
+def checked(kind: type, values: Mapping[str, Any]) -> None:
+    """A value that the dataclass refuses is told before anything is written."""
+    try:
+        kind(**values)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _is_step(node: Any) -> bool:
+    return isinstance(node, Mapping) and "_target_" in node
+
+
+def _resolved(source: Mapping[str, Any]) -> dict[str, Any]:
+    """With the list's path absolute: the same list is the same from wherever the command is given."""
+    path = str(source["path"])
+    return {**source, "path": str(Path(path).resolve()) if Path(path).exists() else path}
+
+
+def _check_choices(composed: Composed, names: list[str]) -> None:
+    """A step that was chosen on the command line and does not run would be a silent surprise."""
+    for override in composed.overrides:
+        key = override.partition("=")[0]
+        if key in composed.kinds and key not in names:
+            raise UserError(
+                f"{override}: the pipeline does not run '{key}'. Add it: 'pipeline.steps=[{','.join([*names, key])}]'"
+            )

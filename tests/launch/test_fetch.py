@@ -1,0 +1,123 @@
+"""Weights: fetched from a hub (on loopback), checked, and looked for before anybody starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FAKES, MakeList, command, environment
+from tests.launch.hub import COMMIT, Files, Hub, serve
+
+CLIP = "somebody/clip-text"
+WEIGHTS = os.urandom(24_000_000)  # the hub's client keeps what it has in pieces of ten million
+FILES: Files = {
+    "config.json": b'{"model_type": "clip"}',
+    "vocab.json": b"{}",
+    "model.safetensors": WEIGHTS,
+    "pytorch_model.bin": b"the same again, in another form",
+    "onnx/model.onnx": b"and in another",
+}
+# One step, one model: enough for what is shown here.
+ONLY_EMBED = ("--config-dir", FAKES, "pipeline=fake", "embed=clip", f"embed.checkpoint={CLIP}")
+
+
+def fetch(cache: Path, url: str, *arguments: str, program: str = "fetch") -> subprocess.CompletedProcess[str]:
+    asked = {**environment(), "HF_ENDPOINT": url, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1"}
+    asked.pop("HF_HUB_OFFLINE")
+    return subprocess.run(command(program, *arguments), env=asked, capture_output=True, text=True, timeout=120)
+
+
+def snapshot(cache: Path) -> Path:
+    return cache / "hub" / "models--somebody--clip-text" / "snapshots" / COMMIT
+
+
+@pytest.fixture
+def hub() -> Hub:
+    return Hub({CLIP: dict(FILES)})
+
+
+def test_one_form_of_the_weights_is_fetched_once(hub: Hub, tmp_path: Path) -> None:
+    with serve(hub) as url:
+        first = fetch(tmp_path, url, *ONLY_EMBED)
+        assert first.returncode == 0, first.stderr
+        assert "Everything is there." in first.stdout
+        downloads = len(hub.asked)
+        again = fetch(tmp_path, url, *ONLY_EMBED)
+        assert again.returncode == 0 and len(hub.asked) == downloads
+    assert (snapshot(tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
+    assert {path.name for path in snapshot(tmp_path).iterdir()} == {"config.json", "vocab.json", "model.safetensors"}
+
+
+def test_cut_off_it_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
+    hub.cut_after = 15_000_000
+    with serve(hub) as url:
+        for _ in range(3):
+            done = fetch(tmp_path, url, *ONLY_EMBED)
+            if done.returncode == 0:
+                break
+    assert done.returncode == 0, done.stderr
+    assert (snapshot(tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
+    starts = [int(asked.partition("@")[2]) for asked in hub.asked if "safetensors" in asked]
+    assert starts[0] == 0 and 0 < starts[-1] <= 15_000_000
+
+
+def test_damaged_on_the_way_it_is_refused_and_removed(hub: Hub, tmp_path: Path) -> None:
+    hub.lie = True
+    with serve(hub) as url:
+        done = fetch(tmp_path, url, *ONLY_EMBED)
+        assert done.returncode == 1 and "model.safetensors came damaged" in done.stderr
+        hub.lie = False
+        assert fetch(tmp_path, url, *ONLY_EMBED).returncode == 0
+    assert (snapshot(tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_a_run_without_its_models_is_refused_with_the_command_that_brings_them(
+    hub: Hub, make_list: MakeList, tmp_path: Path
+) -> None:
+    train, out = make_list(2), tmp_path / "out"
+    run = ("run", f"source.path={train}", f"output={out}", *ONLY_EMBED, f"models.cache={tmp_path / 'models'}")
+    with serve(hub) as url:
+        refused = fetch(tmp_path / "unused", url, *run[1:], program="run")
+        assert refused.returncode == 1 and not out.exists()
+        assert f"embed: {CLIP}: not in the hub's cache here" in refused.stderr
+        suggested = shlex.split(refused.stderr.partition("launch/fetch.py ")[2])
+        brought = fetch(tmp_path / "unused", url, *suggested)
+        assert brought.returncode == 0, brought.stderr
+        hub.repositories.clear()
+        planned = fetch(tmp_path / "unused", url, *run[1:], "plan_only=true", program="run")
+    assert planned.returncode == 0, planned.stderr
+    (model,) = json.loads((out / "run.json").read_text())["models"]["embed"]
+    assert model["checkpoint"] == CLIP and model["revision"] == COMMIT
+    assert model["sha256"]["model.safetensors"] == hashlib.sha256(WEIGHTS).hexdigest()
+
+
+def test_a_half_fetched_model_is_no_model(tmp_path: Path) -> None:
+    from generate.model_cache import incomplete
+
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (tmp_path / "config.json").write_text("{}")
+    assert incomplete(tmp_path) == "any file of weights"
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"1")
+    assert incomplete(tmp_path) == "model-00002-of-00002.safetensors"
+    (tmp_path / "model-00002-of-00002.safetensors").symlink_to(tmp_path / "not-there-yet")
+    assert incomplete(tmp_path) == "model-00002-of-00002.safetensors"
+    (tmp_path / "not-there-yet").write_bytes(b"2")
+    assert incomplete(tmp_path) is None
+
+
+@pytest.mark.parametrize("location", ["weights/ram.pth", "./folder"])
+def test_local_weights_that_are_not_there(location: str, make_list: MakeList, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command("run", f"source.path={make_list(1)}", f"output={tmp_path / 'out'}", "pipeline=instances",
+                "pipeline.steps=[tag]", f"tag.checkpoint={location}"),
+        env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1 and f"tag: {location}: " in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
