@@ -1,21 +1,19 @@
 """One worker: python -m generate RUN_FOLDER [--config FILE] [--parent PID]
 
-What run.py starts on this machine and SLURM on others. It may be started by hand as well, any number of times.
+What run.py starts on this machine, and generate.task under SLURM. By hand it may be started any number of times.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from generate.claims import Owner
 from generate.errors import FatalError
+from generate.identity import identity
 from generate.model_cache import use
 from generate.pipeline import Pipeline, build_steps
 from generate.presence import Presence
@@ -78,24 +76,6 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
         flush=True,
     )
     return FINISHED
-
-
-def identity() -> Owner:
-    """A name that no other worker has, nor an earlier life of this one: files are named after it."""
-    task, life = slurm_task()
-    if task:
-        return Owner.here(f"slurm-{task}-r{life}", task)
-    moment = f"{time.time_ns() // 1_000_000:x}"[-7:]
-    return Owner.here(f"{socket.gethostname()[:40]}-{os.getpid()}-{moment}")
-
-
-def slurm_task() -> tuple[str, str]:
-    """Which array task this is (the same after a requeue), and which of its lives."""
-    job = os.environ.get("SLURM_ARRAY_JOB_ID") or os.environ.get("SLURM_JOB_ID")
-    if not job or "SLURM_PROCID" not in os.environ:
-        return "", ""  # a shell within an allocation may start workers by hand; they are no tasks
-    parts = [job, os.environ.get("SLURM_ARRAY_TASK_ID", ""), os.environ["SLURM_PROCID"]]
-    return "_".join(part for part in parts if part), os.environ.get("SLURM_RESTART_COUNT", "0")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,168 @@
+"""One task of a SLURM job: sees a worker through its lives.
+
+    python -m generate.task RUN_FOLDER [--config FILE]
+
+It gives the worker a GPU of its own, passes signals on, and starts it again when it failed, in the same allocation: an
+image that takes the process down is set apart that way, without a new wait in the queue. A worker that fails three
+times in a row without finishing an item stays down. Nothing heavy is imported here.
+
+Exit codes: 0 nothing is left to do, 1 failed for good, 75 stopped by a signal and worth another life.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from generate.claims import Owner
+from generate.identity import LIFE, slurm_task
+from generate.lives import fruitless, is_complete, write_obituary
+from generate.run_folder import RunFolder
+from generate.stop import SIGNALS
+from utils.errors import UserError
+
+FINISHED, FAILED, STOPPED = 0, 1, 75
+LIVES_WITHOUT_PROGRESS = 3
+PAUSE = 2.0  # seconds before the next life; what made the worker fail may pass
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m generate.task", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--config", type=Path, help="the config of this start (default: as the run was planned)")
+    chosen = parser.parse_args(arguments)
+    try:
+        task = Task(RunFolder.open(chosen.run), chosen.config)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    return task.live()
+
+
+class Task:
+    def __init__(self, folder: RunFolder, config: Path | None) -> None:
+        self._folder = folder
+        self._name = slurm_task()[0]
+        if not self._name:
+            raise UserError("python -m generate.task is what SLURM starts. By hand: python -m generate RUN_FOLDER")
+        self._command = [sys.executable, "-u", "-m", "generate", str(folder.path), "--parent", str(os.getpid())]
+        self._command += ["--config", str(config)] if config else []
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._asked = ""
+        for number in SIGNALS:
+            signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGCONT, lambda *_: None)
+
+    def live(self) -> int:
+        """From one life to the next, until the work is done, a signal comes, or it has proved vain."""
+        number = 0
+        while True:
+            if is_complete(self._folder):
+                self._say("every item has its outcome; there is nothing to do")
+                return FINISHED
+            if self._asked:
+                return self._stopped()
+            code = self._one_life(number)
+            if code == FINISHED:
+                return FINISHED
+            if code == STOPPED or self._asked:
+                return self._stopped()
+            vain = fruitless(self._folder, self._name)
+            if vain >= LIVES_WITHOUT_PROGRESS:
+                self._say(f"failed {vain} times in a row without finishing an item, and stays down")
+                return FAILED
+            number += 1
+            time.sleep(PAUSE)
+
+    def _one_life(self, number: int) -> int:
+        environment = {**os.environ, **gpu_of_this_task(os.environ), LIFE: str(number)}
+        began = time.time()
+        with subprocess.Popen(self._command, stderr=subprocess.PIPE, env=environment) as self._worker:
+            worker = self._worker
+            if self._asked:  # it came while there was nobody to pass it on to
+                worker.terminate()
+            owner = _owner(worker.pid, number)
+            assert worker.stderr is not None
+            last_words = _Tee(worker.stderr)
+            code = worker.wait()
+            last_words.join()
+        if code not in (FINISHED, STOPPED):
+            how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            words = f": {last_words.line}" if last_words.line else ""
+            stopped = code in (-signal.SIGTERM, -signal.SIGUSR2, -signal.SIGINT) and self._asked
+            state, reason = ("stopped", self._asked) if stopped else ("failed", f"{how}{words}")
+            write_obituary(self._folder, owner, began, time.time(), state, reason)
+            self._say(f"the worker was {how}" if code < 0 else f"the worker {how}")
+        return code
+
+    def _stopped(self) -> int:
+        """Worth another life, unless the time limit came three times before the first item was finished."""
+        vain = fruitless(self._folder, self._name)
+        if self._asked == "SIGUSR2" and vain >= LIVES_WITHOUT_PROGRESS:
+            self._say(
+                f"the time limit came {vain} times in a row before one item was finished. It is too short for loading "
+                "the models and one batch: raise cluster.time"
+            )
+            return FAILED
+        return STOPPED
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._asked = self._asked or signal.Signals(number).name
+        if self._worker is not None and self._worker.poll() is None:
+            self._worker.send_signal(number)
+
+    def _say(self, text: str) -> None:
+        print(f"task {self._name}: {text}", flush=True)
+
+
+class _Tee:
+    """Passes a worker's stderr on, and keeps its last line: why it ended, when it could not say so itself."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._lines: deque[bytes] = deque(maxlen=20)
+        self._thread = threading.Thread(target=self._copy, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _copy(self, pipe: IO[bytes]) -> None:
+        for line in pipe:
+            sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()
+            self._lines.append(line)
+
+    def join(self) -> None:
+        self._thread.join(timeout=5)  # what the worker started may hold the pipe open
+
+    @property
+    def line(self) -> str:
+        lines = [line.decode(errors="replace").strip() for line in self._lines]
+        return next((line[:300] for line in reversed(lines) if line), "")
+
+
+def _owner(pid: int, number: int) -> Owner:
+    task, life = slurm_task()
+    again = f".{number}" if number else ""
+    return replace(Owner.here(f"slurm-{task}-r{life}{again}", task), pid=pid, started="")
+
+
+def gpu_of_this_task(environment: Mapping[str, str]) -> dict[str, str]:
+    """One GPU for each task of a node, in turn, where SLURM shows all of the job's GPUs to every task."""
+    chosen = environment.get("CUDA_VISIBLE_DEVICES")
+    gpus = [part for part in (chosen or "").split(",") if part.strip()]
+    if len(gpus) < 2:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": gpus[int(environment.get("SLURM_LOCALID", "0")) % len(gpus)]}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
