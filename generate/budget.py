@@ -11,16 +11,20 @@ from generate.journal import Outcome
 from utils.text import one_line
 
 Mark = Callable[[Outcome], None]
+FEW = 10  # failures that no run is stopped for
 
 
 @dataclass
 class Budget:
     """Failed items are held back, unmarked, until some item has gone well or nothing is left to do.
 
-    A wrong mount then stops the worker with one reason, instead of quarantining millions.
+    A wrong mount then stops the worker with one reason, instead of quarantining millions. A mount that goes away later
+    is told from a stretch of bad items in the list by looking again at what went well before.
     """
 
     max_rate: float
+    still_well: Callable[[], str | None] = lambda: None  # why what went well before does no longer, if so
+    ever_well: Callable[[], bool] = lambda: True  # whether anything of the whole run has gone well
     judge_after: int = 100
     _held: list[tuple[Outcome, Mark]] = field(default_factory=list)
     _failed: int = 0
@@ -33,22 +37,41 @@ class Budget:
     def failed(self, outcome: Outcome, mark: Mark) -> None:
         self._failed += 1
         self._held.append((outcome, mark))
+        if self.max_rate >= 1:
+            return self.flush()
         total = self._failed + self._done
         if total >= self.judge_after and self._failed > self.max_rate * total:
-            reasons = Counter(_kind(str(held.facts.get("reason"))) for held, _ in self._held)
-            reason, _ = reasons.most_common(1)[0]
-            example = next(str(h.facts["reason"]) for h, _ in self._held if _kind(str(h.facts["reason"])) == reason)
-            raise FatalError(
-                f"{self._failed} of {total} items failed, most of them with: {one_line(example)}. "
-                f"The last {len(self._held)} were not marked. Mend the cause and run the same command again "
-                "(or allow it: work.max_failure_rate=1)"
-            )
+            raise self._fatal(f"{self._failed} of {total} items failed")
+        if self._done and len(self._held) >= self.judge_after:
+            trouble = self.still_well()
+            if trouble:
+                raise self._fatal(f"{len(self._held)} items in a row failed, and {trouble}")
+            self.flush()
+
+    def end(self) -> None:
+        """Nothing is left to do: what was held back is marked, unless nothing has ever gone well."""
+        if not self._done and len(self._held) >= FEW and not self.ever_well():
+            raise self._fatal(f"all {self._failed} items failed")
+        self.flush()
 
     def flush(self) -> None:
         """Mark what was held back."""
         held, self._held = self._held, []
         for outcome, mark in held:
             mark(outcome)
+
+    def _fatal(self, how: str) -> FatalError:
+        reasons = [_told(held) for held, _ in self._held]
+        kind, _ = Counter(map(_kind, reasons)).most_common(1)[0]
+        example = next(reason for reason in reasons if _kind(reason) == kind)
+        return FatalError(
+            f"{how}, most of them with: {one_line(example)}. The last {len(reasons)} were not marked. "
+            "Mend the cause and run the same command again (or allow it: work.max_failure_rate=1)"
+        )
+
+
+def _told(outcome: Outcome) -> str:
+    return str(outcome.facts.get("reason"))
 
 
 def _kind(reason: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import socket
-import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from generate.run_folder import RunFolder
-from utils.atomic import create_exclusive
+from utils.atomic import create_exclusive, temporary_beside
 
 HEARTBEAT = 20.0  # seconds between two refreshings of a claim
 STALE_AFTER = 180.0  # a claim not refreshed for so long is given up for dead
@@ -34,9 +34,11 @@ class Owner:
 
     def is_gone(self) -> bool:
         """True only if this machine can tell; of another machine's processes it knows nothing."""
-        if not self.machine or self.machine != _machine() or self.host != socket.gethostname():
-            return False
-        return _start_time(self.pid) != self.started
+        return self.is_here() and _start_time(self.pid) != self.started
+
+    def is_here(self) -> bool:
+        """Of this machine, since it was last started."""
+        return bool(self.machine) and self.machine == _machine() and self.host == socket.gethostname()
 
 
 class Claims:
@@ -59,7 +61,10 @@ class Claims:
         return self._planning
 
     def _take(self, path: Path) -> bool:
-        return create_exclusive(path, self._text()) or (self._dead(path) and self._take_over(path))
+        owner = _read(path)
+        if owner is None and not path.exists():
+            return create_exclusive(path, self._text())
+        return self._dead(path, owner) and self._take_over(path, owner)
 
     def free(self, shard: int) -> None:
         self.held.discard(shard)
@@ -81,35 +86,42 @@ class Claims:
         """How long until the shard's claim may be taken over; 0 if now, None if its owner seems to live."""
         path = self._folder.claim(shard)
         owner = _read(path)
-        if owner is None or self._was_ours(owner) or owner.is_gone():
+        if owner is not None and (self._was_ours(owner) or owner.is_gone()):
             return 0.0
         age = self._age(path)
         if age is None:
             return 0.0
         return None if age < 2 * HEARTBEAT else max(0.0, STALE_AFTER - age)
 
-    def _dead(self, path: Path) -> bool:
-        owner = _read(path)
-        if owner is None:
-            return not path.exists() or (self._age(path) or 0.0) > STALE_AFTER
-        if self._was_ours(owner) or owner.is_gone():
+    def _dead(self, path: Path, owner: Owner | None) -> bool:
+        if owner is not None and (self._was_ours(owner) or owner.is_gone()):
             return True
         age = self._age(path)
         return age is not None and age > STALE_AFTER
 
     def _was_ours(self, owner: Owner) -> bool:
-        """An earlier life of this array task: SLURM runs a task once at a time."""
-        return bool(owner.task) and owner.task == self._owner.task and owner.worker != self._owner.worker
+        """An earlier life of this array task: SLURM runs a task once at a time.
 
-    def _take_over(self, path: Path) -> bool:
+        Several processes that one batch script starts look like one task; of them this machine can tell who lives.
+        """
+        if not owner.task or owner.task != self._owner.task or owner.worker == self._owner.worker:
+            return False
+        return owner.is_gone() or not owner.is_here()
+
+    def _take_over(self, path: Path, dead: Owner | None) -> bool:
         # Moved aside and not deleted: of two that want it, only one finds something to move.
-        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        aside = temporary_beside(path)
         try:
             os.rename(path, aside)
         except FileNotFoundError:
-            pass
-        else:
+            return create_exclusive(path, self._text())
+        if _read(aside) != dead:
+            # Another was faster, and what was moved is its claim, which lives: back with it.
+            with suppress(FileExistsError):
+                os.link(aside, path)
             aside.unlink(missing_ok=True)
+            return False
+        aside.unlink(missing_ok=True)
         return create_exclusive(path, self._text())
 
     def _age(self, path: Path) -> float | None:

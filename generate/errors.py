@@ -2,6 +2,34 @@
 
 from __future__ import annotations
 
+import errno
+
+# What a file system says when it is unwell, not when the file is.
+UNWELL = {
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EAGAIN,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOTCONN,
+    errno.ECONNABORTED,
+    errno.EHOSTDOWN,
+    errno.EREMOTEIO,
+}
+FULL = {
+    errno.ENOSPC: "no space left",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "the file is too large",
+}
+REFUSED = {
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no permission",
+    errno.EPERM: "not permitted",
+}
+GONE = {errno.ENOENT, errno.ENOTDIR}
+
 
 class ItemError(Exception):
     """One item can't be processed; it is quarantined with this reason and the others go on."""
@@ -22,3 +50,17 @@ class FatalError(Exception):
 
 class BrokenDevice(FatalError):
     """The GPU failed under this process. Whether one of the items did it is not known, so each counts as tried."""
+
+
+def explained(error: OSError, place: str) -> Exception:
+    """What the run folder's file system refuses is fatal, with what to do; other trouble stays what it is."""
+    again = "run the same command again; nothing is lost"
+    if error.errno in FULL:
+        return FatalError(f"{place}: {FULL[error.errno]}. Make room and {again}")
+    if error.errno in REFUSED:
+        return FatalError(f"{place}: {REFUSED[error.errno]} ({error.filename}). Mend it and {again}")
+    if error.errno in UNWELL:
+        return FatalError(f"{place}: the file system is unwell ({error.strerror}). When it is back, {again}")
+    if error.errno in GONE:
+        return FatalError(f"{place}: {error.filename} is gone. Was the run folder moved or cleaned? Then {again}")
+    return error

@@ -3,11 +3,13 @@
 A journal is one worker's account, whole lines appended one at a time. A torn last line is expected (its worker
 was killed) and ignored. Events:
 
-    started      ids              before a batch is touched; what was never finished may have killed its worker
+    opened       retries          only where there were retries: those that this worker knows of, from here on
+    started      ids, alone       before a batch is touched; what was started and never finished may have killed it
     done         id, bytes, …     the record is on disk under its final name
     quarantined  id, reason, …
     stopping                      a signal came: what is unfinished from here on is nobody's fault
     spent        seconds          where the time went since the last such line
+    retried      retry, ids       launch/retry.py: what was said of these items, by whoever did not know of it, is void
 
 A manifest is the outcome of a whole shard: a line of sums, then one line per item in the shard's order.
 """
@@ -23,9 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generate.errors import explained
 from generate.record import Item
 from generate.run_folder import RunFolder
 from utils.atomic import write_atomic
+from utils.errors import UserError
+from utils.faults import point
+from utils.jsons import dump
 
 
 @dataclass(frozen=True)
@@ -45,14 +51,28 @@ class Journal:
     """The journal that this worker writes for one shard."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.Lock()
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        size = os.fstat(self._file).st_size
+        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
 
     def write(self, event: str, **facts: Any) -> None:
-        line = json.dumps({"t": round(time.time(), 3), "event": event, **facts}, ensure_ascii=False)
-        data = (line + "\n").encode("utf-8", "surrogatepass")
+        data = dump({"t": round(time.time(), 3), "event": event, **facts})
         with self._lock:
-            os.write(self._file, data)
+            if self._torn:
+                data = b"\n" + data  # else this line would be lost with the torn one
+            try:
+                self._append(data)
+            except OSError as error:
+                raise explained(error, str(self._path.parent.parent)) from error
+
+    def _append(self, data: bytes) -> None:
+        self._torn = True
+        point("journal", lambda: os.write(self._file, data[: len(data) // 2]))
+        while data:  # a disk that is nearly full takes a part of it
+            data = data[os.write(self._file, data) :]
+        self._torn = False
 
     def outcome(self, outcome: Outcome) -> None:
         self.write(outcome.status, id=outcome.id, **outcome.facts)
@@ -66,12 +86,31 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     """The whole lines of a journal. What is torn is skipped: a later life appends behind it on a line of its own."""
     with path.open("rb") as file:
         for line in file:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and "event" in event:
+            event = parse_event(line)
+            if event is not None:
                 yield event
+
+
+def parse_event(line: bytes) -> dict[str, Any] | None:
+    """The event, unless the line is torn."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict):
+        return None
+    kind = event.get("event")
+    if kind in ("started", "retried"):
+        return event if isinstance(event.get("ids"), list) else None
+    if kind in ("done", "quarantined"):
+        return event if FACTS[kind] <= event.keys() else None
+    return event if isinstance(kind, str) else None
+
+
+FACTS = {
+    "done": {"id", "file", "bytes", "instances"},
+    "quarantined": {"id", "reason", "step", "attempts"},
+}
 
 
 @dataclass(frozen=True)
@@ -80,26 +119,62 @@ class History:
 
     outcomes: dict[str, Outcome]
     starts: dict[str, int]  # of unfinished items: how often they were started and then left by a worker that vanished
+    alone: frozenset[str] = frozenset()  # those of them that had no company when a worker vanished
+    retries: tuple[str, ...] = ()
 
 
 def read_history(journals: Iterable[Path]) -> History:
+    """All journals together. Their order says nothing, and neither do their times: hosts disagree about the time.
+
+    What is void because of a retry shows by what the writer knew, not by when it wrote.
+    """
+    accounts = [list(read_journal(path)) for path in sorted(journals)]
+    retries: dict[str, set[str]] = {}  # item id -> the retries that it was in
+    known: set[str] = set()
+    for event in (event for account in accounts for event in account if event["event"] == "retried"):
+        known.add(str(event.get("retry")))
+        for item_id in event["ids"]:
+            retries.setdefault(item_id, set()).add(str(event.get("retry")))
     outcomes: dict[str, Outcome] = {}
     starts: dict[str, int] = {}
-    for path in journals:
-        open_ids: set[str] = set()
-        for event in read_journal(path):
-            kind = event["event"]
-            if kind == "started":
-                open_ids.update(event["ids"])
-            elif kind in ("done", "quarantined"):
-                facts = {key: value for key, value in event.items() if key not in ("t", "event", "id")}
-                outcomes[event["id"]] = Outcome(event["id"], kind, facts)
-                open_ids.discard(event["id"])
-            elif kind == "stopping":
-                open_ids.clear()
-        for item_id in open_ids:
+    alone: set[str] = set()
+    for account in accounts:
+        left, left_alone = _read_account(account, retries, outcomes)
+        alone |= left_alone
+        for item_id in left:
             starts[item_id] = starts.get(item_id, 0) + 1
-    return History(outcomes, {i: n for i, n in starts.items() if i not in outcomes})
+    unfinished = {item_id: number for item_id, number in starts.items() if item_id not in outcomes}
+    return History(outcomes, unfinished, frozenset(alone & unfinished.keys()), tuple(sorted(known)))
+
+
+def _read_account(
+    account: list[dict[str, Any]], retries: dict[str, set[str]], outcomes: dict[str, Outcome]
+) -> tuple[set[str], set[str]]:
+    """Adds to `outcomes`; returns what was started and left, and what of it was alone."""
+    left: set[str] = set()
+    alone: set[str] = set()
+    seen: set[str] = set()
+    for event in account:
+        kind = event["event"]
+        if kind == "opened":
+            seen = set(event.get("retries", ()))
+            left = {item_id for item_id in left if retries.get(item_id, set()) <= seen}
+        elif kind == "started":
+            valid = {item_id for item_id in event["ids"] if retries.get(item_id, set()) <= seen}
+            left |= valid
+            alone |= valid if event.get("alone") else set()
+        elif kind in ("done", "quarantined"):
+            item_id = event["id"]
+            if not retries.get(item_id, set()) <= seen:
+                continue
+            left.discard(item_id)
+            # Of two workers on one shard one may fail where the other did not: what is done is done.
+            if kind == "done" or item_id not in outcomes:
+                facts = {key: value for key, value in event.items() if key not in ("t", "event", "id")}
+                outcomes[item_id] = Outcome(item_id, kind, facts)
+        elif kind == "stopping":
+            left.clear()
+    return left, alone & left
 
 
 def write_manifest(folder: RunFolder, shard: int, items: list[Item], outcomes: dict[str, Outcome], worker: str) -> None:
@@ -122,18 +197,38 @@ def write_manifest(folder: RunFolder, shard: int, items: list[Item], outcomes: d
         if not outcome.done:
             line["image"] = item.image  # so that quarantine.jsonl needs no look into the shard
         lines.append(line)
-    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-    write_atomic(folder.manifest(shard), text.encode("utf-8", "surrogatepass"))
+    write_atomic(folder.manifest(shard), b"".join(dump(line) for line in lines))
 
 
 def read_manifest(path: Path) -> Iterator[dict[str, Any]]:
     """The line of sums first, then one line per item."""
     with path.open("rb") as file:
+        sums = _whole(path, file.readline())
+        yield sums
+        items = 0
         for line in file:
-            yield json.loads(line)
+            items += 1
+            yield _whole(path, line)
+    if items != sums.get("items"):
+        raise _damaged(path, f"it has {items} lines of {sums.get('items')}")
 
 
 def read_sums(path: Path) -> dict[str, Any]:
     """The first line alone."""
     with path.open("rb") as file:
-        return json.loads(file.readline())
+        return _whole(path, file.readline())
+
+
+def _whole(path: Path, line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    if not isinstance(found, dict):
+        raise _damaged(path, f"a line of it is {line[:40]!r}")
+    return found
+
+
+def _damaged(path: Path, how: str) -> UserError:
+    # Written whole or not at all, so this was not us: a copy that was cut off, an editor, a broken disk.
+    return UserError(f"{path} is damaged ({how}). Remove it and run the same command again: its records are kept")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.errors import ItemError, PassingError
+from generate.errors import UNWELL, ItemError, PassingError
 from generate.record import Item, Record
 from generate.settings import transient
+from utils.faults import point
 from utils.images import UnreadableImage, decode
-
-# What a file system says when it is unwell, not when the file is.
-UNWELL = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 @dataclass(kw_only=True)
@@ -21,11 +20,12 @@ class Load:
 
     max_pixels: int = 150_000_000  # more than that is taken for a decompression bomb
     max_aspect: float = 50.0  # long side to short side; beyond, a frame of 512 would be tens of thousands wide
+    max_bytes: int = 2_000_000_000  # of a file, before it is read
     threads: int = transient(4)  # images decoded ahead
 
 
 def load(item: Item, root: str | None, options: Load) -> Record:
-    data = read(item, root)
+    data = read(item, root, options.max_bytes)
     try:
         decoded = decode(data, options.max_pixels, options.max_aspect)
     except UnreadableImage as error:
@@ -34,18 +34,37 @@ def load(item: Item, root: str | None, options: Load) -> Record:
     return Record(item, decoded.image, kept, decoded.facts, caption=item.caption)
 
 
-def read(item: Item, root: str | None) -> bytes:
+def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes) -> bytes:
+    """The image file's bytes. Reasons begin with what many items share: by that they are counted."""
     path = resolve(item.image, root)
     try:
-        return path.read_bytes()
+        point("read")
+        return _read_file(path, max_bytes, item)
     except FileNotFoundError:
         raise ItemError(f"no such file: {path}", item.id) from None
     except OSError as error:
         if error.errno in UNWELL:
-            raise PassingError(f"{path}: {error.strerror}") from error
-        raise ItemError(f"{path}: {error.strerror}", item.id) from None
-    except ValueError as error:  # a NUL byte in the name
-        raise ItemError(f"{item.image!r}: {error}", item.id) from None
+            raise PassingError(f"{error.strerror}: {path}") from error
+        raise ItemError(f"{error.strerror}: {path}", item.id) from None
+    except ValueError as error:  # a NUL byte in the name, half a surrogate pair
+        raise ItemError(f"not a file name: {error}: {item.image!r}", item.id) from None
+
+
+def _read_file(path: Path, max_bytes: int, item: Item) -> bytes:
+    # Without O_NONBLOCK the mere opening of a pipe waits for ever. For files it changes nothing.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise ItemError(f"a folder, not a file: {path}", item.id)
+        if not stat.S_ISREG(status.st_mode):
+            raise ItemError(f"not a file but a pipe or device: {path}", item.id)
+        if status.st_size > max_bytes:
+            raise ItemError(f"too large: {status.st_size} bytes, more than load.max_bytes={max_bytes}: {path}", item.id)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def resolve(location: str, root: str | None) -> Path:

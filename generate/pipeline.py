@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from generate.batches import free_memory, is_out_of_memory
-from generate.errors import BrokenDevice, FatalError, ItemError
+from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
 from generate.record import Record
 from generate.settings import build
 from generate.step import Step
@@ -17,6 +17,9 @@ from utils.text import one_line
 
 # What every record has before the first step.
 GIVEN = ("image", "caption")
+
+# Seconds before a step that met something passing (a server that is busy) is asked again.
+PATIENCE = (1.0, 5.0)
 
 Fail = Callable[[Record, str, str], None]  # record, step, reason
 
@@ -55,7 +58,7 @@ class Pipeline:
             if self._staged:
                 self._load(name, step)
             with self.timed(name):
-                alive = _apply(step, name, alive, fail)
+                alive = _apply(step, name, alive, fail, PATIENCE)
             made_by = step.model()
             for record in alive:
                 record.models[name] = made_by
@@ -73,31 +76,36 @@ class Pipeline:
         return taken
 
 
-def _apply(step: Step, name: str, records: list[Record], fail: Fail) -> list[Record]:
+def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: Sequence[float] = ()) -> list[Record]:
     """The step over the records. A failure is narrowed down by halves until it has the name of one record."""
-    if not records:
-        return []
-    try:
-        step(records)
-        return records
-    except ItemError as error:
-        culprit = _culprit(records, error)
-        if culprit is not None:
-            fail(culprit, name, error.reason)
-            return _apply(step, name, [r for r in records if r is not culprit], fail)
-    except FatalError:
-        raise
-    except Exception as error:
-        if is_broken_device(error):
-            raise BrokenDevice(
-                f"step '{name}': the GPU failed ({one_line(str(error))}). Nothing was marked; a new worker goes on"
-            ) from error
-        if len(records) == 1:
-            fail(records[0], name, _reason(error))
-            return []
-    # Outside of the handler, so that the failed call's memory is free for its halves.
-    middle = len(records) // 2
-    return _apply(step, name, records[:middle], fail) + _apply(step, name, records[middle:], fail)
+    alive, pauses = list(records), list(patience)
+    while alive:
+        try:
+            step(alive)
+            return alive
+        except ItemError as error:
+            culprit = _culprit(alive, error)
+            if culprit is not None:
+                fail(culprit, name, error.reason)
+                alive = [record for record in alive if record is not culprit]
+                continue
+        except FatalError:
+            raise
+        except Exception as error:
+            if is_broken_device(error):
+                raise BrokenDevice(
+                    f"step '{name}': the GPU failed ({one_line(str(error))}). Nothing was marked; a new worker goes on"
+                ) from error
+            if isinstance(error, PassingError) and pauses:
+                time.sleep(pauses.pop(0))
+                continue
+            if len(alive) == 1:
+                fail(alive[0], name, _reason(error))
+                return []
+        # Outside of the handler, so that the failed call's memory is free for its halves.
+        middle = len(alive) // 2
+        return _apply(step, name, alive[:middle], fail) + _apply(step, name, alive[middle:], fail)
+    return []
 
 
 def _culprit(records: list[Record], error: ItemError) -> Record | None:

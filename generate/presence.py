@@ -6,13 +6,16 @@ import json
 import os
 import threading
 import time
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generate.claims import HEARTBEAT, Owner
 from generate.run_folder import RunFolder
 from utils.atomic import write_atomic
+from utils.jsons import dump
+from utils.redact import redacted
 
 if TYPE_CHECKING:
     from generate.worker import Worker
@@ -25,6 +28,8 @@ SLURM = (
     "SLURM_RESTART_COUNT",
     "SLURMD_NODENAME",
 )
+
+NEEDED = {field.name for field in fields(Owner)} | {"state", "reason", "at"}
 
 
 class Presence:
@@ -54,16 +59,17 @@ class Presence:
         """Write the state down. A worker's own counts go with it."""
         with self._lock:
             self._state["state"] = state
-            self._state["reason"] = reason
+            self._state["reason"] = redacted(reason)
             if self._worker is not None:
                 self._state.update(done=self._worker.done, failed=self._worker.failed)
             self._state["at"] = round(time.time(), 3)
-            write_atomic(self.path, json.dumps(self._state).encode(), sync=False)
+            write_atomic(self.path, dump(self._state), sync=False)
 
     def end(self, state: str, reason: str = "") -> None:
         self._end.set()
-        self._thread.join()
-        self.say(state, reason)
+        self._thread.join(timeout=HEARTBEAT)  # it may hang in a dead file system
+        with suppress(OSError):  # on a full disk the exit code and the log have to do
+            self.say(state, reason)
 
     def _beat(self) -> None:
         while not self._end.wait(HEARTBEAT):
@@ -78,8 +84,14 @@ class Presence:
 
 def read_presence(folder: RunFolder) -> list[dict[str, Any]]:
     """What every worker said last, by name."""
-    return [json.loads(path.read_bytes()) for path in sorted(_files(folder))]
+    said = (_whole(path) for path in sorted(folder.workers.glob("*.json")) if not path.name.startswith("."))
+    return [state for state in said if state is not None]
 
 
-def _files(folder: RunFolder) -> list[Path]:
-    return [path for path in folder.workers.glob("*.json") if not path.name.startswith(".")]
+def _whole(path: Path) -> dict[str, Any] | None:
+    # These files are not flushed one by one: a power cut may leave an empty one.
+    try:
+        state = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) and state.keys() >= NEEDED else None

@@ -27,8 +27,9 @@ def item_id(image: str, caption: str) -> str:
 
     64 bits: among ten million items the chance that any two share an id by accident is 3 in a million.
     """
-    text = image.encode("utf-8", "surrogatepass") + b"\0" + caption.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
+    place, words = image.encode("utf-8", "surrogatepass"), caption.encode("utf-8", "surrogatepass")
+    # The length tells where one ends and the other begins, whatever bytes they hold.
+    return hashlib.blake2b(b"%d:" % len(place) + place + words, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)

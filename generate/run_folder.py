@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from generate.record import Item
-from utils.atomic import write_atomic
+from utils.atomic import is_temporary, sweep, sync_files, write_atomic, writer_is_gone
 from utils.errors import UserError
+from utils.jsons import dump
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,15 @@ class RunFolder:
         """Nothing is in it, or nothing but what an unfinished start of ours left."""
         if not self.path.exists():
             return True
-        return self.path.is_dir() and all(path.name in FOLDERS for path in self.path.iterdir())
+        names = [path.name for path in self.path.iterdir()] if self.path.is_dir() else [""]
+        return all(name in FOLDERS or is_temporary(name) for name in names)
 
     def make(self) -> None:
         for name in FOLDERS:
             (self.path / name).mkdir(parents=True, exist_ok=True)
 
     def write_run(self, run: dict[str, Any]) -> None:
-        write_atomic(self.run_json, (json.dumps(run, indent=2) + "\n").encode())
+        write_atomic(self.run_json, dump(run, indent=2))
 
     @property
     def run_json(self) -> Path:
@@ -118,17 +120,24 @@ class RunFolder:
     def write_plan(self, plan: Plan) -> None:
         passes = [vars(entry) for entry in plan.passes]
         body = {"items": plan.items, "shards": plan.shards, "passes": passes}
-        write_atomic(self.plan_json, (json.dumps(body, indent=2) + "\n").encode())
+        # No fsync for each of tens of thousands of shards while they are written; but before they count.
+        sync_files([self.shard(number) for number in range(plan.shards - plan.passes[-1].shards, plan.shards)])
+        write_atomic(self.plan_json, dump(body, indent=2))
 
     def write_shard(self, number: int, items: list[Item]) -> None:
-        lines = [json.dumps(item.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n" for item in items]
-        # No fsync for each of tens of thousands of files: plan.json, written last and synced, is what makes them count.
-        write_atomic(self.shard(number), "".join(lines).encode("utf-8", "surrogatepass"), sync=False)
+        write_atomic(self.shard(number), b"".join(dump(item.to_json()) for item in items), sync=False)
 
     def items(self, number: int) -> Iterator[Item]:
-        with self.shard(number).open(encoding="utf-8", errors="surrogatepass") as file:
-            for line in file:
-                yield Item.from_json(json.loads(line))
+        path = self.shard(number)
+        with path.open("rb") as file:
+            for place, line in enumerate(file, 1):
+                try:
+                    yield Item.from_json(json.loads(line))
+                except (ValueError, KeyError, TypeError) as error:
+                    raise UserError(
+                        f"{path}, line {place}, is damaged ({error}). Nothing of Labelyard changes a shard once it is "
+                        "planned: bring it back from a copy, or begin anew with another output"
+                    ) from None
 
     def ids(self, number: int) -> Iterator[str]:
         """The ids alone, read off their fixed place in the line: ten million lines are too many to parse for them."""
@@ -136,9 +145,28 @@ class RunFolder:
             for line in file:
                 yield line[7:23].decode("ascii")
 
+    def has_records(self) -> bool:
+        """Whether any item of the run has gone well so far."""
+        return next((self.path / "records").glob("*/label_*.json"), None) is not None
+
     def finished(self) -> set[int]:
         """The shards that have a manifest, by one listing of one folder."""
         return {int(name[:-6]) for name in _names(self.done) if name.endswith(".jsonl") and not name.startswith(".")}
+
+    def sweep(self) -> None:
+        """Remove what killed writers left in the folders that are not of one shard."""
+        for folder in (self.path, self.claims, self.workers, self.done, self.path / "shards"):
+            sweep(folder, writer_is_gone)
+
+    def sweep_shard(self, number: int, all_of_it: bool) -> None:
+        """Remove what killed writers left among the shard's records and images. When the shard is finished, whatever is
+        left is theirs: of another host's processes nobody here can tell otherwise."""
+        name = f"{number:05d}"
+        for folder in (self.path / "records" / name, *(self.path / "images").glob(f"*/{name}")):
+            sweep(folder, (lambda path: True) if all_of_it else writer_is_gone)
+
+    def journals_of(self, number: int) -> list[Path]:
+        return self.journals_by_shard().get(number, [])
 
     def journals_by_shard(self) -> dict[int, list[Path]]:
         """All journals, by one listing of one folder."""

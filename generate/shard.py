@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from generate.journal import Journal, Outcome, read_history, write_manifest
+from generate.journal import History, Journal, Outcome, read_history, write_manifest
 from generate.record import Item
 from generate.run_folder import RunFolder
 
@@ -17,23 +17,28 @@ class ShardWork:
         self.number = number
         self._folder = folder
         self._worker = worker
+        self._max_attempts = max_attempts
         self.items = list(folder.items(number))
-        history = read_history(folder.journals_by_shard().get(number, []))
+        history = read_history(folder.journals_of(number))
+        folder.sweep_shard(number, all_of_it=False)
         self.journal = Journal(folder.journal(number, worker))
+        if history.retries:
+            self.journal.write("opened", retries=history.retries)
         self.outcomes: dict[str, Outcome] = {}
         self.fresh: list[Item] = []
         self.suspects: list[tuple[Item, int]] = []  # with how often they were started and left by a vanished worker
         for item in self.items:
-            self._sort(item, history.outcomes.get(item.id), history.starts.get(item.id, 0), max_attempts)
+            self._sort(item, history)
 
-    def _sort(self, item: Item, known: Outcome | None, starts: int, max_attempts: int) -> None:
+    def _sort(self, item: Item, history: History) -> None:
+        known, starts = history.outcomes.get(item.id), history.starts.get(item.id, 0)
         if known is not None and (not known.done or self._is_whole(item, known)):
             self.outcomes[item.id] = known
         elif (adopted := self._adopt(item)) is not None:
             # The worker was killed between the rename and the journal's line.
             self.ended(adopted)
             self.journal.outcome(adopted)
-        elif starts >= max_attempts:
+        elif starts >= self._max_attempts and item.id in history.alone:
             reason = f"the worker vanished {starts} times while it worked on this item, at last on it alone"
             lost = Outcome(item.id, "quarantined", {"reason": reason, "step": "", "attempts": starts})
             self.ended(lost)
@@ -45,10 +50,10 @@ class ShardWork:
 
     def groups(self, batch: int) -> list[list[Item]]:
         """Suspects in ever smaller company: a quarter of a batch, then alone. They come after all the others."""
-        first = [item for item, starts in self.suspects if starts == 1]
+        together = [item for item, starts in self.suspects if starts == 1 and self._max_attempts > 2]
+        alone = [item for item, starts in self.suspects if starts > 1 or self._max_attempts <= 2]
         size = max(1, batch // 4)
-        together = [first[start : start + size] for start in range(0, len(first), size)]
-        return together + [[item] for item, starts in self.suspects if starts > 1]
+        return [together[start : start + size] for start in range(0, len(together), size)] + [[item] for item in alone]
 
     def ended(self, outcome: Outcome) -> None:
         self.outcomes[outcome.id] = outcome
@@ -58,6 +63,11 @@ class ShardWork:
         return len(self.outcomes) == len(self.items)
 
     def finish(self) -> None:
+        for item in self.items:
+            # Another worker on this shard may have succeeded where this one failed. What is done is done.
+            if not self.outcomes[item.id].done and (adopted := self._adopt(item)) is not None:
+                self.ended(adopted)
+        self._folder.sweep_shard(self.number, all_of_it=True)
         write_manifest(self._folder, self.number, self.items, self.outcomes, self._worker)
         self.journal.close()
 
@@ -70,23 +80,24 @@ class ShardWork:
     def _adopt(self, item: Item) -> Outcome | None:
         path = self._folder.record(self.number, item)
         found = read_record(path)
-        if found is None or found.get("id") != item.id:
-            return None
-        return Outcome(item.id, "done", done_facts(path, found))
+        facts = None if found is None or found.get("id") != item.id else done_facts(path, found)
+        return None if facts is None else Outcome(item.id, "done", facts)
 
 
 def read_record(path: Path) -> dict[str, object] | None:
     """A record's JSON; None if there is none, or only a torn one."""
     try:
         found = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def done_facts(path: Path, record: dict[str, object]) -> dict[str, object]:
-    annotations = record["annos"]
-    assert isinstance(annotations, list)
+def done_facts(path: Path, record: dict[str, object]) -> dict[str, object] | None:
+    """What journal and manifest say of a finished record; None if it is none of ours."""
+    annotations = record.get("annos")
+    if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
+        return None
     return {
         "file": path.name,
         "bytes": path.stat().st_size,

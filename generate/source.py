@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from generate.settings import transient
 from utils.errors import UserError, nearest
+from utils.jsons import finite
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class Source:
             "path": str(Path(self.path).resolve()),
             "bytes": status.st_size,
             "mtime_ns": status.st_mtime_ns,
+            # An edit may keep size and time; it can't keep these.
+            "ctime_ns": status.st_ctime_ns,
+            "inode": status.st_ino,
         }
 
     def readable(self) -> Path:
@@ -80,6 +84,10 @@ class Source:
         caption = given.pop(self.caption_key, None) if self.caption_key is not None else None
         if caption is not None and not isinstance(caption, str):
             raise UserError(f"{where}: '{self.caption_key}' is {kind_of(caption)} ({caption!r:.60}), not text")
+        try:
+            given = finite(given)
+        except ValueError as error:
+            raise UserError(f"{where} is {error}; such a thing can't be passed on. Drop it from the list") from None
         return Entry(image, caption or "", given, has_caption=self.caption_key in row)
 
     def _no_image(self, row: Mapping[str, Any], where: str) -> str:

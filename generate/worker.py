@@ -1,7 +1,5 @@
 """A worker: claims shards until none is left, and sees each of their items to its end.
 
-    python -m generate.worker RUN_FOLDER [--config FILE] [--name NAME]
-
 Images are decoded ahead in threads, steps run in batches in this thread, records are written behind in threads. A batch
 may span shards. All bookkeeping happens in this thread.
 """
@@ -14,25 +12,28 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from generate.annotation import Write
 from generate.budget import Budget
 from generate.claims import Claims, Owner
-from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from generate.errors import BrokenDevice, FatalError, ItemError, PassingError, explained
 from generate.journal import Outcome
-from generate.load import Load, load
+from generate.load import Load, load, read
 from generate.pipeline import Pipeline
+from generate.readers import Job, Readers
 from generate.record import Item, Record
 from generate.run_folder import RunFolder
 from generate.settings import transient
 from generate.shard import ShardWork
 from generate.stop import Stop
-from generate.write import explained, write
-
-PATIENCE = (1.0, 5.0, 15.0)  # seconds before an unwell file system is asked again
+from generate.write import PATIENCE, write
+from utils.redact import redacted
+from utils.text import one_line
 
 
 @dataclass(kw_only=True)
@@ -46,6 +47,7 @@ class Work:
     write_threads: int = transient(4)
     max_attempts: int = transient(3)  # workers that an item may take down before it is quarantined
     max_failure_rate: float = transient(0.5)  # above that, after the first hundred, something else is wrong
+    read_timeout: float = transient(120.0)  # seconds after which an image that does not come is given up
 
     def __post_init__(self) -> None:
         if self.schedule not in ("fused", "staged"):
@@ -75,7 +77,7 @@ class Loading:
 
     shard: ShardWork
     item: Item
-    record: Future[Record]
+    job: Job[Record]
 
 
 class Worker:
@@ -97,38 +99,48 @@ class Worker:
         self._made_by = made_by
         self._stop = stop
         self.claims = Claims(folder, owner)
-        self._budget = Budget(work.max_failure_rate)
+        self._budget = Budget(work.max_failure_rate, self._still_well, self._ever_well)
         self._open: dict[int, ShardWork] = {}
-        self._writing: deque[tuple[ShardWork, Future[Outcome]]] = deque()
+        self._writing: deque[tuple[ShardWork, Item, Future[Outcome]]] = deque()
+        self._last_done: Item | None = None
         self.done = 0
         self.failed = 0
 
     def run(self) -> None:
         """Work until nothing is left to claim or a stop is asked for."""
-        readers = ThreadPoolExecutor(max(1, self._load.threads), "read")
+        self._readers = Readers(max(1, self._load.threads), self._work.read_timeout)
         self._writers = ThreadPoolExecutor(max(1, self._work.write_threads), "write")
-        ahead: deque[list[Loading]] = deque()
         blameless = False  # whether unfinished items had no part in why this worker ends
         try:
-            for flight in self._flights():
-                if self._stop.asked:
-                    break
-                if flight.alone or not flight.items:
-                    self._drain(ahead)
-                if not flight.items:
-                    continue
-                ahead.append(self._start(flight.items, readers))
-                if flight.alone or self._work.staged or len(ahead) > 1:
-                    self._compute(ahead.popleft())
-                if flight.alone:
-                    self._drain(ahead)
-            self._drain(ahead)
+            self._folder.sweep()
+            self._work_off()
             blameless = True
         except FatalError as error:
             blameless = not isinstance(error, BrokenDevice)
             raise
+        except OSError as error:
+            blameless = True
+            raise explained(error, str(self._folder.path)) from error
         finally:
-            self._leave(readers, blameless)
+            self._leave(blameless)
+
+    def _work_off(self) -> None:
+        ahead: deque[list[Loading]] = deque()
+        for flight in self._flights():
+            if self._stop.asked:
+                break
+            if flight.alone or not flight.items:
+                self._drain(ahead)
+            if not flight.items:
+                self._judge()
+                continue
+            ahead.append(self._start(flight))
+            if flight.alone or self._work.staged or len(ahead) > 1:
+                self._compute(ahead.popleft())
+            if flight.alone:
+                self._drain(ahead)
+        self._drain(ahead)
+        self._judge()
 
     def _flights(self) -> Iterator[Flight]:
         """Batches of items, across shards. An empty one says: finish what is in hand, there is nothing to claim now."""
@@ -174,14 +186,18 @@ class Worker:
                 return  # all that is left is in the hands of workers that live
             self._stop.wait(min(10.0, min(waits) + 0.2))
 
-    def _start(self, flight: list[tuple[ShardWork, Item]], readers: ThreadPoolExecutor) -> list[Loading]:
+    def _start(self, flight: Flight) -> list[Loading]:
         by_shard: dict[int, list[str]] = {}
-        for shard, item in flight:
+        for shard, item in flight.items:
             by_shard.setdefault(shard.number, []).append(item.id)
+        alone = {"alone": True} if len(flight.items) == 1 and flight.alone else {}
         for number, ids in by_shard.items():
             # On disk before anything is touched: an item that takes the process down leaves this line behind.
-            self._open[number].journal.write("started", ids=ids)
-        return [Loading(shard, item, readers.submit(self._read, item)) for shard, item in flight]
+            self._open[number].journal.write("started", ids=ids, **alone)
+        return [Loading(shard, item, self._submit(item)) for shard, item in flight.items]
+
+    def _submit(self, item: Item, first: bool = False) -> Job[Record]:
+        return self._readers.submit(partial(self._read, item), item.image, first)
 
     def _read(self, item: Item) -> Record:
         for pause in (*PATIENCE, None):
@@ -193,6 +209,21 @@ class Worker:
                 time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
+    def _loaded(self, loading: Loading) -> Record | None:
+        """The record, as soon as its image is there; None if a stop is asked for meanwhile."""
+        job = loading.job
+        for tries in (1, 2):
+            while not self._readers.wait(job):
+                if self._stop.asked:
+                    return None
+            try:
+                return job.future.result()
+            except PassingError as error:  # it hangs
+                if tries == 2:
+                    raise ItemError(f"{error} (tried twice)", loading.item.id) from error
+                job = self._submit(loading.item, first=True)
+        raise AssertionError("the second try returns or raises")
+
     def _compute(self, flight: list[Loading]) -> None:
         records: list[Record] = []
         shards: dict[str, ShardWork] = {}
@@ -200,16 +231,20 @@ class Worker:
             shards[loading.item.id] = loading.shard
             try:
                 with self._pipeline.timed("wait for images"):
-                    records.append(loading.record.result())
+                    record = self._loaded(loading)
             except ItemError as error:
                 self._fail(loading.shard, loading.item, "load", error.reason)
+                continue
+            if record is None:
+                return  # the flight is left as it is: a stop is asked for
+            records.append(record)
         finished = self._pipeline.run(
             records,
             lambda record, step, reason: self._fail(shards[record.item.id], record.item, step, reason),
         )
         for record in finished:
             shard = shards[record.item.id]
-            self._writing.append((shard, self._writers.submit(self._write_one, shard, record)))
+            self._writing.append((shard, record.item, self._writers.submit(self._write_one, shard, record)))
         self._collect(at_most=2 * self._work.in_flight)
 
     def _write_one(self, shard: ShardWork, record: Record) -> Outcome:
@@ -219,11 +254,16 @@ class Worker:
 
     def _collect(self, at_most: int) -> None:
         """Take in what is written; wait only while more than `at_most` are under way."""
-        while self._writing and (self._writing[0][1].done() or len(self._writing) > at_most):
-            shard, future = self._writing.popleft()
-            with self._pipeline.timed("wait for writing"):
-                outcome = future.result()
+        while self._writing and (self._writing[0][2].done() or len(self._writing) > at_most):
+            shard, item, future = self._writing.popleft()
+            try:
+                with self._pipeline.timed("wait for writing"):
+                    outcome = future.result()
+            except ItemError as error:
+                self._fail(shard, item, "write", error.reason)
+                continue
             self.done += 1
+            self._last_done = item
             shard.ended(outcome)
             self._budget.done()
             self._finish_if_complete(shard)
@@ -235,37 +275,55 @@ class Worker:
             shard.ended(outcome)
             self._finish_if_complete(shard)
 
-        self._budget.failed(Outcome(item.id, "quarantined", {"reason": reason, "step": step, "attempts": 1}), mark)
+        told = redacted(one_line(reason, 1000))
+        self._budget.failed(Outcome(item.id, "quarantined", {"reason": told, "step": step, "attempts": 1}), mark)
+
+    def _still_well(self) -> str | None:
+        """Look again at an image that was read before: if that fails too, it is not the items' fault."""
+        item = self._last_done
+        if item is None:
+            return None
+        job = self._readers.submit(partial(read, item, self._root), item.image, first=True)
+        while not self._readers.wait(job):
+            if self._stop.asked:
+                return "a stop was asked for"
+        error = job.future.exception()
+        return None if error is None else f"an image that could be read before can't be read any more ({error})"
+
+    def _ever_well(self) -> bool:
+        return self._folder.has_records()
 
     def _drain(self, ahead: deque[list[Loading]]) -> None:
         while ahead and not self._stop.asked:
             self._compute(ahead.popleft())
         self._collect(at_most=0)
+
+    def _judge(self) -> None:
         if not self._stop.asked:
-            self._budget.flush()
+            self._budget.end()
 
     def _finish_if_complete(self, shard: ShardWork) -> None:
         if not shard.complete or shard.number not in self._open:
             return
         del self._open[shard.number]
         shard.journal.write("spent", seconds=self._pipeline.take_seconds())
-        try:
-            shard.finish()
-        except OSError as error:
-            raise explained(error, str(self._folder.path)) from error
+        shard.finish()
         self.claims.free(shard.number)
 
-    def _leave(self, readers: ThreadPoolExecutor, blameless: bool) -> None:
+    def _leave(self, blameless: bool) -> None:
         """Whatever the reason: what is written counts, the rest is free for others."""
-        readers.shutdown(wait=False, cancel_futures=True)
+        self._readers.close()
         if blameless:
             for shard in self._open.values():
-                shard.journal.write("stopping")
+                with suppress(FatalError):  # a full disk may be the very reason for leaving
+                    shard.journal.write("stopping")
         self._writers.shutdown(wait=True)
-        self.done += sum(1 for _, future in self._writing if future.exception() is None)
+        self.done += sum(1 for _, _, future in self._writing if future.exception() is None)
         for shard in self._open.values():
             shard.journal.close()
-        self.claims.close()
+        with suppress(OSError):  # a claim that can't be taken back gets stale
+            self.claims.close()
+            self._folder.sweep()
 
 
 def make_worker(folder: RunFolder, config: dict[str, Any], owner: Owner, pipeline: Pipeline, stop: Stop) -> Worker:

@@ -2,57 +2,76 @@
 
 from __future__ import annotations
 
-import errno
-import json
+import math
+import time
+from collections.abc import Callable
 from typing import Any
 
 from generate.annotation import Write, to_json
-from generate.errors import FatalError
+from generate.errors import UNWELL, ItemError, explained
 from generate.journal import Outcome
 from generate.record import Record
 from generate.run_folder import RunFolder
-from generate.shard import done_facts
 from utils.atomic import write_atomic
 from utils.images import encode_png
+from utils.jsons import dump
 
-FULL = {
-    errno.ENOSPC: "no space left",
-    errno.EDQUOT: "the quota is used up",
-    errno.EFBIG: "the file is too large",
-}
-REFUSED = {
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "no permission",
-    errno.EPERM: "not permitted",
-}
+PATIENCE = (1.0, 5.0, 15.0)  # seconds before an unwell file system is asked again
 
 
 def write(folder: RunFolder, shard: int, record: Record, options: Write, made_by: dict[str, str]) -> Outcome:
-    body = to_json(record, options, made_by)
-    images = {name: encode_png(made.image) for name, made in record.images.items()}
-    if images:
-        body["images"] = {name: _image_entry(folder, shard, record, name) for name in images}
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n"
+    """ItemError if this record can't be written, FatalError if none can."""
+    text, instances, images = encoded(folder, shard, record, options, made_by)
     path = folder.record(shard, record.item)
-    try:
+
+    def put() -> None:
         for name, data in images.items():
             target = folder.image(name, shard, record.item)
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(target, data)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text.encode("utf-8", "surrogatepass"))
-    except OSError as error:
-        raise explained(error, str(folder.path)) from error
-    return Outcome(record.item.id, "done", done_facts(path, body))
+        write_atomic(path, text)
+
+    patiently(put, str(folder.path))
+    return Outcome(record.item.id, "done", {"file": path.name, "bytes": len(text), "instances": instances})
 
 
-def explained(error: OSError, place: str) -> Exception:
-    """A full or refusing disk is fatal, with what to do; other trouble stays what it is."""
-    if error.errno in FULL:
-        return FatalError(f"{place}: {FULL[error.errno]}. Make room and run the same command again; nothing is lost")
-    if error.errno in REFUSED:
-        return FatalError(f"{place}: {REFUSED[error.errno]}. Nothing is lost; mend it and run the same command again")
-    return error
+def patiently(put: Callable[[], None], place: str) -> None:
+    """A file system that is unwell is asked again; a full or refusing one is fatal."""
+    for pause in (*PATIENCE, None):
+        try:
+            return put()
+        except OSError as error:
+            if error.errno not in UNWELL or pause is None:
+                raise explained(error, place) from error
+        time.sleep(pause)
+
+
+def encoded(
+    folder: RunFolder, shard: int, record: Record, options: Write, made_by: dict[str, str]
+) -> tuple[bytes, int, dict[str, bytes]]:
+    """The record's JSON, how many instances it has, and the files of its images."""
+    try:
+        _check(record)
+        body = to_json(record, options, made_by)
+        images = {name: encode_png(made.image) for name, made in record.images.items()}
+        if images:
+            body["images"] = {name: _image_entry(folder, shard, record, name) for name in images}
+        return dump(body), len(record.instances), images
+    except ItemError:
+        raise
+    except Exception as error:
+        # Whatever a step left in this record, the others have no part in it.
+        raise ItemError(f"{type(error).__name__}: {error}", record.item.id) from error
+
+
+def _check(record: Record) -> None:
+    for number, instance in enumerate(record.instances):
+        if not all(math.isfinite(side) for side in (*instance.box, instance.score)):
+            raise ItemError(
+                f"a number that is none: instance {number} has box {instance.box}, score {instance.score}",
+                record.item.id,
+            )
 
 
 def _image_entry(folder: RunFolder, shard: int, record: Record, name: str) -> dict[str, Any]:

@@ -2,35 +2,48 @@
 
 Every write goes to a temporary name of its own in the same folder, is flushed to the disk, and takes its final name in
 one rename. Temporary names start with a dot, so that no listing takes them for results, and carry host, process and a
-counter, so that two writers never share one.
+random mark, so that two writers never share one. A killed writer leaves its temporary file behind; `sweep` removes it.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import socket
-import threading
+from collections.abc import Callable
 from pathlib import Path
+
+from utils.faults import point
+
+SUFFIX = ".tmp"
+TRIES = 3  # a sweep that takes a living writer's temporary file costs it one try
 
 _count = itertools.count()
 _host = socket.gethostname()
+_mark = secrets.token_hex(4)  # hosts and processes may have equal names in containers
 
 
 def temporary_beside(path: Path) -> Path:
     # The final name is cut: with all that is added, the sum must stay below the 255 bytes that file systems allow.
-    unique = f"{_host[:40]}-{os.getpid()}-{threading.get_ident() % 100000}-{next(_count)}"
-    return path.with_name(f".{path.name[:80]}.{unique}.tmp")
+    name = os.fsdecode(os.fsencode(path.name)[:80])
+    return path.with_name(f".{name}.~{_host[:40]}~{os.getpid()}~{_mark}{next(_count)}{SUFFIX}")
 
 
 def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
-    temporary = temporary_beside(path)
-    try:
-        _write(temporary, data, sync)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    for left in reversed(range(TRIES)):
+        temporary = temporary_beside(path)
+        try:
+            _write(temporary, data, sync)
+            point("rename")
+            os.replace(temporary, path)
+            break
+        except BaseException as error:
+            swept = isinstance(error, FileNotFoundError) and path.parent.exists()
+            temporary.unlink(missing_ok=True)
+            if not swept or not left:
+                raise
+    point("renamed")
     if sync:
         sync_folder(path.parent)
 
@@ -41,16 +54,66 @@ def create_exclusive(path: Path, data: bytes) -> bool:
     A link from a complete temporary file is exclusive on every file system that has links, NFS included, and never
     shows a half-written file as O_EXCL with a write behind it would.
     """
-    temporary = temporary_beside(path)
-    try:
-        _write(temporary, data, sync=True)
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink(missing_ok=True)
+    for left in reversed(range(TRIES)):
+        temporary = temporary_beside(path)
+        try:
+            _write(temporary, data, sync=True)
+            point("rename")
+            os.link(temporary, path)
+            break
+        except FileExistsError:
+            # NFS may lose the answer to a link that it made and then refuse the repeated request. The count tells.
+            if not _linked_twice(temporary):
+                return False
+            break
+        except FileNotFoundError:
+            if not path.parent.exists() or not left:
+                raise
+        finally:
+            temporary.unlink(missing_ok=True)
+    point("renamed")
     sync_folder(path.parent)
     return True
+
+
+def _linked_twice(path: Path) -> bool:
+    try:
+        return path.stat().st_nlink == 2
+    except FileNotFoundError:
+        return False
+
+
+def sweep(folder: Path, dead: Callable[[Path], bool]) -> int:
+    """Remove the temporary files in `folder` whose writers are dead; how many there were.
+
+    To take a living writer's file by mistake does no harm: it writes once more.
+    """
+    found = 0
+    for path in temporaries(folder):
+        if dead(path):
+            path.unlink(missing_ok=True)
+            found += 1
+    return found
+
+
+def temporaries(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in os.listdir(folder) if is_temporary(name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(SUFFIX)
+
+
+def writer_is_gone(path: Path) -> bool:
+    """True if the temporary file is of a process of this machine that has ended."""
+    parts = path.name.rpartition(".~")[2].removesuffix(SUFFIX).split("~")
+    if len(parts) != 3 or parts[0] != _host[:40] or not parts[1].isdigit() or not Path("/proc/self").exists():
+        return False
+    pid = int(parts[1])
+    return not Path(f"/proc/{pid}").exists() or (pid == os.getpid() and not parts[2].startswith(_mark))
 
 
 def sync_folder(folder: Path) -> None:
@@ -65,8 +128,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_files(paths: list[Path]) -> None:
+    """Flush files that were written without it."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _write(path: Path, data: bytes, sync: bool) -> None:
     with open(path, "xb") as file:
+        point("write", lambda: os.write(file.fileno(), data[: len(data) // 2]))
         file.write(data)
         if sync:
             file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 # Formats of which the original bytes may be handed on: every reader of the records opens them.
 PLAIN_FORMATS = ("JPEG", "PNG", "WEBP")
+# What is tried at all. Pillow knows more, among them EPS, which it has Ghostscript execute.
+FORMATS = (
+    "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "AVIF", "PPM", "ICO", "TGA", "PCX", "QOI",
+)  # fmt: skip
 ORIENTATION = 0x0112
 
 
@@ -36,12 +41,12 @@ def decode(data: bytes, max_pixels: int, max_aspect: float) -> Decoded:
         with warnings.catch_warnings():
             # Pillow warns of large images; the limit below is ours, and known before a pixel is decoded.
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=_formats())
             _check_size(image.size, max_pixels, max_aspect)
             frames = getattr(image, "n_frames", 1)
             image.load()
-            orientation = image.getexif().get(ORIENTATION, 1)
-            upright = ImageOps.exif_transpose(image)
+            orientation = _orientation(image)
+            upright = ImageOps.exif_transpose(image) if orientation != 1 else image
     except UnidentifiedImageError:
         raise UnreadableImage(f"not an image: {_looks_like(data)}") from None
     except Image.DecompressionBombError as error:
@@ -55,11 +60,29 @@ def decode(data: bytes, max_pixels: int, max_aspect: float) -> Decoded:
     facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
     if frames > 1:
         facts["frames"] = frames
-    turned = upright.size != image.size or orientation not in (0, 1)
+    turned = orientation != 1
     if turned:
         facts["orientation"] = orientation
     unchanged = image.format in PLAIN_FORMATS and image.mode in ("RGB", "L") and frames == 1 and not turned
     return Decoded(_to_rgb(upright), unchanged, facts)
+
+
+@cache
+def _formats() -> list[str]:
+    """Those of FORMATS that this Pillow knows."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _orientation(image: Image) -> int:
+    """1 to 8 as EXIF has it; 1 (as it is) where EXIF is absent, says nonsense or is damaged: the pixels are well."""
+    try:
+        found = image.getexif().get(ORIENTATION, 1)
+    except Exception:
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def _check_size(size: tuple[int, int], max_pixels: int, max_aspect: float) -> None:
@@ -107,6 +130,8 @@ def _looks_like(data: bytes) -> str:
         return "XML or SVG"
     if head.startswith((b"{", b"[")):
         return "JSON"
+    if head.startswith((b"%!ps", b"%pdf")):
+        return "PostScript or PDF, which is a program and not a picture"
     if head.startswith(b"version https://git-lfs"):
         return "a git-lfs pointer, whose file was not fetched"
     if not data.strip(b"\0"):

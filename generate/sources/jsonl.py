@@ -26,4 +26,6 @@ class Jsonl(Source):
                     raise UserError(f"{where} is not UTF-8: {error.reason} at byte {error.start}") from None
                 except ValueError as error:
                     raise UserError(f"{where} is not JSON: {error}. It begins with {line[:40]!r}") from None
+                except RecursionError:
+                    raise UserError(f"{where} is nested too deep to be read. It begins with {line[:40]!r}") from None
                 yield self.entry(row, where)
