@@ -1,0 +1,92 @@
+"""Workers as SLURM job arrays, and a merge job behind them. Submitting is all: the login node may go away then."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from generate.lives import is_complete
+from generate.run_folder import RunFolder
+from launch.cluster import COMPLETE, MISSING, Cluster, Start
+from launch.slurm.options import Options
+from launch.summary import short
+from utils.errors import UserError
+
+if TYPE_CHECKING:
+    from launch.slurm.submit import Site
+
+SUBMITTED = 0
+
+
+@dataclass(kw_only=True)
+class Slurm(Options, Cluster):
+    def workers(self) -> int:
+        return self.num_jobs * self.workers_of_a_job
+
+    def describe(self, folder: RunFolder) -> list[str]:
+        from launch.slurm.preview import preview
+
+        return preview(self, folder)
+
+    def run(self, start: Start) -> int:
+        from launch.slurm.follow import follow
+        from launch.slurm.submit import submit, told
+
+        if is_complete(start.folder):
+            return self._already_complete(start.folder)
+        site = self.site()
+        self._tell_of_others(start.folder)
+        self._tell_of_idle_gpus()
+        submission = submit(self, start.folder, start.config, site)
+        run = short(start.folder.path)
+        print("submitted:", *(f"  {told(job)}" for job in submission.jobs), sep="\n")
+        print(
+            f"look         python launch/status.py {run}\nend them     python launch/cancel.py {run}\n"
+            f"logs         {run}/logs\ntrain list   {run}/train.txt, once the merge job has run",
+            flush=True,
+        )
+        return follow(start.folder, submission) if self.wait else SUBMITTED
+
+    def _already_complete(self, folder: RunFolder) -> int:
+        from launch.merge import merge
+        from launch.summary import summary
+
+        merged = merge(folder)
+        print(f"The run is complete; nothing is submitted.\n{summary(folder, merged)}")
+        return COMPLETE if merged.complete else MISSING
+
+    def _tell_of_others(self, folder: RunFolder) -> None:
+        from launch.slurm.ask import Unreachable
+        from launch.slurm.standing import standing
+
+        try:
+            others = standing(folder)
+        except Unreachable:
+            return  # sbatch will say more
+        if others:
+            number = sum(job.number for job in others)
+            print(f"{number} jobs of this run are in SLURM's queue already; these come in addition")
+
+    def _tell_of_idle_gpus(self) -> None:
+        if self.tasks < self.gpus:
+            print(
+                f"cluster.tasks_per_node={self.tasks_per_node} with {self.gpus} GPUs per node: a worker uses one GPU, "
+                f"so {self.gpus - self.tasks} of them will stand idle on every node",
+                file=sys.stderr,
+            )
+
+    def site(self) -> Site:
+        from launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
+        from launch.slurm.submit import Site
+
+        try:
+            config = settings()
+        except Unreachable as error:
+            hint = "" if shutil.which("sbatch") else " Give the command on a login node of the cluster,"
+            raise UserError(
+                f"cluster=slurm: {error}.{hint} or run on this machine with cluster=local. The plan stands; the same "
+                "command goes on from it"
+            ) from None
+        return Site(cluster_name(config), max_array_size(config))

@@ -1,0 +1,51 @@
+"""--wait: follow a submission until its jobs have ended. Whoever follows may go away at any time; the jobs stay."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from generate.run_folder import RunFolder
+from launch.bar import Bar
+from launch.cluster import COMPLETE, INTERRUPTED, MISSING
+from launch.merge import merge
+from launch.progress import Watch
+from launch.slurm.ask import Unreachable, queue
+from launch.slurm.jobs import Submission
+from launch.summary import short, summary
+
+LOOK = 1.0  # seconds between two looks into the run folder
+ASK_FIRST, ASK_LAST = 2.0, 60.0  # seconds between two questions to SLURM, ever longer
+
+
+def follow(folder: RunFolder, submission: Submission) -> int:
+    ids = [job.id for job in submission.jobs]
+    watch, pause, asked = Watch(folder), ASK_FIRST, time.monotonic()
+    try:
+        with Bar() as bar:
+            while True:
+                bar.show(watch.look())
+                time.sleep(LOOK)
+                if time.monotonic() - asked < pause:
+                    continue
+                asked, pause = time.monotonic(), min(ASK_LAST, 1.5 * pause)
+                if not _some_left(ids):
+                    break
+    except KeyboardInterrupt:
+        run = short(folder.path)
+        print(
+            f"The jobs go on. Look: python launch/status.py {run}   End them: python launch/cancel.py {run}",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    merged = merge(folder)  # the merge job did it as well; this is for what to tell
+    print(summary(folder, merged))
+    return COMPLETE if merged.complete else MISSING
+
+
+def _some_left(ids: list[str]) -> bool:
+    try:
+        return bool(queue(ids))
+    except Unreachable as error:
+        print(f"{error}; asking again later", file=sys.stderr)
+        return True

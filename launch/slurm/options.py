@@ -1,0 +1,156 @@
+"""The options of `cluster=slurm`. Nothing of any site is in the code: what a site wants is said here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from utils.errors import UserError
+
+STOP_BEFORE = 120  # seconds; SLURM may send the signal up to a minute earlier
+
+
+@dataclass(kw_only=True)
+class MergeJob:
+    """The job behind the workers. What is null is as for the workers; it has no GPU."""
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    cpus_per_task: int | None = 1
+    mem: str | None = None
+    time: str | None = None
+    sbatch: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Options:
+    num_jobs: int = 1  # tasks of the array
+    max_running: int | None = None  # of them at the same time
+    successors: int = 0  # further arrays, each behind the one before, that do what is left
+    wait: bool = False  # follow the progress until the jobs have ended
+    requeue: bool = True  # when preempted, on node failure, and at the time limit
+    stop_before: int | None = None  # seconds ahead of the time limit; null: two minutes, or a quarter of a short limit
+    name: str | None = None  # of the jobs; null: the run folder's
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gres: str | None = None  # instead of gpus_per_node
+    gpus_per_node: int | None = None  # null: one, if gres does not say otherwise
+    gpu_type: str | None = None
+    nodes: int = 1  # of each array task
+    tasks_per_node: int | None = None  # workers; null: one for every GPU
+    cpus_per_task: int | None = None
+    mem: str | None = None  # of each node, such as 64G
+    time: str | None = None  # minutes, or as SLURM writes it: 12:00:00, 2-00
+    exclude: Any = None  # a node, a list of nodes, or "n[1-4],n7"
+    nodelist: Any = None
+    comment: str | None = None
+    reservation: str | None = None
+    dependency: str | None = None  # of the first array
+
+    setup: list[str] = field(default_factory=list)  # shell lines ahead of the workers: module load …, export …
+    sbatch: dict[str, Any] = field(default_factory=dict)  # further parameters: {mail-type: END, exclusive: true}
+    srun_args: list[str] = field(default_factory=list)
+    python: str | None = None  # the command that stands for python; null: this very one
+
+    merge: MergeJob = field(default_factory=MergeJob)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.merge, dict):  # as the configuration has it
+            self.merge = MergeJob(**self.merge)
+        self.exclude, self.nodelist = _joined(self.exclude), _joined(self.nodelist)
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"cluster.{name}={value}: at least {least}")
+        for name, value in {"time": self.time, "merge.time": self.merge.time}.items():
+            if value is not None:
+                seconds_of(value, f"cluster.{name}")
+        if self.gres is not None and self.gpus_per_node is not None:
+            raise UserError(
+                f"cluster.gres={self.gres} and cluster.gpus_per_node={self.gpus_per_node} say the same thing twice; "
+                "give one of them"
+            )
+        for place, given in {"sbatch": self.sbatch, "merge.sbatch": self.merge.sbatch}.items():
+            for key in given:
+                if key.replace("_", "-") in OURS:
+                    raise UserError(f"cluster.{place}.{key} is set by the launcher: {OURS[key.replace('_', '-')]}")
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one array task on each of its nodes."""
+        if self.gres is None:
+            return 1 if self.gpus_per_node is None else self.gpus_per_node
+        found = re.findall(r"(?:^|,)(?:gres[:/])?gpu(?::[A-Za-z][^:,(]*)?(?::(\d+))?(?=$|[,(])", self.gres)
+        return sum(int(number or 1) for number in found)
+
+    @property
+    def tasks(self) -> int:
+        """Workers of one array task on each of its nodes."""
+        return self.tasks_per_node or max(1, self.gpus)
+
+    @property
+    def workers_of_a_job(self) -> int:
+        return self.nodes * self.tasks
+
+    @property
+    def stop_seconds(self) -> int:
+        if self.stop_before is not None:
+            return self.stop_before
+        limit = seconds_of(self.time, "cluster.time") if self.time is not None else None
+        return STOP_BEFORE if limit is None else max(1, min(STOP_BEFORE, limit // 4))
+
+
+LEAST = {
+    "num_jobs": 1,
+    "max_running": 1,
+    "successors": 0,
+    "stop_before": 1,
+    "gpus_per_node": 0,
+    "nodes": 1,
+    "tasks_per_node": 1,
+    "cpus_per_task": 1,
+}
+# What would break the launcher's own lines if it came in by the back door.
+OURS = {
+    "array": "say cluster.num_jobs and cluster.max_running",
+    "output": "logs go to the run folder's logs/",
+    "error": "logs go to the run folder's logs/",
+    "open-mode": "logs are appended, or a requeue would erase them",
+    "signal": "say cluster.stop_before",
+    "job-name": "say cluster.name",
+    "requeue": "say cluster.requeue",
+    "no-requeue": "say cluster.requeue",
+    "dependency": "say cluster.dependency",
+    "ntasks": "say cluster.nodes and cluster.tasks_per_node",
+    "ntasks-per-node": "say cluster.tasks_per_node",
+    "wrap": "the script is the launcher's",
+    "parsable": "the launcher reads what sbatch prints",
+    "wait": "say --wait",
+}
+
+
+def _joined(nodes: Any) -> str | None:
+    return ",".join(str(node) for node in nodes) if isinstance(nodes, list) else nodes
+
+
+def seconds_of(limit: str, key: str) -> int | None:
+    """A time limit as SLURM writes it, in seconds; None if it is none."""
+    text = str(limit)
+    if text.upper() in ("UNLIMITED", "INFINITE", "0"):
+        return None
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
+    if found is None:
+        raise UserError(f"{key}={limit}: give minutes (90), 12:00:00, or days and hours (2-00, 2-12:30:00)")
+    days, first, second, third = (int(part) if part is not None else None for part in found.groups())
+    assert first is not None
+    if days is not None:
+        return ((days * 24 + first) * 60 + (second or 0)) * 60 + (third or 0)
+    if third is not None:
+        return (first * 60 + (second or 0)) * 60 + third
+    return first * 60 + (second or 0)

@@ -1,0 +1,57 @@
+"""What cluster=slurm would submit, for dry_run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generate.run_folder import RunFolder
+from launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
+from launch.slurm.script import array_parameters, merge_command, merge_parameters, text, worker_command
+from launch.slurm.submit import Site, after, merge_name, plan_of_arrays
+
+if TYPE_CHECKING:
+    from launch.clusters.slurm import Slurm
+
+
+def preview(slurm: Slurm, folder: RunFolder) -> list[str]:
+    """One line of summary, then the text of every array and of the merge job."""
+    site, doubt = _site()
+    arrays = plan_of_arrays(slurm, site)
+    gpus = f"{slurm.gpus} GPUs" if slurm.gpus != 1 else "1 GPU"
+    each = f"{slurm.nodes} x {slurm.tasks} workers, {gpus} per node"
+    again = f", and {slurm.successors} times as many behind them" if slurm.successors else ""
+    return [
+        f"{slurm.workers()} on SLURM: {slurm.num_jobs} jobs of {each}{again}",
+        f"{len(arrays)} arrays (MaxArraySize {site.max_array_size}{doubt}) and a merge job",
+    ]
+
+
+def scripts(slurm: Slurm, folder: RunFolder) -> str:
+    """The sbatch texts, as they would be submitted, with a word in the place of what is not known yet."""
+    site, _ = _site()
+    run, name = folder.path, f"{slurm.name or folder.path.name}-<unique>"
+    command = worker_command(slurm, run, run / "hydra" / "<start>" / "work.json")
+    arrays = plan_of_arrays(slurm, site)
+    texts, ids = list[str](), dict[int, list[str]]()
+    for number, (generation, window) in enumerate(arrays, 1):
+        earlier = ids.get(generation - 1)
+        dependency = after(earlier) if earlier else slurm.dependency
+        ids.setdefault(generation, []).append(f"<array {number}>")
+        parameters = array_parameters(slurm, run, name, window, dependency)
+        texts.append(_titled(f"array {number} of {len(arrays)}", text(parameters, command, run / "slurm")))
+    everyone = after([job for generation in ids.values() for job in generation])
+    parameters = merge_parameters(slurm, run, merge_name(name), everyone)
+    texts.append(_titled("merge job", text(parameters, merge_command(slurm, run), run / "slurm")))
+    return "\n".join(texts)
+
+
+def _site() -> tuple[Site, str]:
+    try:
+        config = settings()
+    except Unreachable as error:
+        return Site("", 1001), f", SLURM's default; not asked: {error}"
+    return Site(cluster_name(config), max_array_size(config)), ""
+
+
+def _titled(title: str, body: str) -> str:
+    return f"---- {title}: sbatch gets ----\n{body.rstrip()}\n"

@@ -1,0 +1,32 @@
+"""Which of a run's jobs SLURM still has."""
+
+from __future__ import annotations
+
+import getpass
+
+from generate.run_folder import RunFolder
+from launch.slurm.ask import queue
+from launch.slurm.jobs import Submission, read_submissions
+from launch.slurm.parse import Queued
+from launch.slurm.submit import merge_name
+
+
+def standing(folder: RunFolder) -> list[Queued]:
+    """Pending or running jobs of this run, and of nobody else: SLURM's numbers begin anew some day, names do not."""
+    submissions = read_submissions(folder)
+    names = {name for submission in submissions for name in names_of(submission)}
+    ids = [job.id for submission in submissions for job in submission.jobs]
+    found = queue(ids)
+    # A start that was killed between sbatch and its note has jobs that only their name betrays.
+    torn = [name for submission in submissions if not submission.whole for name in names_of(submission)]
+    known = set(ids)
+    found += [job for job in queue([], torn) if job.job not in known]
+    return [job for job in found if job.name in names]
+
+
+def names_of(submission: Submission) -> tuple[str, str]:
+    return submission.name, merge_name(submission.name)
+
+
+def is_mine(submission: Submission) -> bool:
+    return submission.user == getpass.getuser()
