@@ -31,6 +31,10 @@ class Cluster:
         """What it would do, for dry_run."""
         raise NotImplementedError
 
+    def scripts(self, folder: RunFolder) -> list[str]:
+        """What it would hand over to be run, for dry_run."""
+        return []
+
     def run(self, start: Start) -> int:
         """Start the workers; return run.py's exit code."""
         raise NotImplementedError

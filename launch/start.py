@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from generate.run_folder import Plan, RunFolder
 from launch.cluster import COMPLETE, FAILED, Start
 from launch.config import Composed
 from launch.frozen import compare, settle
+from launch.pace import estimate
 from launch.plan import fitting_size, plan, planning
 from launch.progress import duration
 from launch.summary import short
@@ -103,7 +105,9 @@ def prepare(folder: RunFolder, location: str) -> None:
 
 def record_start(folder: RunFolder, composed: Composed, config: Mapping[str, Any]) -> Path:
     """Hydra's record of this start, and the configuration that its workers read."""
-    record = folder.path / "hydra" / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+    # With the host: many tasks of an array may start at the same second, in containers that all count from 1.
+    moment = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{socket.gethostname()[:40]}-{os.getpid()}"
+    record = folder.path / "hydra" / moment
     record.mkdir(parents=True)
     (record / "config.yaml").write_text(OmegaConf.to_yaml(composed.config))
     (record / "hydra.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create({"hydra": composed.hydra})))
@@ -132,7 +136,8 @@ def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
 
 def dry_run(folder: RunFolder, wish: Wish) -> int:
     """Count the items as a plan would, say what would happen, and write nothing."""
-    from launch.plan import Sieve
+    from launch.pace import estimate
+from launch.plan import Sieve
 
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, wish.config, wish.location)
@@ -156,11 +161,12 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         f"pipeline   {' -> '.join(wish.config['steps'])}",
         *(f"           {name}: {_step_line(node)}" for name, node in wish.config["steps"].items()),
         *(f"workers    {text}" for text in wish.cluster.describe(folder)),
+        f"time       {estimate(folder, wish.rate, items, wish.cluster.workers())}",
         f"disk       about {need / 1e9:.1f} GB for new records; {free / 1e9:.1f} GB are free at {there}",
         f"output     {short(folder.path)} ({items} items in all)",
         "Nothing was written and nobody was started.",
     ]
-    print("\n".join(lines))
+    print("\n".join([*lines, *wish.cluster.scripts(folder)]))
     if need > free:
         print("run: the disk would not be large enough", file=sys.stderr)
         return FAILED

@@ -31,6 +31,7 @@ class Wish:
     steps: dict[str, Step]
     limit: int | None
     shard_size: int | None
+    rate: float | None
     dry_run: bool
     plan_only: bool
 
@@ -45,6 +46,9 @@ def wished(composed: Composed) -> Wish:
     limit = values["limit"]
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise UserError(f"limit={limit}: give a number of items, at least 1")
+    rate = values["rate"]
+    if rate is not None and not (isinstance(rate, int | float) and rate > 0):
+        raise UserError(f"rate={rate}: give the images per second of one worker")
     config = {
         "image_root": source.image_root(),
         "source": _resolved(values["source"]),
@@ -63,6 +67,7 @@ def wished(composed: Composed) -> Wish:
         steps,
         limit,
         values["shard_size"],
+        values["rate"],
         values["dry_run"],
         values["plan_only"],
     )

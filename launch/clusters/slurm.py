@@ -28,7 +28,12 @@ class Slurm(Options, Cluster):
     def describe(self, folder: RunFolder) -> list[str]:
         from launch.slurm.preview import preview
 
-        return preview(self, folder)
+        return preview(self)
+
+    def scripts(self, folder: RunFolder) -> list[str]:
+        from launch.slurm.preview import scripts
+
+        return scripts(self, folder)
 
     def run(self, start: Start) -> int:
         from launch.slurm.follow import follow
@@ -59,10 +64,10 @@ class Slurm(Options, Cluster):
 
     def _tell_of_others(self, folder: RunFolder) -> None:
         from launch.slurm.ask import Unreachable
-        from launch.slurm.standing import standing
+        from launch.slurm.queued import queued
 
         try:
-            others = standing(folder)
+            others = queued(folder)
         except Unreachable:
             return  # sbatch will say more
         if others:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from launch.clusters.slurm import Slurm
 
 
-def preview(slurm: Slurm, folder: RunFolder) -> list[str]:
-    """One line of summary, then the text of every array and of the merge job."""
+def preview(slurm: Slurm) -> list[str]:
+    """How many workers in how many arrays."""
     site, doubt = _site()
     arrays = plan_of_arrays(slurm, site)
     gpus = f"{slurm.gpus} GPUs" if slurm.gpus != 1 else "1 GPU"
@@ -26,7 +26,7 @@ def preview(slurm: Slurm, folder: RunFolder) -> list[str]:
     ]
 
 
-def scripts(slurm: Slurm, folder: RunFolder) -> str:
+def scripts(slurm: Slurm, folder: RunFolder) -> list[str]:
     """The sbatch texts, as they would be submitted, with a word in the place of what is not known yet."""
     site, _ = _site()
     run, name = folder.path, f"{slurm.name or folder.path.name}-<unique>"
@@ -42,7 +42,7 @@ def scripts(slurm: Slurm, folder: RunFolder) -> str:
     everyone = after([job for generation in ids.values() for job in generation])
     parameters = merge_parameters(slurm, run, merge_name(name), everyone)
     texts.append(_titled("merge job", text(parameters, merge_command(slurm, run), run / "slurm")))
-    return "\n".join(texts)
+    return texts
 
 
 def _site() -> tuple[Site, str]:

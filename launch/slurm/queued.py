@@ -11,7 +11,7 @@ from launch.slurm.parse import Queued
 from launch.slurm.submit import merge_name
 
 
-def standing(folder: RunFolder) -> list[Queued]:
+def queued(folder: RunFolder) -> list[Queued]:
     """Pending or running jobs of this run, and of nobody else: SLURM's numbers begin anew some day, names do not."""
     submissions = read_submissions(folder)
     names = {name for submission in submissions for name in names_of(submission)}
