@@ -16,6 +16,7 @@ class Bar:
         self._terminal = sys.stderr.isatty()
         self._last = 0.0
         self._said = ""
+        self._unsaid = ""  # the last look's line, where it was too soon to say it
 
     def __enter__(self) -> Bar:
         return self
@@ -25,8 +26,10 @@ class Bar:
         if self._terminal:
             self._draw(progress, text)
         elif time.monotonic() - self._last >= BETWEEN_LINES and text != self._said:
-            self._last, self._said = time.monotonic(), text
+            self._last, self._said, self._unsaid = time.monotonic(), text, ""
             print(text, file=sys.stderr, flush=True)
+        elif text != self._said:
+            self._unsaid = text
 
     def _draw(self, progress: Progress, text: str) -> None:
         columns = shutil.get_terminal_size().columns - 1
@@ -38,3 +41,5 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         if self._terminal:
             print(file=sys.stderr)
+        elif self._unsaid:
+            print(self._unsaid, file=sys.stderr, flush=True)

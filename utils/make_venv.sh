@@ -54,4 +54,4 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null && ! has_gpu; then
     "${pip[@]}" install "${TORCH:-torch==2.13.0}"
 fi
 cd "$root"
-"${pip[@]}" install -e ".[$extras]" 2> >(grep -v -i '^warning: location' >&2)
+"${pip[@]}" install -e ".[$extras]"

@@ -13,8 +13,8 @@ from utils.errors import UserError
 
 # (package, file in it, a caption written for it)
 PHOTOS = (
-    ("sklearn", "datasets/images/china.jpg", "A palace with a curved roof behind a wide stone courtyard"),
-    ("sklearn", "datasets/images/flower.jpg", "A red dahlia in front of dark green leaves"),
+    ("sklearn", "datasets/images/china.jpg", "A tower of the Summer Palace above trees and a lake"),
+    ("sklearn", "datasets/images/flower.jpg", "An orange dahlia in front of dark green leaves"),
     ("skimage", "data/astronaut.png", "An astronaut in an orange suit smiles in front of a flag"),
     ("skimage", "data/chelsea.png", "A ginger cat looks into the camera"),
     ("skimage", "data/coffee.png", "A cup of espresso on a saucer on a wooden table"),
