@@ -8,6 +8,7 @@ from typing import Any
 from generate.step import Checkpoint
 from generate.steps.models import groundingdino_keys
 from generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
+from generate.steps.models.published import find_checkpoint
 from generate.steps.models.weights import (
     kind,
     load_converted,
@@ -38,7 +39,7 @@ class GroundingDino(PromptedDetector):
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         if kind(self.checkpoint) == "file":
-            return Checkpoint(self.checkpoint), Checkpoint(self.tokenizer)
+            return Checkpoint(self.checkpoint, self.revision), Checkpoint(self.tokenizer)
         return super().checkpoints()
 
     def load_network(self, device: str) -> tuple[Network, Any]:
@@ -50,7 +51,7 @@ class GroundingDino(PromptedDetector):
             network = NativeNetwork(self.checkpoint, self.tokenizer, device)
             return network, network.tokenizer
         if kind(self.checkpoint) == "file":
-            weights = read_state_dict(self.checkpoint)
+            weights = read_state_dict(str(find_checkpoint(self.checkpoint, self.revision)))
             model = load_converted(
                 GroundingDinoForObjectDetection,
                 groundingdino_keys.config(weights, self.checkpoint),

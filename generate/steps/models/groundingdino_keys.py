@@ -25,15 +25,15 @@ TEXT_PORT = r"model.encoder.layers.\1.text_enhancer_layer."
 FUSION_PORT = r"model.encoder.layers.\1.fusion_layer."
 DECODER_PORT = r"model.decoder.layers.\1."
 
-# The port has them not: the tokens' pooler, training's label embedding, indices that it computes itself.
-UNUSED = re.compile(r"bert\.pooler\.|label_enc\.|bert\.embeddings\.position_ids|.*\.relative_position_index$")
+# The port has them not: the text encoder's pooler and positions, and training's label embedding.
+UNUSED = re.compile(r"bert\.pooler\.|bert\.embeddings\.position_ids$|label_enc\.")
 
 RULES = [
     (r"backbone\.0\.patch_embed\.proj\.", SWIN + "embeddings.patch_embeddings.projection."),
     (r"backbone\.0\.patch_embed\.norm\.", SWIN + "embeddings.norm."),
     (BLOCK + r"norm1\.", PORT_BLOCK + "layernorm_before."),
     (BLOCK + r"norm2\.", PORT_BLOCK + "layernorm_after."),
-    (BLOCK + r"attn\.relative_position_bias_table", PORT_BLOCK + "attention.self.relative_position_bias_table"),
+    (BLOCK + r"attn\.relative_position_", PORT_BLOCK + "attention.self.relative_position_"),
     (BLOCK + r"attn\.qkv\.", PORT_BLOCK + "attention.self.{}."),
     (BLOCK + r"attn\.proj\.", PORT_BLOCK + "attention.output.dense."),
     (BLOCK + r"mlp\.fc1\.", PORT_BLOCK + "intermediate.dense."),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from generate.errors import FatalError
 from generate.steps.models import sam_keys
 from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_long_side, to_tensor
+from generate.steps.models.published import find_checkpoint
+from generate.steps.models.sam_hq_decoder import box_logits
 from generate.steps.models.weights import (
     kind,
     load_converted,
@@ -27,7 +29,7 @@ def load_port(location: str, revision: str | None, hq: bool, device: str, dtype:
     ports: Any = transformers
     model_class = ports.SamHQModel if hq else ports.SamModel
     if kind(location) == "file":
-        weights = read_state_dict(location)
+        weights = read_state_dict(str(find_checkpoint(location, revision)))
         config = sam_keys.config(weights, location, hq)
         return load_converted(model_class, config, sam_keys.convert(weights), location, device=device, dtype=dtype)
     _check_type(load_processor(ports.AutoConfig, location, revision).model_type, hq, location)
@@ -70,28 +72,28 @@ class PaddedSquare:
         return interpolate(inside, (size[1], size[0]), mode="bilinear", align_corners=False)[0]
 
 
-class PortMasker(PaddedSquare):
-    def __init__(self, model: Any, hq: bool, dtype: str) -> None:
+class SamMasker(PaddedSquare):
+    def __init__(self, model: Any, dtype: str) -> None:
         super().__init__(model.config.vision_config.image_size)
         self._model = model
-        self._hq = hq
         self._dtype = torch_dtype(dtype)
 
     def encode(self, pixels: Tensor) -> list[Any]:
         encoded = self._model.get_image_embeddings(pixels.to(self._dtype))
-        if not self._hq:
-            return [{"image_embeddings": encoded[i : i + 1]} for i in range(len(pixels))]
-        embeddings, layers = encoded
-        return [
-            {
-                "image_embeddings": embeddings[i : i + 1],
-                "intermediate_embeddings": [layer[i : i + 1] for layer in layers],
-            }
-            for i in range(len(pixels))
-        ]
+        return [encoded[i : i + 1] for i in range(len(pixels))]
 
     def decode(self, encoded: Any, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         scaled = self.boxes(boxes, size).to(self._dtype)
-        answer = self._model(input_boxes=scaled[None], multimask_output=False, **encoded)
+        answer = self._model(image_embeddings=encoded, input_boxes=scaled[None], multimask_output=False)
         logits: Tensor = answer.pred_masks[0, :, 0]
         return logits
+
+
+class SamHQMasker(SamMasker):
+    def encode(self, pixels: Tensor) -> list[Any]:
+        embeddings, layers = self._model.get_image_embeddings(pixels.to(self._dtype))
+        return [(embeddings[i : i + 1], layers[0][i : i + 1]) for i in range(len(pixels))]
+
+    def decode(self, encoded: Any, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        embedding, early = encoded
+        return box_logits(self._model, embedding, early, self.boxes(boxes, size).to(self._dtype))

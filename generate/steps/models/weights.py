@@ -25,9 +25,7 @@ Loaded = TypeVar("Loaded")
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 DTYPES = ("float32", "bfloat16", "float16")
-FETCH = (
-    "bring it with `python launch/fetch.py` and this run's options from the internet, or give a local folder"
-)
+FETCH = "bring it with `python launch/fetch.py` and this run's options from the internet, or give a local folder"
 WRAPPERS = ("model", "state_dict", "model_state_dict", "module")  # under which trainers keep the weights
 
 
@@ -96,9 +94,7 @@ def load_converted(
     return _from_pretrained(model_class, None, location, device, dtype, config=config, state_dict=weights)
 
 
-def load_processor(
-    processor_class: type[Loaded], location: str, revision: str | None = None, **options: Any
-) -> Loaded:
+def load_processor(processor_class: type[Loaded], location: str, revision: str | None = None, **options: Any) -> Loaded:
     """A tokenizer, image processor or configuration from a folder or the hub's cache."""
     _refuse_file(location, processor_class)
     source = str(Path(location).expanduser()) if kind(location) == "folder" else location
@@ -258,9 +254,7 @@ def _read_pickle(file: Path) -> Any:
 def _damaged_text(file: Path, error: Exception) -> str:
     size = file.stat().st_size
     cause = one_line(f"{type(error).__name__}: {error}", 160)
-    return (
-        f"{file}: not a whole checkpoint: {size} bytes, truncated or no checkpoint ({cause}); fetch it again"
-    )
+    return f"{file}: not a whole checkpoint: {size} bytes, truncated or no checkpoint ({cause}); fetch it again"
 
 
 def _only_tensors(content: Any, file: Path) -> dict[str, Tensor]:
@@ -273,9 +267,7 @@ def _only_tensors(content: Any, file: Path) -> dict[str, Tensor]:
     named = content.items() if isinstance(content, dict) else ()
     tensors = {str(name): value for name, value in named if isinstance(value, torch.Tensor)}
     if not tensors:
-        raise FatalError(
-            f"{file}: no weights in it, only a {type(content).__name__}; give a model's state dict"
-        )
+        raise FatalError(f"{file}: no weights in it, only a {type(content).__name__}; give a model's state dict")
     if all(name.startswith("module.") for name in tensors):  # as DistributedDataParallel names them
         tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
     return tensors

@@ -27,10 +27,10 @@ class Sam(BoxMasks):
             from generate.steps.models.sam_native import NativeMasker
 
             return NativeMasker(self.checkpoint, hq=False, device=device)
-        from generate.steps.models.sam_ports import PortMasker, load_port
+        from generate.steps.models.sam_ports import SamMasker, load_port
 
         model = load_port(self.checkpoint, self.revision, hq=False, device=device, dtype=self.dtype)
-        return PortMasker(model, hq=False, dtype=self.dtype)
+        return SamMasker(model, self.dtype)
 
     def model(self) -> dict[str, Any]:
         return super().model() | {"backend": self.backend}

@@ -27,10 +27,10 @@ class SamHQ(BoxMasks):
             from generate.steps.models.sam_native import NativeMasker
 
             return NativeMasker(self.checkpoint, hq=True, device=device)
-        from generate.steps.models.sam_ports import PortMasker, load_port
+        from generate.steps.models.sam_ports import SamHQMasker, load_port
 
         model = load_port(self.checkpoint, self.revision, hq=True, device=device, dtype=self.dtype)
-        return PortMasker(model, hq=True, dtype=self.dtype)
+        return SamHQMasker(model, self.dtype)
 
     def model(self) -> dict[str, Any]:
         return super().model() | {"backend": self.backend}
