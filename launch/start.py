@@ -136,8 +136,7 @@ def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
 
 def dry_run(folder: RunFolder, wish: Wish) -> int:
     """Count the items as a plan would, say what would happen, and write nothing."""
-    from launch.pace import estimate
-from launch.plan import Sieve
+    from launch.plan import Sieve
 
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, wish.config, wish.location)
