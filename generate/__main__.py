@@ -9,10 +9,13 @@ import argparse
 import json
 import sys
 import time
+import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import IO, Any
 
-from generate.errors import FatalError
+from generate.errors import FatalError, explained
 from generate.identity import identity
 from generate.model_cache import use
 from generate.pipeline import Pipeline, build_steps
@@ -21,6 +24,7 @@ from generate.run_folder import RunFolder
 from generate.stop import Stop
 from generate.worker import make_worker, pick_device
 from utils.errors import UserError
+from utils.redact import redacted
 
 FINISHED, FAILED, STOPPED = 0, 1, 75  # 75: sysexits.h's "try again later"
 
@@ -31,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="the config of this start (default: as the run was planned)")
     parser.add_argument("--parent", type=int, help="stop when this process is no longer the parent")
     chosen = parser.parse_args(arguments)
+    sys.excepthook = tell_of_crash
     stop = Stop(chosen.parent)
     stop.listen()
     try:
@@ -45,8 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
 def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
     """A worker's whole life, from loading its models to its last word."""
     owner = identity()
-    presence = Presence(folder, owner)
-    print(f"{owner.worker}: started as process {owner.pid} on {owner.host}", flush=True)
+    try:
+        presence = Presence(folder, owner)
+    except OSError as error:
+        say(f"{owner.worker}: {explained(error, str(folder.path))}", sys.stderr)
+        return FAILED
+    say(f"{owner.worker}: started as process {owner.pid} on {owner.host}")
     try:
         began = time.perf_counter()
         use(config["models"])
@@ -55,27 +64,35 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
             staged=config["work"]["schedule"] == "staged",
         )
         pipeline.setup(pick_device(config["work"]["device"]))
-        print(f"{owner.worker}: models loaded in {time.perf_counter() - began:.1f} s", flush=True)
+        say(f"{owner.worker}: models loaded in {time.perf_counter() - began:.1f} s")
         worker = make_worker(folder, config, owner, pipeline, stop)
         presence.watch(worker)
         worker.run()
     except (FatalError, UserError) as error:
         presence.end("failed", str(error))
-        print(f"{owner.worker}: {error}", file=sys.stderr, flush=True)
+        say(f"{owner.worker}: {error}", sys.stderr)
         return FAILED
     except BaseException as error:
         presence.end("failed", f"{type(error).__name__}: {error}")
         raise
     if stop.asked:
         presence.end("stopped", stop.reason)
-        print(f"{owner.worker}: stopped ({stop.reason}) after {worker.done} items", flush=True)
+        say(f"{owner.worker}: stopped ({stop.reason}) after {worker.done} items")
         return STOPPED
     presence.end("finished")
-    print(
-        f"{owner.worker}: nothing is left to claim; {worker.done} done, {worker.failed} quarantined",
-        flush=True,
-    )
+    say(f"{owner.worker}: nothing is left to claim; {worker.done} done, {worker.failed} quarantined")
     return FINISHED
+
+
+def say(text: str, to: IO[str] | None = None) -> None:
+    # The log may lie on the very disk that is full.
+    with suppress(OSError):
+        print(redacted(text), file=to or sys.stdout, flush=True)
+
+
+def tell_of_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback may quote a key."""
+    say("".join(traceback.format_exception(kind, error, trace)), sys.stderr)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ class RunFolder:
         return all(name in FOLDERS or is_temporary(name) for name in names)
 
     def make(self) -> None:
+        refuse_line_break(self.path)
         for name in FOLDERS:
             (self.path / name).mkdir(parents=True, exist_ok=True)
 
@@ -175,6 +176,11 @@ class RunFolder:
             if name.endswith(".jsonl") and not name.startswith("."):
                 found.setdefault(int(name.partition(".")[0]), []).append(self.journals / name)
         return found
+
+
+def refuse_line_break(path: Path) -> None:
+    if "\n" in str(path) or "\r" in str(path):
+        raise UserError(f"{str(path)!r} has a line break in it; train.txt has one path per line. Give another output")
 
 
 FOLDERS = ("shards", "claims", "journal", "records", "images", "done", "workers", "logs", "hydra")

@@ -8,6 +8,7 @@ from dataclasses import field, fields
 from typing import Any
 
 from utils.errors import UserError
+from utils.redact import secret_settings
 
 
 def transient(default: Any) -> Any:
@@ -36,6 +37,13 @@ def target(name: str) -> Any:
 def build(node: Mapping[str, Any]) -> Any:
     """The object that a config node describes: its `_target_` called with the other keys."""
     values = {key: value for key, value in node.items() if key != "_target_"}
+    found = secret_settings(values)
+    if found:
+        name = found[0].rpartition(".")[2]
+        raise UserError(
+            f"{found[0]} holds a key or password. The configuration is written to disk for everyone to read, so keys "
+            f"come from the environment alone: export {name.upper()}=… and leave {found[0]} out"
+        )
     return target(node["_target_"])(**values)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from generate.errors import explained
 from generate.run_folder import RunFolder
 from launch.merge import merge, merge_plain_folder
 from launch.summary import summary
@@ -36,7 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
             return plain(chosen.run, chosen.train or Path("train.txt"))
         folder = RunFolder.open(chosen.run)
         merged = merge(folder, chosen.train)
-    except (UserError, OSError) as error:
+    except OSError as error:
+        print(f"jsons2txt: {explained(error, str(chosen.train or chosen.run))}", file=sys.stderr)
+        return 1
+    except UserError as error:
         print(f"jsons2txt: {error}", file=sys.stderr)
         return 1
     print(summary(folder, merged))

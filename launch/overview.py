@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 from generate.claims import HEARTBEAT, Owner
-from generate.journal import read_history, read_manifest, read_sums
+from generate.journal import read_sums
 from generate.presence import read_presence
 from generate.run_folder import RunFolder
-from launch.merge import kind_of_reason
 from launch.progress import duration
+from launch.standing import Standing, kind_of_reason
+from utils.atomic import server_clock
+from utils.text import one_line
 
 SILENT_AFTER = 4 * HEARTBEAT  # a worker that has said nothing for so long has probably vanished
 LIVING = ("starting", "working")
@@ -20,33 +22,40 @@ LIVING = ("starting", "working")
 
 def overview(folder: RunFolder) -> dict[str, Any]:
     plan = folder.read_plan()
-    finished = folder.finished()
+    standing = Standing(folder)
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
     done = quarantined = instances = 0
 
-    def failed(line: dict[str, Any], image: str) -> None:
-        kind = kind_of_reason(line["step"], line["reason"])
-        reasons[kind] += 1
-        examples.setdefault(kind, f"{image}: {line['reason']}")
+    def count(lines: Iterable[dict[str, Any]]) -> None:
+        nonlocal done, quarantined, instances
+        for line in lines:
+            done += line["status"] == "done"
+            quarantined += line["status"] == "quarantined"
+            instances += line.get("instances", 0)
+            failed(line)
 
-    for number in finished:
-        sums = read_sums(folder.manifest(number))
+    def failed(line: dict[str, Any]) -> None:
+        if line.get("status") == "quarantined":
+            kind = kind_of_reason(line["step"], line["reason"])
+            reasons[kind] += 1
+            examples.setdefault(kind, one_line(f"{line['image']}: {line['reason']}"))
+
+    for number in sorted(standing.finished):
+        try:
+            sums = read_sums(folder.manifest(number))
+        except FileNotFoundError:  # taken back by a retry since the listing
+            count(standing.of(number))
+            continue
         done, instances = done + sums["done"], instances + sums["instances"]
         quarantined += sums["quarantined"]
         if sums["quarantined"]:
-            for line in read_manifest(folder.manifest(number)):
-                if line.get("status") == "quarantined":
-                    failed(line, line["image"])
-    begun = {number: paths for number, paths in folder.journals_by_shard().items() if number not in finished}
-    for paths in begun.values():
-        for outcome in read_history(paths).outcomes.values():
-            done += outcome.done
-            quarantined += not outcome.done
-            instances += outcome.facts.get("instances", 0)
-            if not outcome.done:
-                failed(outcome.facts, outcome.id)
-    workers = [_worker(state) for state in read_presence(folder)]
+            for line in standing.of(number):
+                failed(line)
+    begun = standing.begun()
+    for number in begun:
+        count(standing.of(number))
+    workers = [_worker(state, now) for state, now in _with_time(folder)]
     rate = sum(worker["rate"] for worker in workers if worker["state"] in LIVING and not worker["silent"])
     pending = plan.items - done - quarantined
     return {
@@ -57,7 +66,7 @@ def overview(folder: RunFolder) -> dict[str, Any]:
         "pending": pending,
         "duplicates": plan.duplicates,
         "instances": instances,
-        "shards": {"all": plan.shards, "finished": len(finished), "begun": len(begun)},
+        "shards": {"all": plan.shards, "finished": len(standing.finished), "begun": len(begun)},
         "images_per_second": round(rate, 3) if rate else None,
         "seconds_left": round(pending / rate) if rate and pending else None,
         "workers": workers,
@@ -65,8 +74,21 @@ def overview(folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _worker(state: dict[str, Any]) -> dict[str, Any]:
-    now = time.time()
+def _with_time(folder: RunFolder) -> list[tuple[dict[str, Any], float]]:
+    """What every worker said, and what the time would now be on its own clock. Hosts disagree about the time, so the
+    age of its word is read off the file server's clock."""
+    clock = server_clock(folder.workers)
+    seen = []
+    for state in read_presence(folder):
+        try:
+            written = (folder.workers / f"{state['worker']}.json").stat().st_mtime
+        except FileNotFoundError:
+            continue
+        seen.append((state, state["at"] + max(0.0, clock - written)))
+    return seen
+
+
+def _worker(state: dict[str, Any], now: float) -> dict[str, Any]:
     owner = Owner(**{field.name: state[field.name] for field in fields(Owner)})
     if state["state"] in LIVING and owner.is_gone():
         state = {**state, "state": "vanished", "reason": "the process is gone without a last word"}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import threading
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
-from generate.claims import Claims, Owner
+from generate.claims import HEARTBEAT, Claims, Owner
 from generate.record import Item, item_id
 from generate.run_folder import Pass, Plan, RunFolder
 from generate.source import Entry, Source
@@ -25,31 +27,40 @@ Told = Callable[[int], None]
 
 
 @contextmanager
-def planning(folder: RunFolder) -> Iterator[Claims]:
+def planning(folder: RunFolder) -> Iterator[None]:
     """Only one process at a time plans a run; another waits for it here, and then finds its plan."""
     claims = Claims(folder, Owner.here(f"plan-{socket.gethostname()[:40]}-{os.getpid()}"))
+    began, said = time.monotonic(), False
     while not claims.take_planning():
         time.sleep(0.2)
+        if not said and time.monotonic() - began > 3:
+            said = True
+            print("another process is planning this run; waiting for it", file=sys.stderr, flush=True)
+    end = threading.Event()
+    beating = threading.Thread(target=_beat, args=(claims, end), name="planning", daemon=True)
+    beating.start()
     try:
-        yield claims
+        yield
     finally:
+        end.set()
+        beating.join(timeout=HEARTBEAT)
         claims.close()
 
 
-def plan(
-    folder: RunFolder, source: Source, limit: int | None, shard_size: int | None, claims: Claims, tell: Told
-) -> Plan:
+def _beat(claims: Claims, end: threading.Event) -> None:
+    """However slow the source: who plans says so, lest the claim gets stale."""
+    while not end.wait(HEARTBEAT):
+        with suppress(OSError):
+            claims.refresh()
+
+
+def plan(folder: RunFolder, source: Source, limit: int | None, shard_size: int | None, tell: Told) -> Plan:
     """Bring the plan up to what the source holds now. Planned items stay as they are; new ones get new shards."""
     known = folder.read_plan()
     fingerprint = source.fingerprint()
     if known.passes and (known.passes[-1].fingerprint, known.passes[-1].limit) == (fingerprint, limit):
         return known
-
-    def told(rows: int) -> None:
-        claims.refresh()
-        tell(rows)
-
-    grown = Plan((*known.passes, _read(folder, source, fingerprint, limit, shard_size, known, told)))
+    grown = Plan((*known.passes, _read(folder, source, fingerprint, limit, shard_size, known, tell)))
     folder.write_plan(grown)
     return grown
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from generate.journal import parse_event, read_history, read_sums
 from generate.run_folder import RunFolder
 
 
@@ -43,22 +43,34 @@ class Watch:
 
     def look(self) -> Progress:
         finished = self._folder.finished()
+        self._finished = {number: sums for number, sums in self._finished.items() if number in finished}
         for number in finished - self._finished.keys():
-            self._finished[number] = _sums(self._folder, number)
+            try:
+                self._finished[number] = _sums(self._folder, number)
+            except FileNotFoundError:  # taken back by a retry
+                continue
         done, quarantined = (sum(column) for column in zip((0, 0), *self._finished.values(), strict=True))
         current: dict[Path, _Tail] = {}
         for number, paths in self._folder.journals_by_shard().items():
-            if number in finished:
+            if number in self._finished:
                 continue
-            ids: dict[str, str] = {}
-            for path in paths:
-                tail = current[path] = self._journals.get(path) or _Tail(path)
-                tail.read()
-                ids.update(tail.ended)
-            done += sum(1 for status in ids.values() if status == "done")
-            quarantined += sum(1 for status in ids.values() if status == "quarantined")
+            states = self._states(paths, current)
+            done += sum(1 for state in states if state == "done")
+            quarantined += sum(1 for state in states if state == "quarantined")
         self._journals = current
         return Progress(self._items, done, quarantined, self._rate(done + quarantined))
+
+    def _states(self, paths: list[Path], current: dict[Path, _Tail]) -> list[str]:
+        for path in paths:
+            tail = current[path] = self._journals.get(path) or _Tail(path)
+            tail.read()
+        if any(current[path].retried for path in paths):  # rare, and not to be told line by line
+            return [outcome.status for outcome in read_history(paths).outcomes.values()]
+        states: dict[str, str] = {}
+        for path in paths:
+            for item_id, state in current[path].ended.items():
+                states[item_id] = "done" if "done" in (state, states.get(item_id)) else state
+        return list(states.values())
 
     def _rate(self, ended: int, window: float = 60.0) -> float | None:
         now = time.monotonic()
@@ -76,6 +88,7 @@ class _Tail:
         self._path = path
         self._offset = 0
         self.ended: dict[str, str] = {}
+        self.retried = False
 
     def read(self) -> None:
         with self._path.open("rb") as file:
@@ -83,16 +96,17 @@ class _Tail:
             data = file.read()
         whole = data.rfind(b"\n") + 1
         self._offset += whole
-        for line in data[:whole].splitlines():
-            if b'"done"' in line or b'"quarantined"' in line:
-                event = json.loads(line)
+        for line in data[:whole].split(b"\n"):
+            if b'"done"' in line or b'"quarantined"' in line or b'"retried"' in line:
+                event = parse_event(line)
+                if event is None:
+                    continue
+                self.retried = self.retried or event["event"] == "retried"
                 if event["event"] in ("done", "quarantined"):
                     self.ended[event["id"]] = event["event"]
 
 
 def _sums(folder: RunFolder, number: int) -> tuple[int, int]:
-    from generate.journal import read_sums
-
     sums = read_sums(folder.manifest(number))
     return sums["done"], sums["quarantined"]
 

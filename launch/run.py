@@ -27,7 +27,9 @@ from typing import NoReturn
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from generate.errors import FatalError, explained
 from utils.errors import UserError
+from utils.redact import redacted
 
 # Hydra answers these itself.
 HYDRAS_OWN = {
@@ -68,8 +70,14 @@ def main(arguments: list[str] | None = None) -> int:
         from launch.start import start
 
         return start(composed(overrides, chosen.config_name, chosen.config_dir))
-    except UserError as error:
-        print(f"run: {error}", file=sys.stderr)
+    except (UserError, FatalError) as error:
+        print(f"run: {redacted(str(error))}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        told = explained(error, "output")
+        if told is error:
+            raise
+        print(f"run: {told}", file=sys.stderr)
         return 1
 
 

@@ -41,10 +41,10 @@ def start(composed: Composed) -> int:
     check_models(composed, wish)
     wish.source.peek()
     prepare(folder, wish.location)
-    with planning(folder) as claims:
+    with planning(folder):
         settle(folder, wish.config, wish.steps, wish.location)
         before = folder.read_plan()
-        planned = plan(folder, wish.source, wish.limit, wish.shard_size, claims, tell_rows)
+        planned = plan(folder, wish.source, wish.limit, wish.shard_size, tell_rows)
     config = record_start(folder, composed, wish.config)
     print(told(folder, before, planned), flush=True)
     if planned.items == 0:

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not chosen.watch or seen["pending"] == 0:
                 return 0
             time.sleep(EVERY)
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"status: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

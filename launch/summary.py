@@ -22,6 +22,11 @@ def summary(folder: RunFolder, merged: Merged) -> str:
     ]
     if len(merged.reasons) > 5:
         lines.append(f"  and {len(merged.reasons) - 5} more reasons, in {short(merged.train.with_name('stats.json'))}")
+    if merged.damaged:
+        lines.append(
+            f"{merged.damaged} finished records are gone or torn, and not listed. Have them made again: "
+            f"python launch/retry.py {short(folder.path)} --damaged, then the same command"
+        )
     lines.append(f"train list   {short(merged.train)}")
     lines.append(f"records      {short(folder.path / 'records')}")
     if merged.quarantined:

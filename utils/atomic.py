@@ -11,8 +11,11 @@ import itertools
 import os
 import secrets
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from utils.faults import point
 
@@ -46,6 +49,26 @@ def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
     point("renamed")
     if sync:
         sync_folder(path.parent)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file, written piece by piece, that takes `path`'s place if the block ends well; else it leaves no trace."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            point("write", file.flush)
+            file.flush()
+            os.fsync(file.fileno())
+        point("rename")
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    point("renamed")
+    sync_folder(path.parent)
 
 
 def create_exclusive(path: Path, data: bytes) -> bool:
@@ -114,6 +137,19 @@ def writer_is_gone(path: Path) -> bool:
         return False
     pid = int(parts[1])
     return not Path(f"/proc/{pid}").exists() or (pid == os.getpid() and not parts[2].startswith(_mark))
+
+
+def server_clock(folder: Path) -> float:
+    """The time by the clock of the server that keeps `folder`; this host's where nothing may be written there."""
+    probe = temporary_beside(folder / "clock")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:
+        return time.time()
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ SECRET_SETTING = re.compile(
     r"(^|_)(api_?key|access_?key|private_?key|secret(_key)?|token|passw(or)?d|credentials?)$", re.I
 )
 # Of an environment variable.
-SECRET_VARIABLE = re.compile(r"(^|_)(key|token|secret|passw(or)?d|pwd|credentials?)$", re.I)
+SECRET_VARIABLE = re.compile(r"(^|_)(key|token|secret|passw(or)?d|credentials?)$", re.I)
 # What hubs and clouds give out.
 SHAPES = re.compile(
     r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[0-9A-Z]{16}"

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from generate.__main__ import FAILED as WORKER_FAILED
 from generate.__main__ import FINISHED, STOPPED
+from generate.errors import explained
 from generate.presence import read_presence
 from generate.run_folder import RunFolder
 from launch.bar import Bar
@@ -20,9 +22,11 @@ from launch.cluster import COMPLETE, FAILED, INTERRUPTED, MISSING, Cluster, Star
 from launch.merge import merge
 from launch.progress import Watch
 from launch.summary import short, summary
+from utils.atomic import write_atomic
 from utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+COULD_NOT_SAY = 120  # Python's own, where the last words did not fit on the disk
 LIVES_WITHOUT_PROGRESS = 3  # a worker that vanished so often in a row without finishing an item stays down
 
 
@@ -56,10 +60,12 @@ class Local(Cluster):
         for slot in slots:
             slot.start(len(slots))
         _follow(start, slots, asked)
-        merged = merge(start.folder)
-        print(summary(start.folder, merged), flush=True)
-        for reason in dict.fromkeys(slot.reason for slot in slots if slot.reason):
-            print(f"\nworkers failed: {reason}\nlogs         {short(start.folder.logs)}", file=sys.stderr)
+        try:
+            merged = merge(start.folder)
+            print(summary(start.folder, merged), flush=True)
+        finally:  # also where the disk is too full for the merge
+            for reason in dict.fromkeys(slot.reason for slot in slots if slot.reason):
+                print(f"\nworkers failed: {reason}\nlogs         {short(start.folder.logs)}", file=sys.stderr)
         if asked:
             print("Stopped as asked. The same command goes on from here.", file=sys.stderr)
             return INTERRUPTED
@@ -133,12 +139,12 @@ class Slot:
         self._process = None
         if code in (FINISHED, STOPPED) or stopping:
             return False
-        if code == WORKER_FAILED:
+        if code in (WORKER_FAILED, COULD_NOT_SAY):
             self.reason = self._last_words(pid)
             return False
         self._fruitless = 0 if self._finished_some(pid) else self._fruitless + 1
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        with self._log().open("a") as log:
+        with suppress(OSError), self._log().open("a") as log:
             print(f"worker {self.number} (process {pid}) vanished: {how}", file=log)
         if self._fruitless >= LIVES_WITHOUT_PROGRESS:
             self.reason = (
@@ -156,6 +162,11 @@ class Slot:
         for state in read_presence(self.run.folder):
             if state["pid"] == pid and state["state"] == "failed":
                 return str(state["reason"])
+        try:  # a full disk leaves no last words
+            write_atomic(self.run.folder.logs / "probe", bytes(1 << 20))
+            (self.run.folder.logs / "probe").unlink()
+        except OSError as error:
+            return str(explained(error, str(self.run.folder.path)))
         return f"worker {self.number} ended with exit code {WORKER_FAILED}; see {short(self._log())}"
 
     def _finished_some(self, pid: int) -> bool:

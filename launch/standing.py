@@ -1,0 +1,89 @@
+"""How every planned item stands: done, quarantined or pending. What merge, status and retry all rest on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from generate.journal import History, read_history, read_manifest
+from generate.record import Item
+from generate.run_folder import RunFolder
+
+Line = dict[str, Any]
+
+
+class Standing:
+    """One look at a run folder; workers and retries may go on meanwhile."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.shards = folder.read_plan().shards
+        # In this order: what is finished in between is then found in the journals.
+        self.finished = folder.finished()
+        self._journals = folder.journals_by_shard()
+
+    def begun(self) -> list[int]:
+        """Shards that somebody has worked on and nobody has finished."""
+        return sorted(number for number in self._journals if number not in self.finished and number < self.shards)
+
+    def everything(self) -> Iterator[tuple[int, Line]]:
+        """Every item in the order of the plan."""
+        for number in range(self.shards):
+            for line in self.of(number):
+                yield number, line
+
+    def of(self, number: int) -> Iterator[Line]:
+        """Every item of one shard. A record counts only if it is there, all of it, whatever was written down."""
+        if number in self.finished:
+            try:
+                lines = list(read_manifest(self.folder.manifest(number)))[1:]
+            except FileNotFoundError:  # taken back by a retry since the listing
+                self._journals[number] = self.folder.journals_of(number)
+            else:
+                return self._finished(number, lines)
+        return self._unfinished(number, read_history(self._journals.get(number, [])))
+
+    def _finished(self, number: int, lines: list[Line]) -> Iterator[Line]:
+        written = sizes(self.folder.path / "records" / f"{number:05d}")
+        items: dict[str, Item] = {}
+        for line in lines:
+            if line["status"] == "done" and written.get(line["file"]) != line["bytes"]:
+                items = items or {item.id: item for item in self.folder.items(number)}
+                there = written.get(line["file"])
+                damage = "it is gone" if there is None else f"it has {there} bytes of {line['bytes']}"
+                yield {"id": line["id"], "image": items[line["id"]].image, "status": "pending", "damaged": damage}
+            else:
+                yield line
+
+    def _unfinished(self, number: int, history: History) -> Iterator[Line]:
+        written = sizes(self.folder.path / "records" / f"{number:05d}")
+        for item in self.folder.items(number):
+            outcome = history.outcomes.get(item.id)
+            line: Line = {"id": item.id, "image": item.image}
+            name = self.folder.record(number, item).name
+            if outcome is not None and outcome.done and written.get(name) == outcome.facts["bytes"]:
+                yield {**line, "status": "done", **outcome.facts}
+            elif outcome is not None and not outcome.done:
+                yield {**line, "status": "quarantined", **outcome.facts}
+            else:
+                yield {**line, "status": "pending", "starts": history.starts.get(item.id, 0)}
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    found: dict[str, int] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    found[entry.name] = entry.stat().st_size
+    except FileNotFoundError:
+        return found
+    return found
+
+
+def kind_of_reason(step: str, reason: str) -> str:
+    """The part of a reason that many items share: the step, and the words before the particulars."""
+    kind = reason.partition(":")[0]
+    return f"{step}: {kind}" if step else kind
