@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.claims import Owner
+from generate.presence import where
 from generate.run_folder import RunFolder
 from utils.atomic import write_atomic
 
@@ -47,7 +48,7 @@ def write_obituary(folder: RunFolder, owner: Owner, began: float, now: float, st
     said = _said(path)
     if said.get("state", "working") not in ALIVE:
         return
-    last = {**asdict(owner), "slurm": {}, "gpu": None, "began": began, **said, "state": state, "reason": reason}
+    last = {**asdict(owner), **where(), "began": began, **said, "state": state, "reason": reason}
     write_atomic(path, json.dumps({**last, "at": round(now, 3)}).encode(), sync=False)
 
 

@@ -39,8 +39,7 @@ class Presence:
         self.path = folder.workers / f"{owner.worker}.json"
         self._state: dict[str, Any] = {
             **asdict(owner),
-            "slurm": {name: os.environ[name] for name in SLURM if name in os.environ},
-            "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
+            **where(),
             "began": round(time.time(), 3),
         }
         self._worker: Worker | None = None
@@ -80,6 +79,14 @@ class Presence:
             except OSError as error:
                 # A file server that is away for a while must not end the beating for good.
                 print(f"presence: {error}; trying again in {HEARTBEAT:g} s", flush=True)
+
+
+def where() -> dict[str, Any]:
+    """The place in which this process was put."""
+    return {
+        "slurm": {name: os.environ[name] for name in SLURM if name in os.environ},
+        "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
+    }
 
 
 def read_presence(folder: RunFolder) -> list[dict[str, Any]]:

@@ -53,10 +53,10 @@ def queue(ids: Sequence[str], names: Sequence[str] = ()) -> list[Queued]:
         raise
 
 
-def accounts(ids: Sequence[str], since: str) -> list[Accounted]:
+def accounts(ids: Sequence[str]) -> list[Accounted]:
     """Every life of these jobs, from the accounting, if the site has one."""
     command = ["sacct", "--noheader", "--parsable2", "--allocations", "--duplicates", "--format", SACCT_FORMAT]
-    return read_sacct(ask([*command, "--starttime", since, "--jobs", ",".join(ids)])) if ids else []
+    return read_sacct(ask([*command, "--jobs", ",".join(ids)])) if ids else []
 
 
 def settings() -> str:

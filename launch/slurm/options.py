@@ -22,7 +22,7 @@ class MergeJob:
     cpus_per_task: int | None = 1
     mem: str | None = None
     time: str | None = None
-    sbatch: dict[str, Any] = field(default_factory=dict)
+    sbatch_args: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -54,7 +54,7 @@ class Options:
     dependency: str | None = None  # of the first array
 
     setup: list[str] = field(default_factory=list)  # shell lines ahead of the workers: module load …, export …
-    sbatch: dict[str, Any] = field(default_factory=dict)  # further parameters: {mail-type: END, exclusive: true}
+    sbatch_args: list[str] = field(default_factory=list)  # whatever else the site wants: --mail-type=END, --exclusive
     srun_args: list[str] = field(default_factory=list)
     python: str | None = None  # the command that stands for python; null: this very one
 
@@ -76,10 +76,8 @@ class Options:
                 f"cluster.gres={self.gres} and cluster.gpus_per_node={self.gpus_per_node} say the same thing twice; "
                 "give one of them"
             )
-        for place, given in {"sbatch": self.sbatch, "merge.sbatch": self.merge.sbatch}.items():
-            for key in given:
-                if key.replace("_", "-") in OURS:
-                    raise UserError(f"cluster.{place}.{key} is set by the launcher: {OURS[key.replace('_', '-')]}")
+        as_parameters(self.sbatch_args, "cluster.sbatch_args")
+        as_parameters(self.merge.sbatch_args, "cluster.merge.sbatch_args")
 
     @property
     def gpus(self) -> int:
@@ -133,6 +131,19 @@ OURS = {
     "parsable": "the launcher reads what sbatch prints",
     "wait": "say --wait",
 }
+
+
+def as_parameters(arguments: list[str], place: str) -> dict[str, Any]:
+    """Arguments of sbatch (--mail-type=END, --exclusive) as names and values."""
+    found: dict[str, Any] = {}
+    for argument in arguments:
+        key, equals, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--") or not re.fullmatch(r"[a-z][a-z0-9-]*", key):
+            raise UserError(f"{place}: '{argument}' must read --name=value or --name, as in --mail-type=END")
+        if key in OURS:
+            raise UserError(f"{place}: --{key} is set by the launcher: {OURS[key]}")
+        found[key] = value if equals else True
+    return found
 
 
 def _joined(nodes: Any) -> str | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 SQUEUE_FORMAT = "%F|%K|%T|%N|%j|%r"  # the reason comes last: it is the one that may hold any character
-SACCT_FORMAT = "JobID,State,ExitCode,NodeList,JobName%200"
+SACCT_FORMAT = "JobID,State,ExitCode,NodeList,JobName"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-
 from generate.run_folder import RunFolder
 from launch.slurm.ask import queue
 from launch.slurm.jobs import Submission, read_submissions
@@ -24,9 +22,9 @@ def queued(folder: RunFolder) -> list[Queued]:
     return [job for job in found if job.name in names]
 
 
+def submitted(folder: RunFolder) -> bool:
+    return bool(read_submissions(folder))
+
+
 def names_of(submission: Submission) -> tuple[str, str]:
     return submission.name, merge_name(submission.name)
-
-
-def is_mine(submission: Submission) -> bool:
-    return submission.user == getpass.getuser()

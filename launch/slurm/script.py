@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from launch.slurm.arrays import Window
-from launch.slurm.options import Options
+from launch.slurm.options import Options, as_parameters
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -51,7 +51,7 @@ def array_parameters(options: Options, run: Path, name: str, window: Window, dep
                 "gpus-per-node": _gpus(options),
                 "mem": options.mem,
                 "reservation": options.reservation,
-                **options.sbatch,
+                **as_parameters(options.sbatch_args, "cluster.sbatch_args"),
                 "time": options.time,
                 "array": window.spec,
                 # To the script alone ("B:"), which passes it on: also a worker deep in a long computation is requeued.
@@ -77,7 +77,7 @@ def merge_parameters(options: Options, run: Path, name: str, dependency: str) ->
             {
                 "mem": merge.mem,
                 "reservation": options.reservation,
-                **merge.sbatch,
+                **as_parameters(merge.sbatch_args, "cluster.merge.sbatch_args"),
                 "time": merge.time,
                 "requeue": True,
                 "output": log_of(run, "merge-%j"),
