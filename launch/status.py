@@ -1,4 +1,4 @@
-"""How a run is doing, from its folder alone.
+"""How a run is doing, from its folder; and from SLURM, where it has jobs and SLURM can be asked.
 
 python launch/status.py RUN             a table
 python launch/status.py RUN --watch     again every few seconds, until the run is complete
@@ -19,6 +19,8 @@ if __package__ in (None, ""):
 
 from generate.run_folder import RunFolder
 from launch.overview import overview, table
+from launch.slurm.lines import lines
+from launch.slurm.look import Look
 from utils.errors import UserError
 
 EVERY = 3.0  # seconds between two looks of --watch
@@ -32,8 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         folder = RunFolder.open(chosen.run)
+        look = Look(folder)
         while True:
             seen = overview(folder)
+            slurm = look.look()
+            if slurm is not None:
+                seen["slurm"] = slurm
             print(json.dumps(seen) if chosen.json else _screen(seen, chosen.watch), flush=True)
             if not chosen.watch or seen["pending"] == 0:
                 return 0
@@ -47,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _screen(seen: dict[str, Any], watched: bool) -> str:
     clear = "\x1b[H\x1b[2J" if watched and sys.stdout.isatty() else ""
-    return clear + table(seen)
+    slurm = lines(seen["slurm"], Path(seen["run"])) if "slurm" in seen else []
+    return clear + "\n".join([table(seen), *slurm])
 
 
 if __name__ == "__main__":

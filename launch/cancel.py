@@ -1,0 +1,76 @@
+"""End the jobs of a run, and only those: its workers, their successors, and the merge job.
+
+    python launch/cancel.py RUN
+
+Nothing is lost: what is finished stays, and the same run.py command goes on from there. Other runs' jobs are not
+touched, whatever their numbers: a job is this run's if its number and its name both stand in the run folder.
+
+Exit code 0: nothing of the run is left in SLURM's queue. 1: it could not be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from generate.run_folder import RunFolder
+from launch.slurm.ask import Unreachable, ask
+from launch.slurm.parse import Queued
+from launch.slurm.queued import queued, submitted
+from utils.errors import UserError
+
+PATIENCE = 90.0  # seconds for the jobs to leave the queue: they have SLURM's KillWait to stop
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the run folder")
+    chosen = parser.parse_args(arguments)
+    try:
+        return cancel(RunFolder.open(chosen.run))
+    except Unreachable as error:
+        print(f"cancel: {error}. Give the command where squeue and scancel are", file=sys.stderr)
+        return 1
+    except UserError as error:
+        print(f"cancel: {error}", file=sys.stderr)
+        return 1
+
+
+def cancel(folder: RunFolder) -> int:
+    if not submitted(folder):
+        print(f"{folder.path}: no jobs were submitted for this run")
+        return 0
+    jobs = queued(folder)
+    if not jobs:
+        print("None of this run's jobs is in SLURM's queue; nothing is cancelled")
+        return 0
+    # The latest first: a merge job or a successor must not start because what it waits for has just been cancelled.
+    ids = sorted({job.job for job in jobs}, key=int, reverse=True)
+    ask(["scancel", *ids])
+    print(f"cancelled: {told(jobs)}   (scancel {' '.join(ids)})", flush=True)
+    end = time.monotonic() + PATIENCE
+    while left := queued(folder):
+        if time.monotonic() > end:
+            print(
+                f"cancel: still in the queue: {told(left)}. Look again: squeue --jobs {','.join(ids)}", file=sys.stderr
+            )
+            return 1
+        time.sleep(1)
+    print("They are gone. What is finished stays; the same run.py command goes on from there")
+    return 0
+
+
+def told(jobs: list[Queued]) -> str:
+    counts: dict[str, int] = {}
+    for job in jobs:
+        counts[job.state.lower()] = counts.get(job.state.lower(), 0) + job.number
+    return ", ".join(f"{number} {state}" for state, number in counts.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
