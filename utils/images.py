@@ -39,12 +39,15 @@ def decode(data: bytes, max_pixels: int, max_aspect: float) -> Decoded:
         raise UnreadableImage("the file is empty")
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large images; the limit below is ours, and known before a pixel is decoded.
+            # The limit is ours, and checked before a pixel is decoded. Pillow's own, which would forbid what the user
+            # allows, stays behind it for files whose size only shows while they are decoded.
             warnings.simplefilter("ignore")
+            Image.MAX_IMAGE_PIXELS = max_pixels
             image = Image.open(io.BytesIO(data), formats=_formats())
             _check_size(image.size, max_pixels, max_aspect)
             frames = getattr(image, "n_frames", 1)
             image.load()
+            _check_size(image.size, max_pixels, max_aspect)
             orientation = _orientation(image)
             upright = ImageOps.exif_transpose(image) if orientation != 1 else image
     except UnidentifiedImageError:

@@ -1,0 +1,157 @@
+"""Files appear whole or not at all; what killed writers leave is swept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import environment
+from utils import faults
+from utils.atomic import (
+    create_exclusive,
+    is_temporary,
+    replacing,
+    server_clock,
+    sweep,
+    temporaries,
+    temporary_beside,
+    write_atomic,
+    writer_is_gone,
+)
+
+
+@pytest.fixture(autouse=True)
+def disarmed():
+    yield
+    faults.arm("")
+
+
+def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    versions = [bytes([n]) * 200_000 for n in range(20)]
+    write_atomic(path, versions[0])
+    seen: set[bytes] = set()
+    end = threading.Event()
+
+    def read() -> None:
+        while not end.is_set():
+            seen.add(path.read_bytes())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for version in versions:
+        write_atomic(path, version, sync=False)
+    end.set()
+    reader.join()
+    assert seen <= set(versions)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("fault", ["write:1:ENOSPC", "rename:1:EIO"])
+def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, b"old")
+    faults.arm(fault)
+    with pytest.raises(OSError):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
+
+
+def test_of_many_that_create_a_file_one_succeeds(tmp_path: Path) -> None:
+    path = tmp_path / "claim"
+    won: list[int] = []
+    start = threading.Barrier(8)
+
+    def create(n: int) -> None:
+        start.wait()
+        if create_exclusive(path, b"%d" % n):
+            won.append(n)
+
+    threads = [threading.Thread(target=create, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1 and path.read_bytes() == b"%d" % won[0]
+    assert os.listdir(tmp_path) == ["claim"]
+
+
+def test_a_link_whose_answer_was_lost_counts_as_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS repeats a request whose answer got lost, and then says that the file exists."""
+    real = os.link
+
+    def link(source: Path, target: Path) -> None:
+        real(source, target)
+        raise FileExistsError(17, "File exists")
+
+    monkeypatch.setattr(os, "link", link)
+    assert create_exclusive(tmp_path / "claim", b"mine")
+    monkeypatch.undo()
+    assert not create_exclusive(tmp_path / "claim", b"other")
+    assert (tmp_path / "claim").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "猫" * 85, "short"])
+def test_a_temporary_name_is_never_too_long(tmp_path: Path, name: str) -> None:
+    write_atomic(tmp_path / name, b"data")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_killed_writers_leavings_are_swept_and_a_living_ones_are_not(tmp_path: Path) -> None:
+    code = "from pathlib import Path; from utils.atomic import write_atomic; write_atomic(Path('file'), b'x' * 1000)"
+    killed = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**environment(), "LABELYARD_FAULT": "write:1"}, timeout=60
+    )
+    assert killed.returncode == -9
+    (left,) = temporaries(tmp_path)
+    assert left.stat().st_size == 500, "died in the middle of the write"
+    ours = temporary_beside(tmp_path / "other")
+    ours.write_bytes(b"")
+    assert writer_is_gone(left) and not writer_is_gone(ours)
+    elsewhere = tmp_path / ".file.~otherhost~1~aa0.tmp"
+    elsewhere.write_bytes(b"")
+    assert sweep(tmp_path, writer_is_gone) == 1
+    assert {path.name for path in temporaries(tmp_path)} == {ours.name, elsewhere.name}
+    assert all(map(is_temporary, os.listdir(tmp_path)))
+
+
+def test_a_sweep_that_takes_a_living_writers_file_costs_it_one_more_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, swept = os.replace, []
+
+    def replace(source: Path, target: Path) -> None:
+        if not swept:
+            swept.append(sweep(tmp_path, lambda path: True))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write_atomic(tmp_path / "file", b"data")
+    assert swept == [1] and (tmp_path / "file").read_bytes() == b"data"
+
+
+def test_a_missing_folder_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomic(tmp_path / "no" / "file", b"data")
+
+
+def test_a_streamed_file_takes_its_place_only_if_all_went_well(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    with replacing(path) as file:
+        file.write(b"one\n")
+    with pytest.raises(RuntimeError), replacing(path) as file:
+        file.write(b"two\n")
+        raise RuntimeError("half way")
+    assert path.read_bytes() == b"one\n" and os.listdir(tmp_path) == ["list.txt"]
+
+
+def test_the_servers_clock_leaves_no_trace(tmp_path: Path) -> None:
+    assert abs(server_clock(tmp_path) - time.time()) < 60
+    assert not os.listdir(tmp_path)
+    assert abs(server_clock(tmp_path / "absent") - time.time()) < 60

@@ -1,0 +1,62 @@
+"""JSON that every reader takes."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils.jsons import DEEPEST, dump, finite
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters()),
+    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(alphabet=st.characters()), below, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_what_is_dumped_is_strict_utf8_json_on_one_line(value: object) -> None:
+    data = dump(finite(value))
+    assert data.endswith(b"\n") and data.count(b"\n") == 1
+
+    def refuse(text: str) -> None:
+        raise AssertionError(f"{text} is no JSON")
+
+    assert json.loads(data.decode("utf-8", "strict"), parse_constant=refuse) == finite(value)
+
+
+@given(VALUES)
+def test_only_numbers_that_json_lacks_are_changed(value: object) -> None:
+    def same(one: object, other: object) -> bool:
+        if isinstance(one, float) and not math.isfinite(one):
+            return other is None
+        if isinstance(one, dict):
+            return isinstance(other, dict) and one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+        if isinstance(one, list):
+            return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
+        return one == other
+
+    assert same(value, finite(value))
+
+
+def test_letters_stay_readable_and_half_a_surrogate_pair_is_escaped() -> None:
+    assert dump({"a": "猫"}) == '{"a":"猫"}\n'.encode()
+    assert dump({"a": "\ud800"}) == b'{"a":"\\ud800"}\n'
+
+
+def test_nan_is_refused_where_it_was_not_taken_out() -> None:
+    with pytest.raises(ValueError):
+        dump({"score": math.nan})
+
+
+def test_depth_has_an_end() -> None:
+    value: object = 1
+    for _ in range(DEEPEST):
+        value = [value]
+    assert finite(value) == value
+    with pytest.raises(ValueError, match="levels deep"):
+        finite([value])
