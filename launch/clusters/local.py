@@ -27,7 +27,9 @@ from utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COULD_NOT_SAY = 120  # Python's own, where the last words did not fit on the disk
-LIVES_WITHOUT_PROGRESS = 3  # a worker that vanished so often in a row without finishing an item stays down
+# A worker that vanished so often in a row without finishing an item stays down. One more than `work.max_attempts`: the
+# life after the last attempt at a killer image is the one that quarantines it.
+LIVES_WITHOUT_PROGRESS = 4
 
 
 @dataclass(kw_only=True)
