@@ -10,7 +10,7 @@ from generate.steps.segment.sam_hq import SamHQ
 from tests.native import sam_parity
 
 native = pytest.importorskip("segment_anything_hq", reason="parity needs the package: pip install -e '.[native]'")
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.timeout(1200)]  # full size, on whatever CPU there is
 
 
 def test_the_same_masks_from_the_authors_file(tmp_path: Path) -> None:

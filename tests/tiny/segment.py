@@ -68,3 +68,38 @@ def make_lively(model: Any) -> None:
             if weight.dim() > 1:
                 fan_in = weight[0].numel()
                 weight.normal_(0, 1.0 if "embed" in name else 1.5 / fan_in**0.5)
+
+
+def make_sam2(folder: Path, seed: int = 0) -> Path:
+    import torch
+    import transformers
+
+    ports: Any = transformers
+    torch.manual_seed(seed)
+    hiera = ports.Sam2HieraDetConfig(
+        hidden_size=12,
+        num_attention_heads=1,
+        image_size=[SIDE, SIDE],
+        window_positional_embedding_background_size=[7, 7],
+        num_query_pool_stages=3,
+        blocks_per_stage=[1, 2, 1, 1],
+        embed_dim_per_stage=[12, 24, 48, 96],
+        num_attention_heads_per_stage=[1, 2, 4, 8],
+        window_size_per_stage=[8, 4, 8, 4],
+        global_attention_blocks=[2],
+    )
+    vision = ports.Sam2VisionConfig(
+        backbone_config=hiera,
+        backbone_channel_list=[96, 48, 24, 12],
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]],
+        fpn_hidden_size=32,
+    )
+    config = ports.Sam2Config(
+        vision_config=vision,
+        prompt_encoder_config={"hidden_size": 32, "image_size": SIDE, "mask_input_channels": 4},
+        mask_decoder_config={"hidden_size": 32, "mlp_dim": 64, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
+    )
+    model = ports.Sam2Model(config)
+    make_lively(model)
+    model.save_pretrained(str(folder))
+    return folder

@@ -44,7 +44,8 @@ class BoxMasks(Step):
     checkpoint: str
     revision: str | None = None
     dtype: str = "float32"
-    batch_size: int = transient(4)  # images
+    # Images. One of this size fills a GPU; more at once may differ in the last digit from what each gives alone.
+    batch_size: int = transient(1)
     boxes_at_once: int = transient(64)
 
     def __post_init__(self) -> None:

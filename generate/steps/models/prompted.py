@@ -58,7 +58,8 @@ class PromptedDetector(Step):
     long_side: int = 1333
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
     dtype: str = "float32"
-    batch_size: int = transient(4)
+    # One image of this size fills a GPU. More at once may differ in the last digit from what each gives alone.
+    batch_size: int = transient(1)
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)

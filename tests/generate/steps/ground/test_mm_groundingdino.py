@@ -22,4 +22,7 @@ def test_alone_and_in_company(tmp_path: Path) -> None:
     found = run_on_copies(step, records)
     assert [bool(r.instances) for r in found] == [True, True, False, True]
     assert {i.label for i in found[1].instances} <= {"flower", "Red Leaf"}
-    assert_company_does_not_matter(step, records, tolerance=PIXELS)
+    assert_company_does_not_matter(step, records, tolerance=0.0)
+    batched = MMGroundingDino(checkpoint=step.checkpoint, short_side=160, long_side=266, batch_size=4)
+    batched.setup("cpu")
+    assert_company_does_not_matter(batched, records, tolerance=PIXELS)

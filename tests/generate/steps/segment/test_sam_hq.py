@@ -16,7 +16,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def step(folder: Path) -> SamHQ:
-    step = SamHQ(checkpoint=str(folder), boxes_at_once=3)
+    step = SamHQ(checkpoint=str(folder), boxes_at_once=3, batch_size=4)
     step.setup("cpu")
     return step
 
