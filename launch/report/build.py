@@ -1,0 +1,159 @@
+"""The report of a run: everything is made in a folder of its own, and the page turns to it when it is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from generate.journal import read_history, read_manifest, read_sums
+from generate.run_folder import RunFolder
+from generate.shard import read_record
+from launch.merge import kind_of_reason
+from launch.overview import overview
+from launch.report import page
+from launch.report.account import account
+from launch.report.cards import card, detail
+from launch.report.facts import Facts
+from launch.report.pictures import COLOURS, pictures
+from launch.report.plots import Plot, dataset_plots, run_plots
+from launch.report.png import png
+from launch.report.sample import Chosen, sample
+from utils.atomic import temporary_beside, write_atomic, writer_is_gone
+
+STATIC = Path(__file__).with_name("static")
+LISTED = 5000  # quarantined items on their page; quarantine.jsonl has them all
+MADE = re.compile(r"report-\d{8}T\d{6}-\d+")
+
+
+@dataclass(frozen=True)
+class Report:
+    index: Path
+    records: int
+    done: int  # in all
+    unreadable: list[Path]
+    quarantined: int
+
+
+def build(folder: RunFolder, size: int, seed: int) -> Report:
+    """RUN/report/index.html and what belongs to it. A page that is open meanwhile, or made at the same time by somebody
+    else, sees either the old report or the new one."""
+    place = folder.path / "report"
+    place.mkdir(exist_ok=True)
+    name = f"report-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+    building = temporary_beside(place / name)
+    building.mkdir()
+    try:
+        report = _fill(folder, place, building, name, size, seed)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    _remove_old(place, name)
+    return report
+
+
+def _fill(folder: RunFolder, place: Path, building: Path, name: str, size: int, seed: int) -> Report:
+    seen = overview(folder)
+    chosen = sample(folder, size, seed)
+    for part in ("thumb", "full", "side", "detail"):
+        (building / part).mkdir()
+    for path in STATIC.iterdir():
+        shutil.copyfile(path, building / path.name)
+    facts, cards, unreadable = Facts(), list[dict[str, Any]](), list[Path]()
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+        made = threads.map(partial(_one, folder, building), chosen.chosen)
+        for one, (entry, record) in zip(chosen.chosen, made, strict=True):
+            if entry is None or record is None:
+                unreadable.append(one.path)
+                continue
+            cards.append(entry)
+            facts.add(record)
+    everything = {"base": f"{name}/", "colours": COLOURS, "records": cards}
+    (building / "cards.js").write_bytes(page.data_file("cards", everything))
+    items = list(_quarantined(folder))
+    listed = {
+        "items": items[:LISTED],
+        "total": seen["quarantined"],
+        "reasons": [[entry["reason"], entry["items"]] for entry in seen["reasons"]],
+    }
+    (building / "quarantined.js").write_bytes(page.data_file("quarantined", listed))
+    note = f"{len(cards)} records picked at random of {chosen.done}" if len(cards) < chosen.done else "all records"
+    dataset, run = list(dataset_plots(facts)), list(run_plots(account(folder, seen)))
+    _write_plots(place / "plots", [*dataset, *run])
+    sums = (
+        f"{seen['done']} of {seen['items']} items done, {seen['instances']} instances"
+        + (f", {seen['pending']} pending" if seen["pending"] else "")
+        + f"; {note}"
+    )
+    first = page.index(folder.path.name, sums, f"{name}/", seen["quarantined"], note, dataset, run)
+    more = "" if seen["quarantined"] <= LISTED else f"The first {LISTED} are listed; quarantine.jsonl has all."
+    second = page.quarantine(folder.path.name, f"{seen['quarantined']} items quarantined", f"{name}/", more)
+    building.replace(place / name)
+    write_atomic(place / "quarantine.html", second.encode())
+    write_atomic(place / "index.html", first.encode())
+    return Report(place / "index.html", len(cards), chosen.done, unreadable, seen["quarantined"])
+
+
+def _one(folder: RunFolder, building: Path, chosen: Chosen) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """A card, and the record without its heavy parts; None if the file is gone, torn, or not what its name says."""
+    record = read_record(chosen.path)
+    if record is None or record.get("id") != chosen.id:
+        return None, None
+    try:
+        made = pictures(record, folder.path)
+        place = quote(f"../{chosen.path.relative_to(folder.path).as_posix()}")
+        entry = card(record, {**made.entry, "path": place})
+        light = detail(record)
+    except (KeyError, TypeError, ValueError, OSError):
+        return None, None
+    for file, data in made.files.items():
+        (building / file).write_bytes(data)
+    (building / "detail" / f"{chosen.id}.js").write_bytes(page.data_file(chosen.id, light))
+    return entry, light
+
+
+def _quarantined(folder: RunFolder) -> Iterator[dict[str, Any]]:
+    """The quarantined items that are listed, in the order of the plan."""
+    finished = folder.finished()
+    begun = folder.journals_by_shard()
+    left = LISTED
+    for number in sorted(finished | begun.keys()):
+        if left <= 0:
+            return
+        if number in finished:
+            if not read_sums(folder.manifest(number))["quarantined"]:
+                continue
+            lines = (line for line in read_manifest(folder.manifest(number)) if line.get("status") == "quarantined")
+        else:
+            failed = {o.id: o.facts for o in read_history(begun[number]).outcomes.values() if not o.done}
+            items = folder.items(number) if failed else iter(())
+            lines = ({**failed[item.id], "id": item.id, "image": item.image} for item in items if item.id in failed)
+        for line in lines:
+            left -= 1
+            kept = {key: line[key] for key in ("id", "image", "step", "reason", "attempts")}
+            yield {**kept, "kind": kind_of_reason(line["step"], line["reason"])}
+
+
+def _write_plots(place: Path, plots: list[Plot]) -> None:
+    place.mkdir(exist_ok=True)
+    for plot in plots:
+        write_atomic(place / f"{plot.name}.png", png(plot.drawing, f"{plot.title}: {plot.note}"))
+    for path in place.glob("*.png"):
+        if path.stem not in {plot.name for plot in plots}:
+            path.unlink(missing_ok=True)  # of an earlier report, and no longer true
+
+
+def _remove_old(place: Path, name: str) -> None:
+    for path in place.iterdir():
+        old = MADE.fullmatch(path.name) and path.name != name
+        left = path.name.startswith(".report-") and writer_is_gone(path)
+        if old or left:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""Which records are shown: some of all that are done, at random, without opening the others."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from generate.journal import read_history, read_manifest, read_sums
+from generate.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One finished record."""
+
+    id: str
+    shard: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Sample:
+    chosen: list[Chosen]  # in the order of the plan
+    done: int  # finished records in all, of which these were chosen
+
+
+def sample(folder: RunFolder, size: int, seed: int) -> Sample:
+    """Of finished shards the first line of the manifest tells how many records there are; the others' journals are
+    read. Only the manifests that a chosen record stands in are read further."""
+    finished = folder.finished()
+    begun = folder.journals_by_shard()
+    shards = sorted(finished | begun.keys())
+    unfinished = {number: _done_in_journals(begun[number]) for number in shards if number not in finished}
+    counts = [
+        read_sums(folder.manifest(number))["done"] if number in finished else len(unfinished[number])
+        for number in shards
+    ]
+    ends = list(accumulate(counts))
+    done = ends[-1] if ends else 0
+    places = sorted(random.Random(seed).sample(range(done), min(size, done)))
+    wanted: dict[int, set[int]] = {}
+    for place in places:
+        at = bisect_right(ends, place)
+        wanted.setdefault(at, set()).add(place - (ends[at] - counts[at]))
+    chosen: list[Chosen] = []
+    for at, within in sorted(wanted.items()):
+        number = shards[at]
+        lines = unfinished[number] if number in unfinished else _done_in_manifest(folder.manifest(number))
+        for position, (item_id, name) in enumerate(lines):
+            if position in within:
+                chosen.append(Chosen(item_id, number, folder.path / "records" / f"{number:05d}" / name))
+    return Sample(chosen, done)
+
+
+def _done_in_manifest(path: Path) -> Iterator[tuple[str, str]]:
+    lines = read_manifest(path)
+    next(lines)
+    return ((line["id"], line["file"]) for line in lines if line["status"] == "done")
+
+
+def _done_in_journals(paths: list[Path]) -> list[tuple[str, str]]:
+    outcomes = read_history(paths).outcomes.values()
+    return [(outcome.id, outcome.facts["file"]) for outcome in outcomes if outcome.done]

@@ -1,0 +1,169 @@
+"use strict";
+// One record large: every instance to be switched on and off, side images, and the JSON.
+
+const viewer = (() => {
+  const { el, svg, $, typing, load } = labelyard;
+  let record = null, found = [], on = [], lit = -1, side = "";
+
+  const colour = (number) => gallery.colour(record, number);
+
+  async function open(card) {
+    record = card;
+    found = []; on = []; lit = -1; side = "";
+    const dialog = $("#record");
+    $("#title").textContent = card.caption || "(no caption)";
+    $("#where").textContent = card.file;
+    for (const selector of ["#instances", "#tags", "#sides"]) $(selector).replaceChildren();
+    $("#json").textContent = "";
+    $("#photo").src = gallery.base() + card.full;
+    $("#photo").width = card.size[0];
+    $("#photo").height = card.size[1];
+    const [width, height] = card.size;
+    $("#stage").style.setProperty("--ratio", width / height);
+    $("#overlay").replaceChildren();
+    masks.draw($("#canvas"), 1, 1, []);
+    place();
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+    let detail = null;
+    try {
+      detail = await load(card.id, `${gallery.base()}detail/${card.id}.js`);
+    } catch (error) {
+      $("#json").textContent = String(error.message);
+      return;
+    }
+    if (record !== card) return;
+    found = detail.annos.filter((anno) => !anno.pad);
+    on = found.map(() => true);
+    list();
+    facts(detail);
+    sides();
+    draw();
+  }
+
+  function place() {
+    const shown = gallery.neighbours();
+    const at = shown.indexOf(record);
+    $("#place").textContent = at < 0 ? "" : `${at + 1} / ${shown.length}`;
+    $("#before").disabled = at <= 0;
+    $("#after").disabled = at < 0 || at >= shown.length - 1;
+  }
+
+  function list() {
+    $("#instances").replaceChildren(...found.map((anno, number) => {
+      const box = el("input", { type: "checkbox", checked: true, "data-number": number,
+        onchange: (event) => { on[number] = event.target.checked; draw(); } });
+      const swatch = el("i", { class: "swatch" });
+      swatch.style.background = colour(number);
+      const pixels = record.size[0] * record.size[1];
+      const mask = anno.mask ? `, mask ${(100 * anno.mask_area / pixels).toFixed(1)} %` : ", no mask";
+      return el("li", {
+        onmouseenter: () => { lit = number; draw(); },
+        onmouseleave: () => { lit = -1; draw(); },
+      }, el("label", {}, box, swatch,
+        el("span", { class: "what" },
+          el("b", {}, anno.category_name), " ", el("small", {}, anno.pred_score.toFixed(3)),
+          anno.caption ? el("span", { class: "said" }, anno.caption) : null,
+          el("small", { class: "sizes" }, `${anno.bbox[2]} × ${anno.bbox[3]} at ${anno.bbox[0]}, ${anno.bbox[1]}${mask}`))));
+    }));
+    $("#many").textContent = found.length === 1 ? "1 instance" : `${found.length} instances`;
+  }
+
+  function facts(detail) {
+    $("#tags").replaceChildren(...record.tags.map(([name, score]) =>
+      el("span", { class: "chip tag" }, name, el("small", {}, score.toFixed(2)))));
+    $("#json").textContent = JSON.stringify(detail, null, 2);
+    $("#file").href = record.path;
+  }
+
+  function sides() {
+    const sources = [["image", record.full], ...(record.sides || [])];
+    $("#sides").hidden = sources.length < 2;
+    $("#sides").replaceChildren(...sources.map(([name, file], number) => el("button", {
+      type: "button", class: "side", "aria-pressed": String(number === 0),
+      onclick: (event) => {
+        side = number ? name : "";
+        $("#photo").src = gallery.base() + file;
+        for (const other of $("#sides").children) other.setAttribute("aria-pressed", String(other === event.currentTarget));
+      },
+    }, el("img", { src: gallery.base() + (number ? file : record.thumb), alt: "", loading: "lazy" }), name)));
+  }
+
+  function draw() {
+    const [width, height] = record.size;
+    const order = found.map((_, number) => number)
+      .filter((number) => on[number] && found[number].mask)
+      .sort((a, b) => found[b].mask_area - found[a].mask_area);
+    masks.draw($("#canvas"), width, height, order.map((number) => ({
+      counts: found[number].mask.counts,
+      colour: colour(number),
+      alpha: lit < 0 ? 115 : lit === number ? 170 : 30,
+    })));
+    const overlay = $("#overlay");
+    overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const size = Math.max(width, height) / 48;
+    overlay.replaceChildren(...found.map((anno, number) => {
+      if (!on[number]) return "";
+      const [x, y, w, h] = anno.bbox;
+      const words = `${anno.category_name} ${anno.pred_score.toFixed(2)}`;
+      const top = y > size * 1.4 ? y : y + size * 1.4;
+      const group = svg("g", { opacity: lit < 0 || lit === number ? 1 : 0.25 },
+        svg("rect", { class: "box", x, y, width: w, height: h, stroke: colour(number) }),
+        svg("rect", { x, y: top - size * 1.4, height: size * 1.4, width: words.length * size * 0.62 + size * 0.7, fill: colour(number) }),
+        svg("text", { x: x + size * 0.35, y: top - size * 0.38, "font-size": size }, words));
+      return group;
+    }).filter(Boolean));
+  }
+
+  function set(number, value) {
+    on[number] = value;
+    const box = $(`#instances input[data-number="${number}"]`);
+    if (box) box.checked = value;
+  }
+
+  function all(value) {
+    found.forEach((_, number) => set(number, value));
+    draw();
+  }
+
+  function go(by) {
+    const shown = gallery.neighbours();
+    const next = shown[shown.indexOf(record) + by];
+    if (next) location.replace("#" + next.id);
+  }
+
+  function leave() {
+    const card = record && document.querySelector(`.card[href="#${record.id}"]`);
+    history.replaceState(null, "", location.pathname + location.search);
+    close();
+    if (card) { card.scrollIntoView({ block: "nearest" }); card.focus({ preventScroll: true }); }
+  }
+
+  function close() {
+    record = null;
+    if ($("#record").open) $("#record").close();
+  }
+
+  function keys(event) {
+    if (!record || typing(event)) return;
+    const digit = Number(event.key);
+    if (event.key === "ArrowLeft" || event.key === "k") go(-1);
+    else if (event.key === "ArrowRight" || event.key === "j") go(1);
+    else if (event.key === "a") all(!on.every(Boolean));
+    else if (digit >= 1 && digit <= found.length) { set(digit - 1, !on[digit - 1]); draw(); }
+    else return;
+    event.preventDefault();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    $("#before").addEventListener("click", () => go(-1));
+    $("#after").addEventListener("click", () => go(1));
+    $("#leave").addEventListener("click", leave);
+    $("#every").addEventListener("click", () => all(true));
+    $("#nothing").addEventListener("click", () => all(false));
+    $("#record").addEventListener("cancel", (event) => { event.preventDefault(); leave(); });
+    $("#record").addEventListener("click", (event) => { if (event.target === $("#record")) leave(); });
+    document.addEventListener("keydown", keys);
+  });
+  return { open, close };
+})();

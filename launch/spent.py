@@ -1,0 +1,90 @@
+"""Where the workers' time goes, and what failed last: read off the ends of the journals, which are small to read."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from generate.journal import parse_event
+from generate.run_folder import RunFolder
+
+TAIL = 16_384  # bytes of a journal; the line with the seconds is among its last
+LATEST = 200  # journals, those that were written to last
+MOST = 2000
+
+# What a worker does beside its steps, and what to do if most of the time goes there.
+ADVICE = {
+    "wait for images": "reading and decoding images. Try more load.threads, or a faster place for the images",
+    "wait for writing": "writing records. Try more work.write_threads, or a faster place for the output",
+    "setup": "loading models. Larger shards or fewer workers would start less often",
+}
+
+
+def read_spent(folder: RunFolder) -> dict[str, float]:
+    """Seconds of all workers, by step. Of a huge run evenly chosen journals speak for the others."""
+    journals = sorted(path for paths in folder.journals_by_shard().values() for path in paths)
+    every = -(-len(journals) // MOST) or 1
+    return total_seconds(event for path in journals[::every] for event in _tail(path))
+
+
+def latest(folder: RunFolder, failures: int = 5) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Of the journals that were written to last: the seconds by step, and the latest failures."""
+    events = [(shard, event) for shard, path in _touched_last(folder) for event in _tail(path)]
+    failed = [(shard, event) for shard, event in events if event["event"] == "quarantined"]
+    failed.sort(key=lambda pair: -pair[1].get("t", 0))
+    shown = [
+        {
+            "at": event.get("t"),
+            "image": _image(folder, shard, event["id"]),
+            "step": event["step"],
+            "reason": event["reason"],
+        }
+        for shard, event in failed[:failures]
+    ]
+    return total_seconds(event for _, event in events), shown
+
+
+def total_seconds(events: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """Loading the models is one thing, whichever model it was."""
+    total: Counter[str] = Counter()
+    for event in events:
+        if event["event"] == "spent" and isinstance(event.get("seconds"), dict):
+            for name, seconds in event["seconds"].items():
+                total["setup" if name.startswith("setup ") else name] += seconds
+    return {name: round(seconds, 3) for name, seconds in total.most_common()}
+
+
+def bound_by(spent: dict[str, float]) -> str | None:
+    """What to look at if it is to go faster; None if nothing is known yet."""
+    if not spent:
+        return None
+    name = max(spent, key=lambda name: spent[name])
+    share = 100 * spent[name] / sum(spent.values())
+    return f"{ADVICE.get(name, f'the step {name}')} ({share:.0f} % of the workers' time)"
+
+
+def _touched_last(folder: RunFolder) -> list[tuple[int, Path]]:
+    try:
+        with os.scandir(folder.journals) as entries:
+            found = [(e.stat().st_mtime, e.name) for e in entries if e.name.endswith(".jsonl") and e.name[0] != "."]
+    except FileNotFoundError:
+        return []
+    return [(int(name.partition(".")[0]), folder.journals / name) for _, name in sorted(found)[-LATEST:]]
+
+
+def _tail(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL))
+        lines = file.read().splitlines()
+    for line in lines[1 if size > TAIL else 0 :]:
+        event = parse_event(line)
+        if event is not None:
+            yield event
+
+
+def _image(folder: RunFolder, shard: int, item_id: str) -> str:
+    return next((item.image for item in folder.items(shard) if item.id == item_id), item_id)

@@ -1,0 +1,57 @@
+"""A page to look at a run: pictures with masks, boxes and captions drawn on, and plots.
+
+    python launch/view.py RUN                 writes RUN/report/index.html; open it in a browser
+    python launch/view.py RUN --sample 1000   of more records than 200; they are picked at random
+    python launch/view.py RUN --open          and opens it
+
+The page needs no server and no network, and can be copied elsewhere with its folder. It may be made at any time, also
+while workers are at it. The plots are in RUN/report/plots as PNG files too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from generate.run_folder import RunFolder
+from utils.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the run folder")
+    parser.add_argument("--sample", type=int, default=200, help="at most so many records (default: 200)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed picks others (default: 0)")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.sample < 1:
+            raise UserError(f"--sample {chosen.sample}: give a number of records, at least 1")
+        return view(RunFolder.open(chosen.run), chosen.sample, chosen.seed, chosen.open)
+    except (UserError, OSError) as error:
+        print(f"view: {error}", file=sys.stderr)
+        return 1
+
+
+def view(folder: RunFolder, size: int, seed: int, opened: bool) -> int:
+    from launch.report.build import build
+
+    report = build(folder, size, seed)
+    print(f"{report.records} of {report.done} records, {report.quarantined} quarantined items: {report.index}")
+    for path in report.unreadable[:5]:
+        print(f"left out, not readable as a record: {path}", file=sys.stderr)
+    if len(report.unreadable) > 5:
+        print(f"left out: {len(report.unreadable) - 5} more", file=sys.stderr)
+    if opened and not webbrowser.open(report.index.as_uri()):
+        print("view: no browser could be started; open the file yourself", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
