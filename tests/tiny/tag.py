@@ -33,7 +33,7 @@ def make_ram_plus(folder: Path, tags: tuple[str, ...] = TAGS, seed: int = 0) -> 
 def make_tag2text(folder: Path, tags: tuple[str, ...] = TAGS, seed: int = 0) -> Path:
     """Needs `tag_thresholds={}` and `skip_tags=[]`, or tags that hold the defaults' names."""
     random = torch.Generator().manual_seed(seed + 1)
-    weights = _vision_and_head(seed, context=DIM * 4)
+    weights = _vision_and_head(seed, context=_last_width())
     weights["label_embed.weight"] = torch.randn(len(tags), HEAD_WIDTH, generator=random)
     weights["fc.W"] = torch.randn(1, len(tags), HEAD_WIDTH, generator=random)
     weights["fc.b"] = torch.randn(1, len(tags), generator=random)
@@ -54,7 +54,7 @@ def _with_projections(rows: int, seed: int) -> dict[str, Tensor]:
     random = torch.Generator().manual_seed(seed + 1)
     return {
         "label_embed": torch.randn(rows, WIDTH, generator=random),
-        **_linear("image_proj", DIM * 4, WIDTH, random),
+        **_linear("image_proj", _last_width(), WIDTH, random),
         **_linear("wordvec_proj", WIDTH, HEAD_WIDTH, random, 1.0),
         **_linear("fc", HEAD_WIDTH, 1, random, 1.0),
         "fc.bias": torch.tensor([-5.0]),  # about a third of the tags in a picture, and not the same in all
@@ -67,7 +67,7 @@ def _vision_and_head(seed: int, context: int = WIDTH) -> dict[str, Tensor]:
         "visual_encoder.patch_embed.proj.weight": torch.randn(DIM, 3, 4, 4, generator=random) * 0.2,
         "visual_encoder.patch_embed.proj.bias": torch.zeros(DIM),
         **_norm("visual_encoder.patch_embed.norm", DIM),
-        **_norm("visual_encoder.norm", DIM * 4),
+        **_norm("visual_encoder.norm", _last_width()),
     }
     for stage, (depth, heads) in enumerate(zip(DEPTHS, HEADS, strict=True)):
         dim, name = DIM * 2**stage, f"visual_encoder.layers.{stage}"
@@ -109,6 +109,10 @@ def _linear(
 ) -> dict[str, Tensor]:
     made = {f"{name}.weight": torch.randn(outputs, inputs, generator=random) * scale}
     return made | ({f"{name}.bias": torch.randn(outputs, generator=random) * 0.1} if bias else {})
+
+
+def _last_width() -> int:
+    return int(DIM * 2 ** (len(DEPTHS) - 1))
 
 
 def _norm(name: str, dim: int) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from generate.batches import Batches
-from generate.step import Step
+from generate.step import BATCHES, Step
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ def steady_map(
     """As `step.map`; units of one key must have one shape."""
 
     def filled(chosen: Sequence[Unit]) -> Sequence[Result]:
-        batches: Batches = step.__dict__["_batches"]  # its size shrinks for good when the GPU's memory runs out
+        batches: Batches = step.__dict__[BATCHES]  # its size shrinks for good when the GPU's memory runs out
         rows = [*chosen, *[chosen[-1]] * (batches.size - len(chosen))]
         return call(rows)[: len(chosen)]
 

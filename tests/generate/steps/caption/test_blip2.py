@@ -80,6 +80,16 @@ def test_an_instance_that_has_become_too_small_loses_its_caption(folder: Path) -
     assert records[3].instances[0].caption is not None
 
 
+def test_freed_and_set_up_again_it_says_the_same(folder: Path) -> None:
+    step, before, after = ready(folder), photos(), photos()
+    step(before)
+    step.free()
+    assert not hasattr(step, "_model")
+    step.setup("cpu")
+    step(after)
+    assert [i.caption for r in before for i in r.instances] == [i.caption for r in after for i in r.instances]
+
+
 def test_a_batch_size_of_its_own_choice_changes_nothing(folder: Path) -> None:
     one, many = photos(), photos()
     ready(folder, batch_size=1)(one)
