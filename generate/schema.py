@@ -70,7 +70,7 @@ def _annotation_problems(annotation: Mapping[str, Any], size: tuple[int, int] | 
 
 
 def _mask_problems(mask: Any, size: tuple[int, int] | None) -> Iterator[str]:
-    if not (isinstance(mask, dict) and isinstance(mask.get("counts"), str) and isinstance(mask.get("size"), list)):
+    if not (isinstance(mask, dict) and isinstance(mask.get("counts"), str) and _are_sides(mask.get("size"))):
         yield f"mask is {mask!r:.60}, not {{'size': [height, width], 'counts': text}}"
         return
     if size and mask["size"] != [size[1], size[0]]:
@@ -80,6 +80,10 @@ def _mask_problems(mask: Any, size: tuple[int, int] | None) -> Iterator[str]:
     height, width = mask["size"]
     if length != height * width:
         yield f"the mask's counts cover {length} pixels, not {height * width}"
+
+
+def _are_sides(size: Any) -> bool:
+    return isinstance(size, list) and len(size) == 2 and all(type(side) is int and side >= 0 for side in size)
 
 
 def run_lengths_sum(counts: str) -> int | None:
@@ -114,7 +118,8 @@ def _own_problems(record: Mapping[str, Any]) -> Iterator[str]:
     for key, kind in OWN.items():
         if not isinstance(record.get(key), kind):
             yield f"{key} is {record.get(key)!r:.40}, not {kind.__name__}"
-    annotations = [a for a in record.get("annos", []) if isinstance(a, dict)]
+    listed = record.get("annos")
+    annotations = [a for a in listed if isinstance(a, dict)] if isinstance(listed, list) else []
     for key in ("caption", "blip_clip_embeddings", "text_embedding_before"):
         if any(annotation.get(key) == "" for annotation in annotations):
             yield f"an anno has an empty {key}: it must be absent then"

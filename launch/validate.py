@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class Check:
         elif self._path.is_dir():
             yield from self._files(sorted(self._path.glob("*.json")))
         elif self._path.suffix == ".txt":
-            yield from self._files([Path(line) for line in self._path.read_text(encoding="utf-8").splitlines()])
+            yield from self._files([Path(line) for line in lines_of(self._path)])
         elif self._path.exists():
             yield from self._files([self._path])
         else:
@@ -73,10 +74,11 @@ class Check:
         yield from self._files([Path(path) for path in done], folder)
         train = folder.path / "train.txt"
         if train.exists():
-            listed = train.read_text(encoding="utf-8", errors="surrogatepass").splitlines()
+            listed = lines_of(train)
             if len(set(listed)) != len(listed):
                 yield f"{train}: {len(listed) - len(set(listed))} lines stand in it twice"
-            strangers = [line for line in listed if line not in set(done)]
+            known = set(done)
+            strangers = [line for line in listed if line not in known]
             if strangers:
                 yield f"{train}: {len(strangers)} lines are not records of this run, the first is {strangers[0]}"
             if len(listed) < len(done):
@@ -86,7 +88,7 @@ class Check:
     def _files(self, paths: list[Path], folder: RunFolder | None = None) -> Iterator[str]:
         if self._sample is not None and self._sample < len(paths):
             paths = random.sample(paths, self._sample)
-        seen: dict[object, Path] = {}
+        seen: dict[str, Path] = {}
         for path in paths:
             self.checked += 1
             try:
@@ -94,7 +96,10 @@ class Check:
             except FileNotFoundError:
                 yield f"{path}: is not there"
                 continue
-            except ValueError as error:
+            except OSError as error:
+                yield f"{path}: can't be read ({error.strerror})"
+                continue
+            except (ValueError, RecursionError) as error:
                 yield f"{path}: not whole JSON ({error})"
                 continue
             if not isinstance(record, dict):
@@ -103,13 +108,28 @@ class Check:
             check = record_problems if "schema" in record else trainer_problems
             for problem in check(record):
                 yield f"{path}: {problem}"
-            if "id" in record and record["id"] in seen:
-                yield f"{path}: has the id of {seen[record['id']]}"
-            seen[record.get("id", path)] = path
+            own_id = str(record.get("id", path))
+            if own_id in seen:
+                yield f"{path}: has the id of {seen[own_id]}"
+            seen[own_id] = path
             if folder is not None:
-                for name, entry in record.get("images", {}).items():
-                    if not (folder.path / entry["path"]).exists():
-                        yield f"{path}: images.{name} points to {entry['path']}, which is not there"
+                yield from self._images(path, record.get("images", {}), folder)
+
+    def _images(self, path: Path, images: object, folder: RunFolder) -> Iterator[str]:
+        if not isinstance(images, dict):
+            yield f"{path}: images is {images!r:.40}, not an object"
+            return
+        for name, entry in images.items():
+            place = entry.get("path") if isinstance(entry, dict) else None
+            if not isinstance(place, str):
+                yield f"{path}: images.{name} is {entry!r:.40}, without a path"
+            elif not (folder.path / place).exists():
+                yield f"{path}: images.{name} points to {place}, which is not there"
+
+
+def lines_of(path: Path) -> list[str]:
+    """A list of paths. Only a line feed ends a line: names may hold what Unicode counts as line breaks too."""
+    return [os.fsdecode(line) for line in path.read_bytes().split(b"\n") if line]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,251 @@
+"""Failing items are found and set apart; batches halve; other people's failures stop nothing and mark nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import generate.pipeline
+from generate.batches import Batches
+from generate.budget import FEW, Budget
+from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from generate.journal import Outcome
+from generate.pipeline import Pipeline
+from generate.record import Record
+from generate.step import Step
+from tests.generate.conftest import item
+from utils.errors import UserError
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch names it."""
+
+
+def make(number: int) -> list[Record]:
+    return [Record(item(n), Image.new("RGB", (4, 4))) for n in range(number)]
+
+
+@dataclass(kw_only=True)
+class Picky(Step):
+    """Fails at certain items, in one of several ways."""
+
+    bad: frozenset[int] = frozenset()
+    how: str = "exception"
+    calls: list[int] = field(default_factory=list)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        self.calls.append(len(records))
+        for record in records:
+            if record.item.index in self.bad:
+                if self.how == "named":
+                    raise ItemError("rejected", record.item.id)
+                if self.how == "unnamed":
+                    raise ItemError("rejected")
+                if self.how == "memory":
+                    raise MemoryError
+                raise RuntimeError(f"no way: {record.item.image}")
+            record.caption += "x"
+
+
+def run(step: Step, records: list[Record]) -> tuple[list[int], dict[int, str]]:
+    failed: dict[int, str] = {}
+    done = Pipeline({"picky": step}).run(records, lambda record, _, reason: failed.update({record.item.index: reason}))
+    return [record.item.index for record in done], failed
+
+
+@given(st.integers(0, 40), st.sets(st.integers(0, 39)), st.sampled_from(["exception", "named", "unnamed", "memory"]))
+def test_exactly_the_culprits_fail_and_the_order_stays(number: int, bad: set[int], how: str) -> None:
+    done, failed = run(Picky(bad=frozenset(bad), how=how), make(number))
+    assert done == [n for n in range(number) if n not in bad]
+    assert set(failed) == {n for n in bad if n < number}
+
+
+def test_one_culprit_costs_few_calls() -> None:
+    step = Picky(bad=frozenset([300]))
+    run(step, make(512))
+    assert len(step.calls) <= 20
+    step = Picky(bad=frozenset([300]), how="named")
+    run(step, make(512))
+    assert len(step.calls) == 2
+
+
+def test_a_large_batch_of_which_every_item_is_rejected() -> None:
+    done, failed = run(Picky(bad=frozenset(range(3000)), how="named"), make(3000))
+    assert not done and len(failed) == 3000
+
+
+def test_a_record_says_what_made_it_only_if_it_went_well() -> None:
+    records = make(2)
+    run(Picky(bad=frozenset([1])), records)
+    assert records[0].models == {"picky": {"name": "Picky"}} and records[1].models == {}
+
+
+@pytest.mark.parametrize("text", ["CUDA error: an illegal memory access was encountered", "CUDA error: unknown error"])
+def test_a_broken_gpu_is_nobodys_fault(text: str) -> None:
+    class Broken(Step):
+        def __call__(self, records: Sequence[Record]) -> None:
+            raise RuntimeError(text)
+
+    with pytest.raises(BrokenDevice, match="the GPU failed"):
+        run(Broken(), make(4))
+
+
+def test_what_passes_is_tried_again_before_anybody_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate.pipeline, "PATIENCE", (0.0, 0.0))
+    answers = [PassingError("busy"), PassingError("busy"), None]
+
+    class Server(Step):
+        def __call__(self, records: Sequence[Record]) -> None:
+            if (error := answers.pop(0)) is not None:
+                raise error
+
+    assert run(Server(), make(3)) == ([0, 1, 2], {}) and not answers
+
+
+def test_fatal_is_fatal() -> None:
+    class Fatal(Step):
+        def __call__(self, records: Sequence[Record]) -> None:
+            raise FatalError("bad checkpoint")
+
+    with pytest.raises(FatalError, match="bad checkpoint"):
+        run(Fatal(), make(2))
+
+
+def test_steps_that_do_not_fit_together_are_refused() -> None:
+    class Reads(Step):
+        reads = ("instances",)
+
+    class Writes(Step):
+        writes = ("instances",)
+
+    with pytest.raises(UserError, match="put 'second' before it"):
+        Pipeline({"first": Reads(), "second": Writes()})
+    Pipeline({"second": Writes(), "first": Reads()})
+
+
+@given(st.integers(1, 64), st.integers(0, 80), st.integers(1, 64), st.randoms(use_true_random=False))
+def test_batches_halve_and_nothing_is_lost(size: int, number: int, fits: int, chance: random.Random) -> None:
+    """An allocator that has room for `fits` units."""
+    batches, sizes = Batches(size), []
+
+    def call(units: Sequence[int]) -> list[int]:
+        sizes.append(len(units))
+        if len(units) > fits:
+            raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return [unit * 10 for unit in units]
+
+    units = [chance.randrange(1000) for _ in range(number)]
+    assert batches.map(call, units) == [unit * 10 for unit in units]
+    assert batches.size <= size and sum(1 for n in sizes if n > fits) <= 6, (
+        "it learns, and does not try again and again"
+    )
+
+
+def test_only_units_of_one_key_share_a_batch() -> None:
+    seen: list[set[int]] = []
+
+    def call(units: Sequence[int]) -> Sequence[int]:
+        seen.append({unit % 3 for unit in units})
+        return units
+
+    assert Batches(4).map(call, list(range(20)), key=lambda unit: unit % 3) == list(range(20))
+    assert all(len(keys) == 1 for keys in seen)
+
+
+def test_out_of_memory_for_one_unit_alone_is_its_fault() -> None:
+    def call(units: Sequence[Record]) -> Sequence[None]:
+        if any(unit.item.index == 2 for unit in units):
+            raise OutOfMemoryError("CUDA out of memory")
+        return [None] * len(units)
+
+    @dataclass(kw_only=True)
+    class Hungry(Step):
+        batch_size: int = 4
+
+        def __call__(self, records: Sequence[Record]) -> None:
+            self.map(call, records)
+
+    done, failed = run(Hungry(), make(6))
+    assert done == [0, 1, 3, 4, 5] and failed[2].startswith("out of GPU memory even alone")
+
+
+def test_a_step_that_answers_too_little_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="answered 1 times to 3 units"):
+        Batches(3).map(lambda units: units[:1], [1, 2, 3])
+
+
+def failure(number: int, reason: str = "no such file: /x") -> Outcome:
+    return Outcome(str(number), "quarantined", {"reason": reason, "step": "load", "attempts": 1})
+
+
+class Marked(list[str]):
+    def __call__(self, outcome: Outcome) -> None:
+        self.append(outcome.id)
+
+
+def test_when_nothing_goes_well_nothing_is_marked() -> None:
+    marked, budget = Marked(), Budget(0.5)
+    with pytest.raises(FatalError, match="100 of 100 items failed, most of them with: no such file: /x"):
+        for number in range(1000):
+            budget.failed(failure(number), marked)
+    assert marked == []
+
+
+def test_failures_are_marked_as_soon_as_something_goes_well() -> None:
+    marked, budget = Marked(), Budget(0.5)
+    budget.failed(failure(1), marked)
+    assert marked == []
+    budget.done()
+    assert marked == ["1"]
+
+
+@pytest.mark.parametrize("trouble", [None, "the mount is gone"])
+def test_a_stretch_of_failures_is_judged_by_what_went_well_before(trouble: str | None) -> None:
+    looked: list[int] = []
+
+    def look() -> str | None:
+        looked.append(1)
+        return trouble
+
+    marked, budget = Marked(), Budget(0.5, still_well=look)
+    for _ in range(10_000):
+        budget.done()
+    if trouble is None:
+        for number in range(250):
+            budget.failed(failure(number), marked)
+        assert len(marked) == 200 and len(looked) == 2
+    else:
+        with pytest.raises(FatalError, match="100 items in a row failed, and the mount is gone"):
+            for number in range(250):
+                budget.failed(failure(number), marked)
+        assert marked == []
+
+
+@pytest.mark.parametrize(
+    ("failures", "ever", "stops"), [(FEW, False, True), (FEW - 1, False, False), (50, True, False)]
+)
+def test_a_short_list_of_which_everything_fails(failures: int, ever: bool, stops: bool) -> None:
+    marked, budget = Marked(), Budget(0.5, ever_well=lambda: ever)
+    for number in range(failures):
+        budget.failed(failure(number), marked)
+    if stops:
+        with pytest.raises(FatalError, match=f"all {failures} items failed"):
+            budget.end()
+        assert marked == []
+    else:
+        budget.end()
+        assert len(marked) == failures
+
+
+def test_the_user_may_allow_any_number_of_failures() -> None:
+    marked, budget = Marked(), Budget(1.0, ever_well=lambda: False)
+    for number in range(500):
+        budget.failed(failure(number), marked)
+    budget.end()
+    assert len(marked) == 500

@@ -1,0 +1,122 @@
+"""Every defect of a record is found: a good one is broken in one way at a time."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from generate.annotation import Write, encode_embedding, to_json
+from generate.record import Instance, Item, Record
+from generate.schema import record_problems, trainer_problems
+from utils import rle
+from utils.jsons import dump
+
+
+@pytest.fixture(scope="module")
+def good() -> dict:
+    mask = np.zeros((30, 40), bool)
+    mask[5:20, 5:20] = True
+    record = Record(Item("0123456789abcdef", 0, "a.jpg", "c"), Image.new("RGB", (40, 30)), caption="c")
+    vector = np.ones((1, 768), np.float32)
+    record.instances = [
+        Instance((5, 5, 20, 20), 0.5, "a", rle.encode(mask), "a thing", "model", vector, vector),
+        Instance((1, 1, 9, 9), 0.5, "b", rle.encode(mask), label_embedding=vector),
+    ]
+    return json.loads(dump(to_json(record, Write(short_side=60), {"labelyard": "0", "config": "c"})))
+
+
+def put(path: str, value: object) -> Callable[[dict], None]:
+    def change(record: dict) -> None:
+        *steps, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        node = record
+        for step in steps:
+            node = node[step]
+        node[last] = value
+
+    return change
+
+
+def drop(path: str) -> Callable[[dict], None]:
+    def change(record: dict) -> None:
+        *steps, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        node = record
+        for step in steps:
+            node = node[step]
+        del node[last]
+
+    return change
+
+
+SHORT = base64.b64encode(bytes(100)).decode()
+FOR_THE_TRAINER = [
+    (put("data_id", "7"), "data_id is '7'"),
+    (drop("caption"), "caption is None"),
+    (put("image", "@@@"), "image: not base64"),
+    (put("image", base64.b64encode(b"no picture").decode()), "image: 10 bytes that Pillow can't read"),
+    (put("image", None), "image: None is not base64 text"),
+    (put("annos", None), "annos is None, not a list"),
+    (put("annos.0", 5), "annos[0] is 5"),
+    (drop("annos.1.mask"), "1 of 2 annos have a mask"),
+    (put("annos.0.bbox", [1, 2, 3]), "bbox is [1, 2, 3]"),
+    (put("annos.0.bbox", [70, 0, 20, 5]), "is not inside the image of 80x60"),
+    (put("annos.0.bbox", [-1, 0, 5, 5]), "is not inside the image"),
+    (drop("annos.0.text_embedding_before"), "text_embedding_before is absent"),
+    (put("annos.0.text_embedding_before", SHORT), "has 100 bytes, not 3072"),
+    (put("annos.0.blip_clip_embeddings", "%%"), "blip_clip_embeddings: not base64"),
+    (put("annos.0.mask", "RLE"), "mask is 'RLE'"),
+    (put("annos.0.mask.size", [80, 60]), "mask has size [80, 60], the image is 60 high and 80 wide"),
+    (put("annos.0.mask.size", ["60", "80"]), "mask is {"),
+    (put("annos.0.mask.counts", "1"), "the mask's counts cover 1 pixels, not 4800"),
+    (put("annos.0.mask.counts", "\x00"), "the mask's counts cover None pixels"),
+]
+OF_OURS = [
+    (put("schema", "labelyard/0"), "schema is 'labelyard/0'"),
+    (drop("id"), "id is None, not str"),
+    (put("width", "80"), "width is '80', not int"),
+    (put("width", 81), "width and height say 81x60"),
+    (drop("made_by"), "made_by is None"),
+    (put("annos.0.caption", ""), "empty caption"),
+    (put("annos.0.text_embedding_before", ""), "empty text_embedding_before"),
+    (drop("annos.1"), "a single anno"),
+    (put("annos.1.pad", 1), None),  # one real and one pad: as it must be
+]
+
+
+def test_the_record_itself_is_good(good: dict) -> None:
+    assert record_problems(good) == [] and trainer_problems(good) == []
+
+
+@pytest.mark.parametrize(("change", "told"), FOR_THE_TRAINER)
+def test_what_would_hurt_the_trainer(good: dict, change: Callable[[dict], None], told: str) -> None:
+    broken = copy.deepcopy(good)
+    change(broken)
+    assert any(told in problem for problem in trainer_problems(broken)), trainer_problems(broken)
+    assert set(trainer_problems(broken)) <= set(record_problems(broken))
+
+
+@pytest.mark.parametrize(("change", "told"), OF_OURS)
+def test_what_is_promised_besides(good: dict, change: Callable[[dict], None], told: str | None) -> None:
+    broken = copy.deepcopy(good)
+    change(broken)
+    if told is None:
+        assert record_problems(broken) == []
+    else:
+        assert any(told in problem for problem in record_problems(broken)), record_problems(broken)
+
+
+def test_two_pads(good: dict) -> None:
+    broken = copy.deepcopy(good)
+    broken["annos"].append({**broken["annos"][1], "pad": 1})
+    assert any("pad annos" in problem for problem in record_problems(broken))
+
+
+def test_an_embedding_of_the_right_length_is_no_problem(good: dict) -> None:
+    fine = copy.deepcopy(good)
+    fine["annos"][1]["blip_clip_embeddings"] = encode_embedding(np.zeros((1, 768), np.float32))
+    assert record_problems(fine) == []
