@@ -20,7 +20,7 @@ ASK_QUEUE, ASK_ACCOUNTS = 15.0, 60.0  # seconds between two questions of one who
 HELD_STATES = ("REQUEUE_HOLD", "SPECIAL_EXIT")
 HELD_REASONS = ("held", "JobHeld", "DependencyNeverSatisfied", "BadConstraints", "InvalidAccount", "InvalidQOS")
 ENDED_BADLY = ("FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "BOOT_FAIL", "DEADLINE")
-CUT_SHORT = ("PREEMPTED", "REQUEUED", "RESIZING")
+ALIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")  # of them squeue knows more
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Look:
                 self._queue = queued(self.folder)
         if self._due("sacct", ASK_ACCOUNTS):
             with self._troubled("sacct"):
-                self._accounts = [life for life in accounts(ids) if life.name in names]
+                self._accounts = [life for life in accounts(ids) if life.name in names and life.state not in ALIVE]
         tasks = {
             f"{job.id}_{number}"
             for submission in submissions
