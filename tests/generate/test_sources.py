@@ -42,7 +42,7 @@ def refusal(path: Path, content: object, **more: object) -> str:
 
 
 TEXT = st.text(alphabet=st.characters(), max_size=40)
-GIVEN = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT, max_size=3)
+GIVEN = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | TEXT, max_size=3)
 
 
 @settings(max_examples=60)
@@ -59,7 +59,7 @@ def test_both_formats_give_back_what_was_written(
     lines = [json.dumps(row, ensure_ascii=True) + "\n" for row in listed]
     assert entries(folder / "a.jsonl", "".join(lines)) == expected
     # Half a surrogate pair can only be written escaped, and the stream parser takes it for damage.
-    if not any(0xD800 <= ord(c) < 0xE000 for c in "".join(map(str, listed))):
+    if not any(0xD800 <= ord(c) < 0xE000 for c in json.dumps(listed, ensure_ascii=False)):
         text = json.dumps(listed, ensure_ascii=escaped)
         assert entries(folder / "a.json", text.encode()) == expected
 
