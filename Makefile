@@ -12,7 +12,7 @@ demo: $(VENV)/.with-demo
 
 test: $(VENV)/.with-dev slurm-packages
 	$(MAKE) lint
-	$(PYTHON_IN) -m pytest
+	$(PYTHON_IN) -m pytest -n auto --maxprocesses=4 --dist loadgroup -m "not slow"
 
 lint: $(VENV)/.with-dev
 	$(PYTHON_IN) -m ruff check .

@@ -41,6 +41,7 @@ NATIVE = [
 DEV = [
     "pytest>=8",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.5",
     "hypothesis>=6.100",
     "ruff>=0.8",
     "mypy>=1.13",

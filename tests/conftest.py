@@ -16,6 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 FAKES = str(ROOT / "tests" / "conf")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Processes share the tests by file, so that what a file prepares is prepared once; SLURM's share one cluster."""
+    for item in items:
+        group = "slurm" if item.path.parent.name == "slurm" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def photos() -> dict[str, Image.Image]:
     """Real photos, by name, from installed packages."""
