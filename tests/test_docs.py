@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, MakeList, call, fake_run, listed
+from tests.conftest import ROOT, MakeList, call, environment, fake_run, listed
 
 SCHEMA = (ROOT / "docs" / "schema.md").read_text()
 
@@ -36,10 +38,33 @@ def test_the_files_that_the_readme_names_are_there() -> None:
 
 
 def test_the_settings_that_the_readme_names_exist() -> None:
-    text = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"`?((?:source|work|write|tag|ground|segment)\.\w+)=", text))
-    assert {"source.path", "ground.box_threshold", "write.short_side"} - named == {"write.short_side"}
+    named = set(re.findall(r"((?:source|work|write|tag|ground|segment)\.\w+)=", (ROOT / "README.md").read_text()))
+    assert {"source.path", "ground.box_threshold", "tag.checkpoint"} <= named
     for segment in ("sam", "sam_hq"):
-        overrides = [f"{name}=1" for name in named if not name.startswith(("source.", "work.device"))]
+        overrides = [f"{name}=1" for name in named if not name.startswith("source.")]
         done = call("run", "source.path=absent.json", "output=nowhere", f"segment={segment}", *overrides)
         assert "there is no key" not in done.stderr, done.stderr
+
+
+def test_the_step_of_the_document_works_as_written(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "adding-a-step.md").read_text()
+    code, yaml, shell = (re.findall(rf"```{kind}\n(.*?)```", text, re.S)[0] for kind in ("python", "yaml", "bash"))
+    (tmp_path / "mine" / "conf" / "brightness").mkdir(parents=True)
+    (tmp_path / "mine" / "brightness.py").write_text(code)
+    (tmp_path / "mine" / "conf" / "brightness" / "mean.yaml").write_text(yaml)
+    command = shell.replace("python launch/", f"{sys.executable} {ROOT}/launch/").replace(
+        "PYTHONPATH=.", f"PYTHONPATH=.:{ROOT}"
+    )
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(Path(path).read_text()) for path in listed(tmp_path / "runs" / "bright")]
+    values = [anno["brightness"] for record in found for anno in record["annos"] if "pad" not in anno]
+    assert values and all(0 < value < 255 for value in values)
+    assert all(record["models"]["brightness"] == {"name": "mean grey value"} for record in found)
+    refused = subprocess.run(
+        command.replace("~edges", "~edges brightness.drakest=20"), shell=True, cwd=tmp_path, env=environment(),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert refused.returncode == 1 and "Did you mean brightness.darkest?" in refused.stderr
