@@ -125,7 +125,8 @@ def test_the_same_answer_of_every_query(answers: dict[str, Any]) -> None:
         away = float(np.quantile(np.abs(boxes - their_boxes).max(1), share))
         print(
             f"GroundingDINO Swin-T, {precision} precision, {share:.0%} of {len(boxes)} queries: "
-            f"scores within {apart:.1e}, boxes within {away:.1e} of the image; scores from {theirs.min():.2f} to {theirs.max():.2f}"
+            f"scores within {apart:.1e}, boxes within {away:.1e} of the image; "
+            f"scores from {theirs.min():.2f} to {theirs.max():.2f}"
         )
         assert apart < limit and away < limit
     assert theirs.std() > 0.1 and their_boxes.std(0).min() > 0.003, "the random network says the same everywhere"
@@ -159,3 +160,14 @@ def test_the_same_instances(answers: dict[str, Any]) -> None:
     labels, said = sorted({i.label for i in one.instances}), {phrase for _, _, phrase in theirs}
     print(f"{len(theirs)} instances, labels {labels}, {len(said)} different phrases")
     assert len(labels) > 1 and len(said) > 1
+
+
+def test_the_authors_package_as_backend(published: tuple[Any, Path, Path], answers: dict[str, Any]) -> None:
+    _, path, bert = published
+    step = GroundingDino(checkpoint=str(path), tokenizer=str(bert), backend="native")
+    step.setup("cpu")
+    ((scores, boxes),) = step._answer([answers["question"]])
+    used = len(answers["question"].prompt.ids)
+    apart = np.abs(scores[:, :used] - answers["scores"].numpy()[:, :used]).max(1)
+    away = np.abs(boxes - answers["boxes"].numpy()).max(1)
+    assert np.quantile(apart, 0.98) < 1e-3 and np.quantile(away, 0.98) < 1e-3  # it answers in single precision

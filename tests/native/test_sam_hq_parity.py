@@ -23,3 +23,11 @@ def test_the_same_masks_from_the_authors_file(tmp_path: Path) -> None:
     assert spread > 0.1, "the random network says the same everywhere"
     assert difference < 1e-3 * spread  # float32 through twelve random layers
     assert flipped < 1e-4 * len(sam_parity.BOXES) * 640 * 427  # what lies on an edge to the last digit
+
+
+def test_the_authors_package_as_backend(tmp_path: Path) -> None:
+    path = tmp_path / "sam_hq_vit_b.pth"
+    network = sam_parity.save_lively(native.sam_model_registry, path)
+    step = SamHQ(checkpoint=str(path), backend="native")
+    difference, _, flipped = sam_parity.compare(step, native.SamPredictor(network))
+    assert (difference, flipped) == (0.0, 0)

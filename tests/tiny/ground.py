@@ -84,3 +84,32 @@ def make_lively(model: Any) -> None:
                 weight.zero_()
             elif name.endswith(("vision_param", "text_param")):
                 weight.fill_(0.3)
+
+
+def make_owlv2(folder: Path, seed: int = 0) -> Path:
+    import torch
+    import transformers
+
+    from tests.tiny.text import byte_tokenizer
+
+    ports: Any = transformers
+    pad, start, end = "<pad>", "<|startoftext|>", "<|endoftext|>"  # the first of a text must not be token 0
+    tokenizer = byte_tokenizer(start, end, (pad, start, end), bos_token=start, eos_token=end, pad_token=pad)
+    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    config = ports.Owlv2Config(
+        text_config={**layers, **ids, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
+        vision_config={**layers, "image_size": 96, "patch_size": 16},
+        projection_dim=32,
+    )
+    torch.manual_seed(seed)
+    model = ports.Owlv2ForObjectDetection(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.05 if "box_head" in name else 0.3)
+            elif "logit" in name:
+                weight.fill_(1.0)
+    tokenizer.save_pretrained(str(folder))
+    model.save_pretrained(str(folder))
+    return folder

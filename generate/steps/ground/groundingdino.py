@@ -48,7 +48,7 @@ class GroundingDino(PromptedDetector):
         if self.backend == "native":
             from generate.steps.models.groundingdino_native import NativeNetwork
 
-            network = NativeNetwork(self.checkpoint, self.tokenizer, device)
+            network = NativeNetwork(self.checkpoint, self.revision, self.tokenizer, device)
             return network, network.tokenizer
         if kind(self.checkpoint) == "file":
             weights = read_state_dict(str(find_checkpoint(self.checkpoint, self.revision)))

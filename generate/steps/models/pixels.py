@@ -12,6 +12,8 @@ Size = tuple[int, int]  # width, height
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def size_by_short_side(size: Size, short: int, long: int) -> Size:
@@ -42,4 +44,26 @@ def to_tensor(image: Image, mean: tuple[float, ...], std: tuple[float, ...]) -> 
 
     channels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.uint8)).permute(2, 0, 1)
     scaled = channels.float() / 255
+    return (scaled - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
+def square_by_blur(image: Image, side: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Filled up to a square with black below and right, blurred and sampled: as OWLv2 does it."""
+    import numpy as np
+    import torch
+    from torch.nn.functional import conv1d, interpolate, pad
+
+    channels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.uint8)).permute(2, 0, 1).float() / 255
+    longest = max(image.size)
+    square = pad(channels, (0, longest - image.width, 0, longest - image.height))
+    sigma = max(0.0, (longest / side - 1) / 2)
+    radius = min(int(4 * sigma + 0.5), longest - 1)
+    if radius:
+        steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
+        kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
+        kernel = (kernel / kernel.sum())[None, None]
+        for _ in range(2):  # once along each axis
+            rows = pad(square.reshape(-1, 1, longest), (radius, radius), mode="reflect")
+            square = conv1d(rows, kernel).reshape(3, longest, longest).transpose(1, 2)
+    scaled = interpolate(square[None], (side, side), mode="bilinear", align_corners=False)[0].clamp(0, 1)
     return (scaled - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]

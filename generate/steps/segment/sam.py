@@ -26,7 +26,7 @@ class Sam(BoxMasks):
         if self.backend == "native":
             from generate.steps.models.sam_native import NativeMasker
 
-            return NativeMasker(self.checkpoint, hq=False, device=device)
+            return NativeMasker(self.checkpoint, self.revision, hq=False, device=device)
         from generate.steps.models.sam_ports import SamMasker, load_port
 
         model = load_port(self.checkpoint, self.revision, hq=False, device=device, dtype=self.dtype)

@@ -26,7 +26,7 @@ class SamHQ(BoxMasks):
         if self.backend == "native":
             from generate.steps.models.sam_native import NativeMasker
 
-            return NativeMasker(self.checkpoint, hq=True, device=device)
+            return NativeMasker(self.checkpoint, self.revision, hq=True, device=device)
         from generate.steps.models.sam_ports import SamHQMasker, load_port
 
         model = load_port(self.checkpoint, self.revision, hq=True, device=device, dtype=self.dtype)

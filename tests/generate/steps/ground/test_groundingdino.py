@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,9 @@ def test_options_are_checked() -> None:
         GroundingDino(dtype="half")
     with pytest.raises(ValueError, match="port, native"):
         GroundingDino(backend="cuda")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("groundingdino") is not None, reason="the package is there")
+def test_the_authors_package_is_named_where_it_is_missing() -> None:
+    with pytest.raises(FatalError, match=r"groundingdino can't be imported.*pip install -e '\.\[native\]'"):
+        GroundingDino(checkpoint="groundingdino_swint_ogc.pth", backend="native").setup("cpu")

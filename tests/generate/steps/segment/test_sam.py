@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,9 @@ def test_a_checkpoint_of_sam_hq_is_not_one_of_sam(tmp_path: Path) -> None:
         SamHQ(checkpoint=str(make_sam(tmp_path / "sam"))).setup("cpu")
     with pytest.raises(FatalError, match="use segment=sam_hq"):
         Sam(checkpoint=str(make_sam_hq(tmp_path / "hq"))).setup("cpu")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("segment_anything") is not None, reason="the package is there")
+def test_the_authors_package_is_named_where_it_is_missing() -> None:
+    with pytest.raises(FatalError, match=r"segment_anything can't be imported.*pip install -e '\.\[native\]'"):
+        Sam(checkpoint="sam_vit_b_01ec64.pth", backend="native").setup("cpu")

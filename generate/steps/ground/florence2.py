@@ -1,0 +1,133 @@
+"""Boxes for the tags by Florence-2, which writes down where each phrase is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from generate.record import Box, Record
+from generate.step import Checkpoint, Step, transient
+from generate.steps.models.detections import Detection, to_instances
+from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+TASK = "<CAPTION_TO_PHRASE_GROUNDING>"
+BINS = 1000
+
+
+@dataclass(frozen=True)
+class Question:
+    record: int
+    image: Image
+    tag: str
+
+
+@dataclass(kw_only=True)
+class Florence2Boxes(Step):
+    """Every tag is a question of its own, so that none is lost and each box's label is known.
+
+    It has no scores of its own. A box's is how sure the model was of its four numbers: the geometric mean of their
+    probabilities.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("image", "tags")
+    writes: ClassVar[tuple[str, ...]] = ("instances",)
+
+    # Of the checkpoints those that transformers reads itself: microsoft's own bring code, which is not run.
+    checkpoint: str = "florence-community/Florence-2-large"
+    revision: str | None = None
+    box_threshold: float = 0.25
+    nms_iou: float = 0.5
+    max_new_tokens: int = 128
+    dtype: str = "float32"
+    batch_size: int = transient(1)  # tags; more at once may differ in the last digit
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint(self.checkpoint, self.revision),)
+
+    def setup(self, device: str) -> None:
+        from transformers import AutoProcessor, Florence2ForConditionalGeneration
+
+        self._device = device
+        self._processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
+        self._model: Any = load_pretrained(
+            Florence2ForConditionalGeneration,
+            self.checkpoint,
+            device=device,
+            dtype=self.dtype,
+            revision=self.revision,
+        )
+        vocabulary = self._processor.tokenizer.get_vocab()
+        self._bins = {vocabulary[f"<loc_{n}>"]: n for n in range(BINS) if f"<loc_{n}>" in vocabulary}
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        questions = [
+            Question(position, record.image, tag)
+            for position, record in enumerate(records)
+            for tag in dict.fromkeys(tag.name for tag in record.tags if tag.name.strip())
+        ]
+        answers = self.map(self._answer, questions)
+        found: list[list[Detection]] = [[] for _ in records]
+        for question, boxes in zip(questions, answers, strict=True):
+            found[question.record].extend(boxes)
+        for record, detections in zip(records, found, strict=True):
+            record.instances = to_instances(detections, record.width, record.height, self.nms_iou)
+
+    def _answer(self, questions: Sequence[Question]) -> list[list[Detection]]:
+        import torch
+
+        given = self._processor(
+            images=[question.image for question in questions],
+            text=[TASK + question.tag for question in questions],
+            padding=True,
+            return_tensors="pt",
+        ).to(self._device, torch_dtype(self.dtype))
+        with torch.inference_mode():
+            made = self._model.generate(
+                **given,
+                max_new_tokens=self.max_new_tokens,
+                num_beams=1,
+                do_sample=False,
+                return_dict_in_generate=True,
+                output_scores=True,
+            )
+        chances = torch.stack([step.float().softmax(-1).amax(-1) for step in made.scores], dim=1).cpu()
+        tokens = made.sequences[:, -chances.shape[1] :].cpu()
+        return [
+            [
+                Detection(box, score, question.tag)
+                for box, score in read_boxes(row.tolist(), sure.tolist(), self._bins, question.image.size)
+                if score > self.box_threshold
+            ]
+            for question, row, sure in zip(questions, tokens, chances, strict=True)
+        ]
+
+    def model(self) -> dict[str, Any]:
+        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
+        return made | ({"revision": self.revision} if self.revision else {})
+
+
+def read_boxes(
+    tokens: Sequence[int], chances: Sequence[float], bins: dict[int, int], size: tuple[int, int]
+) -> list[tuple[Box, float]]:
+    """Each four places in a row are a box: x1, y1, x2, y2 in thousandths of the image, at the middle of their bin."""
+    boxes: list[tuple[Box, float]] = []
+    numbers: list[int] = []
+    sure = 1.0
+    for token, chance in zip(tokens, chances, strict=True):
+        if token not in bins:
+            numbers, sure = [], 1.0
+            continue
+        numbers.append(bins[token])
+        sure *= chance
+        if len(numbers) == 4:
+            x1, y1, x2, y2 = ((n + 0.5) / BINS * size[i % 2] for i, n in enumerate(numbers))
+            boxes.append(((x1, y1, x2, y2), sure**0.25))
+            numbers, sure = [], 1.0
+    return boxes

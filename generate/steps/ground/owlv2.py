@@ -1,0 +1,91 @@
+"""Boxes for the tags by OWLv2, which is asked for each tag by a sentence of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from generate.record import Record
+from generate.step import Checkpoint, Step
+from generate.steps.models.detections import Detection, to_instances
+from generate.steps.models.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
+from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(kw_only=True)
+class Owlv2(Step):
+    """A box gets the tag that it scores best for. The text tower reads 16 tokens: what is longer is cut."""
+
+    reads: ClassVar[tuple[str, ...]] = ("image", "tags")
+    writes: ClassVar[tuple[str, ...]] = ("instances",)
+
+    checkpoint: str = "google/owlv2-base-patch16-ensemble"
+    revision: str | None = None
+    prompt: str = "a photo of a {tag}"
+    box_threshold: float = 0.2
+    nms_iou: float = 0.5
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        if "{tag}" not in self.prompt:
+            raise ValueError(f"prompt={self.prompt!r}: needs {{tag}} where the tag goes")
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint(self.checkpoint, self.revision),)
+
+    def setup(self, device: str) -> None:
+        from transformers import AutoTokenizer, Owlv2ForObjectDetection
+
+        self._device = device
+        self._tokenizer: Any = load_processor(AutoTokenizer, self.checkpoint, self.revision)
+        self._model: Any = load_pretrained(
+            Owlv2ForObjectDetection, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
+        )
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:  # each has its own tags, and so its own shape
+            tags = list(dict.fromkeys(tag.name for tag in record.tags if tag.name.strip()))
+            found = self._found(record, tags) if tags else []
+            record.instances = to_instances(found, record.width, record.height, self.nms_iou)
+
+    def _found(self, record: Record, tags: Sequence[str]) -> list[Detection]:
+        scores, boxes = self._answer(record, tags)
+        side = max(record.width, record.height)  # boxes are relative to the image filled up to a square
+        found = []
+        for query in (scores.max(axis=1) > self.box_threshold).nonzero()[0]:
+            best = int(scores[query].argmax())
+            x, y, w, h = (float(value) * side for value in boxes[query])
+            box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            found.append(Detection(box, float(scores[query, best]), tags[best]))
+        return found
+
+    def _answer(self, record: Record, tags: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        import torch
+
+        config = self._model.config
+        # Replaced, not formatted: a tag may hold braces of its own.
+        text = self._tokenizer(
+            [self.prompt.replace("{tag}", tag) for tag in tags],
+            padding="max_length",
+            truncation=True,
+            max_length=config.text_config.max_position_embeddings,
+            return_tensors="pt",
+        ).to(self._device)
+        pixels = square_by_blur(record.image, config.vision_config.image_size, CLIP_MEAN, CLIP_STD)[None]
+        with torch.inference_mode():
+            answer = self._model(
+                input_ids=text["input_ids"],
+                attention_mask=text["attention_mask"],
+                pixel_values=pixels.to(self._device, torch_dtype(self.dtype)),
+            )
+        return answer.logits[0].float().sigmoid().cpu().numpy(), answer.pred_boxes[0].float().cpu().numpy()
+
+    def model(self) -> dict[str, Any]:
+        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
+        return made | ({"revision": self.revision} if self.revision else {})

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from generate.steps.ground.florence2 import Florence2Boxes, Question, read_boxes
+from generate.steps.models.detections import Detection
+from tests.generate.steps.contract import assert_company_does_not_matter, run_on_copies
+from tests.tiny.caption import make_florence2
+from tests.tiny.records import record
+
+
+@pytest.fixture(scope="module")
+def step(tmp_path_factory: pytest.TempPathFactory) -> Florence2Boxes:
+    folder = tmp_path_factory.mktemp("tiny") / "florence2"
+    folder.mkdir()
+    step = Florence2Boxes(checkpoint=str(make_florence2(folder)), max_new_tokens=16, box_threshold=0.0)
+    step.setup("cpu")
+    assert step._bins == {}  # the tiny one has no words for places
+    words = len(step._processor.tokenizer)
+    step._bins = {token: token * 1000 // words for token in range(words)}
+    return step
+
+
+def test_alone_and_in_company(step: Florence2Boxes) -> None:
+    records = [
+        record("china", ["temple", "roof", "sky", "tree", "two people", "(red) door", "window"], index=0),
+        record("flower", ["flower", "leaf", "green", "water", "blue sky"], index=1),
+        record("chelsea", [], index=2),
+        record("chelsea", ["cat", "eye", "ear", "whisker", "face", "room"], index=3),
+    ]
+    found = run_on_copies(step, records)
+    assert sum(bool(r.instances) for r in found) >= 2 and not found[2].instances
+    for one, given in zip(found, records, strict=True):
+        assert {i.label for i in one.instances} <= {tag.name for tag in given.tags}
+        assert all(0 < i.score <= 1 for i in one.instances)
+    assert_company_does_not_matter(step, records, tolerance=0.0)
+
+
+def test_every_tag_is_asked(step: Florence2Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(questions: Sequence[Question]) -> list[list[Detection]]:
+        asked.extend(question.tag for question in questions)
+        return [[] for _ in questions]
+
+    monkeypatch.setitem(step.__dict__, "_answer", answer)
+    step([record("china", [f"thing {n}" for n in range(300)] + ["thing 7", " "])])
+    assert asked == [f"thing {n}" for n in range(300)]
+
+
+def test_four_places_in_a_row_are_a_box() -> None:
+    bins = {100 + n: n for n in range(1000)}
+    tokens = [7, 100, 300, 599, 1099, 8, 100, 101, 102, 9, 110, 120, 130, 140, 150, 160, 170, 180]
+    chances = [0.1, 0.9, 0.8, 0.9, 0.8, 0.1] + [0.5] * 12
+    size = (500, 200)
+    assert [box for box, _ in read_boxes(tokens, chances, bins, size)] == [
+        pytest.approx((0.25, 40.1, 249.75, 199.9)),
+        pytest.approx((5.25, 4.1, 15.25, 8.1)),
+        pytest.approx((25.25, 12.1, 35.25, 16.1)),
+    ]
+    assert read_boxes(tokens, chances, bins, size)[0][1] == pytest.approx((0.9 * 0.8) ** 0.5)
