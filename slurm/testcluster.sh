@@ -2,7 +2,7 @@
 # A throw-away SLURM on one machine, for tests: two nodes with two pretended GPUs each, accounting, preemption.
 #
 #   slurm/testcluster.sh install                      the packages that are missing (root, apt)
-#   slurm/testcluster.sh up FOLDER [--owner PID]      bring a cluster up; with --owner it ends when that process has
+#   slurm/testcluster.sh up FOLDER [--owner PID]      bring a cluster up; with --owner it ends after that process
 #   eval "$(slurm/testcluster.sh env FOLDER)"         let sbatch, squeue, … of this shell speak to it
 #   slurm/testcluster.sh status FOLDER                what runs (exit code 3 if not everything does)
 #   slurm/testcluster.sh kill-node FOLDER n1          the node dies: its slurmd, steps and jobs at once, then "down"
@@ -135,20 +135,15 @@ node_processes() {   # NODE
 }
 
 descendants() {   # PIDs on stdin; them and their children's children on stdout
-    local tree
-    tree=$(ps -e -o pid=,ppid=)
-    awk -v tree="$tree" '
+    awk '
         function walk(pid,   n, i, list) {
             if (pid in seen) return
             seen[pid]; print pid
             n = split(children[pid], list, " ")
             for (i = 1; i <= n; i++) walk(list[i])
         }
-        BEGIN {
-            n = split(tree, rows, "\n")
-            for (i = 1; i <= n; i++) { split(rows[i], row, " "); children[row[2]] = children[row[2]] " " row[1] }
-        }
-        { walk($1) }'
+        FNR == NR { children[$2] = children[$2] " " $1; next }
+        { walk($1) }' <(ps -e -o pid=,ppid=) -
 }
 
 kill_node_processes() {   # NODE: until none is left, for a dying tree may still fork
@@ -377,11 +372,7 @@ must_be_there() { [ -d "$FOLDER/pids" ] || die 3 "no cluster in $FOLDER (testclu
 
 case $verb in
 up)
-    case ${1:-} in
-    "") bring_up ;;
-    --owner) bring_up "${2:?--owner needs a process id}" ;;
-    *) usage ;;
-    esac ;;
+    case ${1:-} in "") bring_up ;; --owner) bring_up "${2:?needs a process id}" ;; *) usage ;; esac ;;
 down) if [ -d "$FOLDER/pids" ]; then bring_down; else say "nothing is up in $FOLDER"; fi ;;
 status) must_be_there; print_status ;;
 env) must_be_there; print_env ;;
