@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import time
 from collections.abc import Sequence
@@ -115,8 +116,11 @@ class Trouble(Step):
     fail: str = transient("")  # an ordinary exception
     reject: str = transient("")  # an ItemError
     setup_fails: bool = transient(False)
+    needs: str = transient("")  # a library that a node may lack
 
     def setup(self, device: str) -> None:
+        if self.needs:
+            importlib.import_module(self.needs)
         if self.setup_fails:
             raise FatalError("trouble.setup_fails=true: as asked; say trouble.setup_fails=false")
 
