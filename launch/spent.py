@@ -19,7 +19,7 @@ MOST = 2000
 ADVICE = {
     "wait for images": "reading and decoding images. Try more load.threads, or a faster place for the images",
     "wait for writing": "writing records. Try more work.write_threads, or a faster place for the output",
-    "setup": "loading models. Larger shards or fewer workers would start less often",
+    "setup": "loading models, which weighs less the longer a worker works",
 }
 
 
@@ -55,6 +55,12 @@ def total_seconds(events: Iterable[dict[str, Any]]) -> dict[str, float]:
             for name, seconds in event["seconds"].items():
                 total["setup" if name.startswith("setup ") else name] += seconds
     return {name: round(seconds, 3) for name, seconds in total.most_common()}
+
+
+def shares(spent: dict[str, float]) -> dict[str, float]:
+    """Of the whole, the largest first."""
+    total = sum(spent.values()) or 1.0
+    return {name: seconds / total for name, seconds in sorted(spent.items(), key=lambda part: -part[1])}
 
 
 def bound_by(spent: dict[str, float]) -> str | None:

@@ -1,8 +1,11 @@
 """How a run is doing, from its folder; and from SLURM, where it has jobs and SLURM can be asked.
 
-python launch/status.py RUN             a table
-python launch/status.py RUN --watch     again every few seconds, until the run is complete
-python launch/status.py RUN --json      the same for programs
+    python launch/status.py RUN                     a table
+    python launch/status.py RUN --watch             a screen that is worth leaving open; without a terminal, lines
+    python launch/status.py RUN --json              the same for programs
+    python launch/status.py RUN --prometheus FILE   the same for a node exporter's textfile collector (FILE.prom)
+
+--watch goes with the others, and ends when the run is complete.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +24,16 @@ if __package__ in (None, ""):
 
 from generate.run_folder import RunFolder
 from launch.overview import overview, table
+from launch.progress import Progress, Watch, line
 from launch.slurm.lines import lines
 from launch.slurm.look import Look
+from launch.spent import bound_by, latest, shares
 from utils.errors import UserError
 
 EVERY = 3.0  # seconds between two looks of --watch
+PART = 0.1  # of the time may go into looking: a huge run on a slow file server is looked at less often
+
+Show = Callable[[dict[str, Any]], None]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,30 +41,96 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="the run folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--watch", action="store_true", help="look again and again")
+    parser.add_argument("--prometheus", type=Path, metavar="FILE", help="write the numbers there, each time anew")
     chosen = parser.parse_args(arguments)
     try:
         folder = RunFolder.open(chosen.run)
-        look = Look(folder)
-        while True:
-            seen = overview(folder)
-            slurm = look.look()
-            if slurm is not None:
-                seen["slurm"] = slurm
-            print(json.dumps(seen) if chosen.json else _screen(seen, chosen.watch), flush=True)
-            if not chosen.watch or seen["pending"] == 0:
-                return 0
-            time.sleep(EVERY)
+        look = Looking(folder)
+        with _shower(chosen.json, chosen.watch) as show:
+            seen = _look_until_done(look, show, chosen.watch, chosen.prometheus)
+        if chosen.watch and not chosen.json and sys.stdout.isatty():
+            print(_text(seen))  # the screen is gone with its program; this stays
     except (UserError, OSError) as error:
         print(f"status: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
+    return 0
 
 
-def _screen(seen: dict[str, Any], watched: bool) -> str:
-    clear = "\x1b[H\x1b[2J" if watched and sys.stdout.isatty() else ""
+def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | None) -> dict[str, Any]:
+    while True:
+        began = time.monotonic()
+        seen = look.look()
+        if prometheus is not None:
+            from launch.prometheus import write_metrics
+
+            write_metrics(prometheus, seen)
+        show(seen)
+        if not watch or seen["pending"] == 0:
+            return seen
+        time.sleep(max(EVERY, (time.monotonic() - began) / PART))
+
+
+class Looking:
+    """The run folder, looked at once or again and again. Only of several looks there is a speed of late."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._watch = Watch(folder)
+        self._slurm = Look(folder)
+        self._looks = 0
+
+    def look(self) -> dict[str, Any]:
+        seen = overview(self._folder)
+        self._looks += 1
+        rate = self._watch.look().rate if self._looks > 1 else None
+        if rate:
+            seen["images_per_second"] = round(rate, 3)
+            seen["seconds_left"] = round(seen["pending"] / rate) if seen["pending"] else None
+        spent, failures = latest(self._folder)
+        seen.update(spent=spent, bound_by=bound_by(spent), latest_failures=failures)
+        slurm = self._slurm.look()
+        if slurm is not None:
+            seen["slurm"] = slurm
+        return seen
+
+
+def _shower(as_json: bool, watch: bool) -> AbstractContextManager[Show]:
+    if as_json:
+        return nullcontext(lambda seen: print(json.dumps(seen), flush=True))
+    if not watch:
+        return nullcontext(lambda seen: print(_text(seen), flush=True))
+    if sys.stdout.isatty():
+        from launch.screen import Screen
+
+        return Screen()
+    return nullcontext(_Lines())
+
+
+class _Lines:
+    """For logs: a line whenever something has changed."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, seen: dict[str, Any]) -> None:
+        text = line(Progress(seen["items"], seen["done"], seen["quarantined"], seen["images_per_second"]))
+        if text != self._said:
+            self._said = text
+            print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+
+
+def _text(seen: dict[str, Any]) -> str:
     slurm = lines(seen["slurm"], Path(seen["run"])) if "slurm" in seen else []
-    return clear + "\n".join([table(seen), *slurm])
+    return "\n".join([table(seen), *_time(seen), *slurm])
+
+
+def _time(seen: dict[str, Any]) -> list[str]:
+    if not seen["spent"]:
+        return []
+    parts = [f"{name} {share:.0%}" for name, share in shares(seen["spent"]).items() if share >= 0.005]
+    return [f"time         {', '.join(parts)}"]
 
 
 if __name__ == "__main__":
