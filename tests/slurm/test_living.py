@@ -1,0 +1,167 @@
+"""What happens to workers on a cluster: preemption, time limits, dead nodes, bad nodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.conftest import MakeList, listed, records
+
+from .conftest import Cluster, wait_until
+from .runs import (
+    assert_all_done_once,
+    call,
+    jobs,
+    lives,
+    log,
+    run,
+    submitted,
+    wait_for_records,
+    wait_for_the_end,
+)
+
+SLOW = ("work.batch=2", "trouble.seconds=0.2")  # so that there is a half-way
+
+
+def urgent(slurm: Cluster) -> None:
+    """A job that needs both nodes at once."""
+    slurm.sbatch("-p", "urgent", "-N2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1")
+
+
+def stamps(out: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in records(out)}
+
+
+def untouched(out: Path, before: dict[Path, int]) -> bool:
+    return {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_preempted_half_way_they_are_requeued_and_finish(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    submitted(slurm, make_list(48), out, "cluster.num_jobs=2", *SLOW)
+    wait_for_records(out, 12)
+    urgent(slurm)
+    array = jobs(out)[0]["id"]
+    wait_until(lambda: [row for row in slurm.squeue("-j", array) if row["state"] == "PENDING"], "they are preempted")
+    before = stamps(out)
+    assert len(before) < 48
+    wait_for_the_end(slurm, out)
+    assert {life["worker"] for life in lives(out)} == {f"slurm-{array}_{n}_0-r{r}" for n in (0, 1) for r in (0, 1)}
+    assert untouched(out, before)
+    assert len(listed(out)) == len(set(listed(out))) == 48
+    logs = sorted(path.name for path in out.glob(f"logs/slurm-{array}_*"))
+    assert logs == [f"slurm-{array}_{n}_0.log" for n in (0, 1)], "one log for every worker, through all its lives"
+    assert all(log(out, [name[:-4]]).count("started as process") == 2 for name in logs)
+
+
+def test_a_grace_before_preemption_saves_the_batch_in_flight(
+    slurm: Cluster, make_list: MakeList, tmp_path: Path
+) -> None:
+    # SLURM does not requeue who ends by himself within the grace: the batch script has to ask for it.
+    out = tmp_path / "out"
+    slurm.run("scontrol", "update", "PartitionName=learn", "GraceTime=60")
+    try:
+        submitted(slurm, make_list(48), out, "cluster.num_jobs=2", *SLOW)
+        wait_for_records(out, 12)
+        urgent(slurm)
+        wait_until(lambda: len([life for life in lives(out) if life["state"] == "stopped"]) == 2, "they stop")
+        assert {life["reason"] for life in lives(out)} == {"SIGTERM"}
+        wait_for_the_end(slurm, out)
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=learn", "GraceTime=0")
+    assert_all_done_once(out, 48)
+    assert len(lives(out)) == 4
+
+
+def test_the_time_limit_twice(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    submitted(slurm, make_list(36), out, *SLOW)
+    task = f"{jobs(out)[0]['id']}_0"
+    for life, number in enumerate((6, 18)):
+        wait_for_records(out, number)
+        slurm.run("scancel", "--signal=USR2", "--batch", task)  # as SLURM does ahead of the limit
+        wait_until(lambda life=life: [one["state"] for one in lives(out)] == ["stopped"] * (life + 1), "it stops")
+        assert len(records(out)) < 36
+    wait_for_the_end(slurm, out)
+    assert [(life["reason"], life["state"]) for life in lives(out)] == [
+        ("SIGUSR2", "stopped"), ("SIGUSR2", "stopped"), ("", "finished"),
+    ]  # fmt: skip
+    assert_all_done_once(out, 36)
+    assert slurm.sacct(task, "State")[0]["State"] == "COMPLETED"
+
+
+def test_a_node_dies_and_the_others_finish(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    submitted(slurm, make_list(60), out, "cluster.num_jobs=4", *SLOW)
+    wait_until(lambda: len([life for life in lives(out) if life["state"] == "working"]) == 4, "four work")
+    wait_for_records(out, 12)
+    slurm.kill_node("n1")
+    before = stamps(out)
+    wait_until(lambda: "node failures" in call(slurm, "status", out).stdout, "accounting knows of it")
+    seen = call(slurm, "status", out).stdout
+    assert "2 node failures" in seen and "avoid      n1" in seen and "--exclude=n1" in seen
+    wait_for_the_end(slurm, out)
+    assert len(listed(out)) == len(set(listed(out))) == 60 and untouched(out, before)
+    later = [life for life in lives(out) if life["worker"].endswith("-r1")]
+    assert {life["slurm"]["SLURMD_NODENAME"] for life in later} <= {"n2"}
+
+
+def test_preemption_that_cancels_is_made_good_by_a_successor(
+    slurm: Cluster, make_list: MakeList, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("cluster.partition=cancelled", "cluster.num_jobs=2", *SLOW)
+    submitted(slurm, make_list(36), out, *options, "cluster.successors=1")
+    wait_for_records(out, 8)
+    urgent(slurm)
+    first, second = jobs(out)
+    wait_until(lambda: slurm.state(first["id"]) == "PREEMPTED", "they are cancelled")
+    assert len(records(out)) < 36
+    wait_for_the_end(slurm, out)
+    assert {life["task"].split("_")[0] for life in lives(out)} == {first["id"], second["id"]}
+    assert len(listed(out)) == len(set(listed(out))) == 36
+
+
+def test_preemption_that_cancels_without_a_successor(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    train, out = make_list(36), tmp_path / "out"
+    options = ("cluster.partition=cancelled", "cluster.num_jobs=2", *SLOW)
+    submitted(slurm, train, out, *options)
+    wait_for_records(out, 8)
+    urgent(slurm)
+    wait_for_the_end(slurm, out)
+    missing = (out / "missing.jsonl").read_text().splitlines()
+    assert len(missing) > 0 and len(listed(out)) + len(missing) == 36
+    submitted(slurm, train, out, *options)
+    wait_for_the_end(slurm, out)
+    assert len(listed(out)) == len(set(listed(out))) == 36
+
+
+def test_a_bad_node_is_named_and_avoided(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    train, out = make_list(12), tmp_path / "out"
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "some_library.py").touch()
+    setup = f'cluster.setup=["if [ $SLURMD_NODENAME != n2 ]; then export PYTHONPATH={library}; fi"]'
+    options = ("cluster.num_jobs=2", "trouble.needs=some_library", setup)
+    submitted(slurm, train, out, *options, "cluster.nodelist=n2")
+    wait_for_the_end(slurm, out)
+    assert listed(out) == [] and len((out / "missing.jsonl").read_text().splitlines()) == 12
+    assert [life["state"] for life in lives(out)] == ["failed"] * 6, "three lives each, then they stay down"
+    wait_until(lambda: "2 failed" in call(slurm, "status", out).stdout, "accounting knows of it")
+    seen = call(slurm, "status", out).stdout
+    assert "No module named 'some_library'" in seen and "--exclude=n2" in seen
+    submitted(slurm, train, out, *options, "cluster.exclude=[n2]")
+    wait_for_the_end(slurm, out)
+    assert_all_done_once(out, 12)
+
+
+def test_an_image_that_kills_its_worker_costs_no_requeue(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    submitted(slurm, make_list(16), out, "work.batch=4", "trouble.abort=0007")
+    wait_for_the_end(slurm, out)
+    (entry,) = map(json.loads, (out / "quarantine.jsonl").open())
+    assert entry["image"].endswith("0007.jpg") and entry["attempts"] == 3 and len(listed(out)) == 15
+    assert {life["slurm"].get("SLURM_RESTART_COUNT", "0") for life in lives(out)} == {"0"}
+    assert run(slurm, tmp_path / "train_data.json", out).returncode == 3, (
+        "nothing is left to submit, one is quarantined"
+    )
