@@ -76,7 +76,7 @@ def merge_parameters(options: Options, run: Path, name: str, dependency: str) ->
         "additional_parameters": _present(
             {
                 "mem": merge.mem,
-                "reservation": options.reservation,
+                "reservation": options.reservation if merge.partition is None else None,
                 **as_parameters(merge.sbatch_args, "cluster.merge.sbatch_args"),
                 "time": merge.time,
                 "requeue": True,
