@@ -179,12 +179,19 @@ def _explained(location: str, loaded_class: type, error: Exception) -> FatalErro
         files = [file for file in sorted(Path(location).expanduser().iterdir()) if file.is_file()]
         for pointer in filter(_is_pointer, files):
             return FatalError(_pointer_text(pointer))
-    if isinstance(error, pickle.UnpicklingError) or "weights only" in str(error).lower():
-        return FatalError(_code_text(location, error))
+    for cause in _causes(error):
+        if isinstance(cause, pickle.UnpicklingError):
+            return FatalError(_code_text(location, cause))
     return FatalError(
         f"{location}: can't be loaded as {loaded_class.__name__}: damaged, or of another model ({text}); "
         "fetch it again, or give another checkpoint"
     )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _check_file(file: Path) -> None:
@@ -216,7 +223,7 @@ def _pointer_text(file: Path) -> str:
     return f"{file}: a git-lfs pointer, not the weights themselves; run `git lfs pull` in its folder"
 
 
-def _code_text(location: Path | str, error: Exception) -> str:
+def _code_text(location: Path | str, error: BaseException) -> str:
     wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
     detail = str(error).split("WeightsUnpickler error:")[-1]
     what = f"it wants `{wanted[1]}`" if wanted else one_line(detail, 160)
