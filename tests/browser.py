@@ -79,7 +79,7 @@ class Browser:
     def until(self, expression: str, seconds: float = 30) -> Any:
         """Wait until an expression in the page is true."""
         deadline = time.monotonic() + seconds
-        while not (value := self.js(expression)):
+        while (value := self.js(expression)) in (None, False, 0, ""):
             assert time.monotonic() < deadline, f"never came true in the page: {expression}"
             time.sleep(0.02)
         return value

@@ -22,7 +22,7 @@ const gallery = (() => {
     record.best = scores.length ? Math.max(...scores) : -1;
     record.least = scores.length ? Math.min(...scores) : 2;
     record.text = [
-      record.caption, record.file, record.id,
+      record.caption, record.file,
       ...record.tags.map((tag) => tag[0]),
       ...record.found.flatMap((found) => [found[0], found[3]]),
     ].join("\n").toLowerCase();
@@ -44,7 +44,7 @@ const gallery = (() => {
   function fits(record, wish) {
     const count = record.found.length;
     if (count < wish.least || count > wish.most) return false;
-    if (!wish.words.every((word) => record.text.includes(word))) return false;
+    if (!wish.words.every((word) => record.text.includes(word) || record.id === word)) return false;
     if (!wish.label && !wish.score) return true;
     return record.found.some((found) => (!wish.label || found[0] === wish.label) && found[1] >= wish.score);
   }
