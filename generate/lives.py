@@ -31,9 +31,13 @@ def fruitless(folder: RunFolder, task: str) -> int:
     for state in reversed(lives(folder, task)):
         if _got_somewhere(folder, state):
             break
-        if state["state"] == "failed" or (state["state"] == "stopped" and state["reason"] == "SIGUSR2"):
-            count += 1
+        count += state["state"] == "failed" or limit_mark(folder, state["worker"]).exists()
     return count
+
+
+def limit_mark(folder: RunFolder, worker: str) -> Path:
+    """Is there once the time limit has come to this worker, even if it never came round to saying so."""
+    return folder.workers / f"{worker}.limit"
 
 
 def lives(folder: RunFolder, task: str) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from typing import IO
 
 from generate.claims import Owner
 from generate.identity import LIFE, slurm_task
-from generate.lives import fruitless, is_complete, write_obituary
+from generate.lives import fruitless, is_complete, limit_mark, write_obituary
 from generate.run_folder import RunFolder
 from generate.stop import SIGNALS
 from utils.errors import UserError
@@ -59,6 +59,7 @@ class Task:
         self._command = [sys.executable, "-u", "-m", "generate", str(folder.path), "--parent", str(os.getpid())]
         self._command += ["--config", str(config)] if config else []
         self._worker: subprocess.Popen[bytes] | None = None
+        self._owner: Owner | None = None
         self._asked = ""
         for number in SIGNALS:
             signal.signal(number, self._on_signal)
@@ -67,20 +68,20 @@ class Task:
     def live(self) -> int:
         """From one life to the next, until the work is done, a signal comes, or it has proved vain."""
         number = 0
+        if self._proved_vain():
+            return FAILED
         while True:
             if is_complete(self._folder):
                 self._say("every item has its outcome; there is nothing to do")
                 return FINISHED
             if self._asked:
-                return self._stopped()
+                return STOPPED
             code = self._one_life(number)
             if code == FINISHED:
                 return FINISHED
             if code == STOPPED or self._asked:
-                return self._stopped()
-            vain = fruitless(self._folder, self._name)
-            if vain >= LIVES_WITHOUT_PROGRESS:
-                self._say(f"failed {vain} times in a row without finishing an item, and stays down")
+                return FAILED if self._proved_vain() else STOPPED
+            if self._proved_vain():
                 return FAILED
             number += 1
             time.sleep(PAUSE)
@@ -90,9 +91,9 @@ class Task:
         began = time.time()
         with subprocess.Popen(self._command, stderr=subprocess.PIPE, env=environment) as self._worker:
             worker = self._worker
+            owner = self._owner = _owner(worker.pid, number)
             if self._asked:  # it came while there was nobody to pass it on to
                 worker.terminate()
-            owner = _owner(worker.pid, number)
             assert worker.stderr is not None
             last_words = _Tee(worker.stderr)
             code = worker.wait()
@@ -100,25 +101,25 @@ class Task:
         if code not in (FINISHED, STOPPED):
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             words = f": {last_words.line}" if last_words.line else ""
-            stopped = code in (-signal.SIGTERM, -signal.SIGUSR2, -signal.SIGINT) and self._asked
+            stopped = code in (-signal.SIGTERM, -signal.SIGUSR2, -signal.SIGINT, -signal.SIGKILL) and self._asked
             state, reason = ("stopped", self._asked) if stopped else ("failed", f"{how}{words}")
             write_obituary(self._folder, owner, began, time.time(), state, reason)
             self._say(f"the worker was {how}" if code < 0 else f"the worker {how}")
         return code
 
-    def _stopped(self) -> int:
-        """Worth another life, unless the time limit came three times before the first item was finished."""
+    def _proved_vain(self) -> bool:
         vain = fruitless(self._folder, self._name)
-        if self._asked == "SIGUSR2" and vain >= LIVES_WITHOUT_PROGRESS:
+        if vain >= LIVES_WITHOUT_PROGRESS:
             self._say(
-                f"the time limit came {vain} times in a row before one item was finished. It is too short for loading "
-                "the models and one batch: raise cluster.time"
+                f"failed, or met the time limit, {vain} times in a row before one item was finished, and stays down. "
+                "If it was the limit: it is too short for loading the models and one batch; raise cluster.time"
             )
-            return FAILED
-        return STOPPED
+        return vain >= LIVES_WITHOUT_PROGRESS
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._asked = self._asked or signal.Signals(number).name
+        if number == signal.SIGUSR2 and self._owner is not None:
+            limit_mark(self._folder, self._owner.worker).touch()
         if self._worker is not None and self._worker.poll() is None:
             self._worker.send_signal(number)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_it_works_and_then_there_is_nothing_to_do(make_list: MakeList, tmp_path:
 def test_a_worker_that_fails_three_times_without_an_item_stays_down(make_list: MakeList, tmp_path: Path) -> None:
     planned(make_list(6), tmp_path / "out", "trouble.needs=a_library_that_is_not_there")
     code, said = ended(task(tmp_path / "out"))
-    assert code == 1 and "3 times in a row" in said
+    assert code == 1 and "3 times in a row" in said and "stays down" in said
     assert [life["worker"][-4:] for life in lives(tmp_path / "out")] == ["0-r0", "r0.1", "r0.2"]
     assert all("a_library_that_is_not_there" in life["reason"] for life in lives(tmp_path / "out"))
 
@@ -89,7 +90,7 @@ def test_a_time_limit_too_short_for_one_item_ends_after_three_lives(make_list: M
     codes = []
     for life in range(3):
         process = task(out, restart=life)
-        wait_for(lambda life=life: started(out, str(life)))
+        wait_for(partial(started, out, str(life)))
         process.send_signal(signal.SIGUSR2)
         os.kill(worker_of(process.pid), signal.SIGKILL)  # the limit itself: nothing of the batch is saved
         code, said = ended(process)
@@ -102,7 +103,7 @@ def test_preemption_counts_for_nothing(make_list: MakeList, tmp_path: Path) -> N
     planned(make_list(6), out, "trouble.seconds=1", "work.batch=6")
     for life in range(4):
         process = task(out, restart=life)
-        wait_for(lambda life=life: started(out, str(life)))
+        wait_for(partial(started, out, str(life)))
         worker = worker_of(process.pid)
         process.kill()
         os.kill(worker, signal.SIGKILL)

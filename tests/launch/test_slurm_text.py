@@ -7,6 +7,7 @@ it anew by: python -m tests.launch.test_slurm_text
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ GOLDEN = Path(__file__).parent / "slurm_text" / "full.sbatch"
 RUN = Path("/shared/runs/train data")
 CONFIG = RUN / "hydra" / "now" / "work.json"
 
-FULL = {
+FULL: dict[str, Any] = {
     "num_jobs": 64,
     "max_running": 16,
     "stop_before": 300,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from tests.conftest import MakeList, listed, records
@@ -30,6 +31,10 @@ def urgent(slurm: Cluster) -> None:
 
 def stamps(out: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in records(out)}
+
+
+def stopped(out: Path, number: int) -> bool:
+    return [life["state"] for life in lives(out)] == ["stopped"] * number
 
 
 def untouched(out: Path, before: dict[Path, int]) -> bool:
@@ -80,7 +85,7 @@ def test_the_time_limit_twice(slurm: Cluster, make_list: MakeList, tmp_path: Pat
     for life, number in enumerate((6, 18)):
         wait_for_records(out, number)
         slurm.run("scancel", "--signal=USR2", "--batch", task)  # as SLURM does ahead of the limit
-        wait_until(lambda life=life: [one["state"] for one in lives(out)] == ["stopped"] * (life + 1), "it stops")
+        wait_until(partial(stopped, out, life + 1), "it stops")
         assert len(records(out)) < 36
     wait_for_the_end(slurm, out)
     assert [(life["reason"], life["state"]) for life in lives(out)] == [
