@@ -5,12 +5,12 @@
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
 .DELETE_ON_ERROR:
-.PHONY: demo test lint unit slurm-packages clean
+.PHONY: demo test lint unit slurm-packages chromium-packages clean
 
 demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/run.py --config-name demo
 
-test: $(VENV)/.with-dev slurm-packages
+test: $(VENV)/.with-dev slurm-packages chromium-packages
 	$(MAKE) lint
 	$(PYTHON_IN) -m pytest -n auto --maxprocesses=4 --dist loadgroup -m "not slow"
 
@@ -34,6 +34,15 @@ $(VENV)/.with-dev: setup.py utils/make_venv.sh
 # The tests on a real SLURM need its packages. Where they can't be installed, those tests are skipped, and say so.
 slurm-packages:
 	@slurm/testcluster.sh install || echo "SLURM could not be installed here: the tests that need it will be SKIPPED"
+
+# The report's page is tried in a browser.
+CHROMIUM := chromium chromium-browser google-chrome
+APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120
+chromium-packages:
+	@for name in $(CHROMIUM); do command -v $$name >/dev/null && exit; done; \
+	{ test "$$(id -u)" = 0 && { $(APT) install --no-install-recommends chromium || \
+	{ $(APT) update && $(APT) install --no-install-recommends chromium; }; }; } >/dev/null || \
+	echo "Chromium could not be installed here: the tests of the report's page will be SKIPPED"
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

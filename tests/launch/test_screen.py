@@ -140,7 +140,8 @@ def samples(text: str) -> dict[tuple[Any, ...], float]:
         assert match is not None, line
         assert announced[-1] == f"labelyard_{match[1]}", line
         labels = [(name, _unescaped(value)) for name, value in LABEL.findall(match[2])]
-        found[(match[1], *labels)] = float(match[3])
+        key = (match[1], *labels)
+        found[key] = float(match[3])
     assert len(set(announced)) == len(announced)
     return found
 
