@@ -38,7 +38,18 @@ NATIVE = [
     "transformers>=4.57,<5",
 ]
 
+# Readers and writers of what people bring and take away. COCO, JSON and text need none of them.
+FORMATS = [
+    "pyarrow>=17",
+    "datasets>=3",
+    "webdataset>=0.2.90",
+    "lmdb>=1.5",
+    "zstandard>=0.22",
+    "opencv-python-headless>=4.10",
+]
+
 DEV = [
+    *FORMATS,
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.5",
@@ -62,6 +73,7 @@ setup(
     extras_require={
         "demo": DEMO,
         "native": NATIVE,
+        "formats": FORMATS,
         "sam2": ["torchvision>=0.19"],
         "generate": [],
         "dev": DEV,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generate.errors import UNWELL, ItemError, PassingError
+from generate.known import take_over
+from generate.places import read_place
 from generate.record import Item, Record
 from generate.settings import transient
 from utils.faults import point
@@ -31,14 +33,19 @@ def load(item: Item, root: str | None, options: Load) -> Record:
     except UnreadableImage as error:
         raise ItemError(str(error), item.id) from None
     kept = data if decoded.unchanged else None
-    return Record(item, decoded.image, kept, decoded.facts, caption=item.caption)
+    record = Record(item, decoded.image, kept, decoded.facts, caption=item.caption)
+    if item.known:
+        take_over(record, item.known)
+    return record
 
 
 def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes) -> bytes:
     """The image file's bytes. Reasons begin with what many items share: by that they are counted."""
-    path = resolve(item.image, root)
+    path = resolve(item.place["file"] if item.place else item.image, root)
     try:
         point("read")
+        if item.place:
+            return read_place(item.place, path, max_bytes, item.id)
         return _read_file(path, max_bytes, item)
     except FileNotFoundError:
         raise ItemError(f"no such file: {path}", item.id) from None

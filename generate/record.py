@@ -41,6 +41,8 @@ class Item:
     image: str
     caption: str
     given: Mapping[str, Any] = field(default_factory=dict)  # what the user gave beyond image and caption
+    place: Mapping[str, Any] | None = None  # where the image lies if `image` only names it (generate/places.py)
+    known: Mapping[str, Any] | None = None  # what is known of it before the first step (generate/known.py)
 
     @property
     def name(self) -> str:
@@ -56,11 +58,23 @@ class Item:
         }
         if self.given:
             line["given"] = dict(self.given)
+        if self.place:
+            line["place"] = dict(self.place)
+        if self.known:
+            line["known"] = dict(self.known)
         return line
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Item:
-        return cls(line["id"], line["index"], line["image"], line["caption"], line.get("given", {}))
+        return cls(
+            line["id"],
+            line["index"],
+            line["image"],
+            line["caption"],
+            line.get("given", {}),
+            line.get("place"),
+            line.get("known"),
+        )
 
 
 @dataclass

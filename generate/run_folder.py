@@ -2,6 +2,7 @@
 
 run.json                                what this run is; written once
 plan.json                               how many items and shards were planned, and from what
+refused.jsonl                           rows of the input that are no items, with place and reason, if there are any
 shards/00042.jsonl                      a shard's items; never changed after planning
 claims/00042                            who works on it now
 journal/00042.<worker>.jsonl            what happened to its items
@@ -65,6 +66,10 @@ class RunFolder:
     @property
     def plan_json(self) -> Path:
         return self.path / "plan.json"
+
+    @property
+    def refused(self) -> Path:
+        return self.path / "refused.jsonl"
 
     @property
     def claims(self) -> Path:
@@ -156,7 +161,8 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Remove what killed writers left in the folders that are not of one shard."""
-        for folder in (self.path, self.claims, self.workers, self.done, self.path / "shards"):
+        starts = (self.path / "hydra").glob("*")
+        for folder in (self.path, self.claims, self.workers, self.done, self.journals, self.path / "shards", *starts):
             sweep(folder, writer_is_gone)
 
     def sweep_shard(self, number: int, all_of_it: bool) -> None:
@@ -199,6 +205,7 @@ class Pass:
     shards: int
     shard_size: int
     at: str
+    refused: int = 0  # rows that are no items: refused.jsonl says where and why
 
 
 @dataclass(frozen=True)

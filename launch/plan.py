@@ -17,7 +17,8 @@ from typing import Any
 from generate.claims import HEARTBEAT, Claims, Owner
 from generate.record import Item, item_id
 from generate.run_folder import Pass, Plan, RunFolder
-from generate.source import Entry, Source
+from generate.source import Entry, Refusal, Row, Source
+from launch.refusals import Refusals
 from utils.errors import UserError
 
 SHARD_SIZE = 256
@@ -74,7 +75,21 @@ def _read(
     known: Plan,
     tell: Told,
 ) -> Pass:
-    sieve = Sieve()
+    with Refusals(source.max_refused, folder, len(known.passes)) as refusals:
+        return _cut(folder, source, fingerprint, limit, shard_size, known, refusals, tell)
+
+
+def _cut(
+    folder: RunFolder,
+    source: Source,
+    fingerprint: dict[str, Any],
+    limit: int | None,
+    shard_size: int | None,
+    known: Plan,
+    refusals: Refusals,
+    tell: Told,
+) -> Pass:
+    sieve = Sieve(refusals)
     for number in range(known.shards):
         for known_id in folder.ids(number):
             sieve.add_known(known_id)
@@ -84,7 +99,7 @@ def _read(
     index, shards = known.items, known.shards
     chunk: list[Item] = []
     for entry_id, entry in chain(first, new):
-        chunk.append(Item(entry_id, index, entry.image, entry.caption, entry.given))
+        chunk.append(Item(entry_id, index, entry.image, entry.caption, entry.given, entry.place, entry.known))
         index += 1
         if len(chunk) == size:
             folder.write_shard(shards, chunk)
@@ -99,6 +114,7 @@ def _read(
         items=index - known.items,
         duplicates=sieve.duplicates,
         known=sieve.met,
+        refused=refusals.count,
         shards=shards - known.shards,
         shard_size=size,
         at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -114,6 +130,7 @@ def fitting_size(items: int) -> int:
 class Sieve:
     """Lets every item through once. It remembers ids alone: 8 bytes each, in a table of our own for its size."""
 
+    refusals: Refusals
     rows: int = 0
     duplicates: int = 0
     met: int = 0  # rows that an earlier pass had planned
@@ -123,11 +140,14 @@ class Sieve:
     def add_known(self, known: str) -> None:
         self._earlier.add(int(known, 16))
 
-    def new(self, entries: Iterator[Entry], tell: Told) -> Iterator[tuple[str, Entry]]:
-        for entry in entries:
+    def new(self, rows: Iterator[Row], tell: Told) -> Iterator[tuple[str, Entry]]:
+        for entry in rows:
             self.rows += 1
             if self.rows % 10_000 == 0:
                 tell(self.rows)
+            if isinstance(entry, Refusal):
+                self.refusals.add(entry, self.rows)
+                continue
             entry_id = item_id(entry.image, entry.caption)
             number = int(entry_id, 16)
             if not self._seen.add(number):
@@ -180,10 +200,13 @@ class Ids:
                 self._slots[self._find(number)] = number
 
 
-def _with_captions(source: Source, entries: Iterator[Entry]) -> Iterator[Entry]:
+def _with_captions(source: Source, entries: Iterator[Row]) -> Iterator[Row]:
     """A list in which no row at all has the caption's key has it under another name; better asked than trained on."""
     rows, captions, keys = 0, False, list[str]()
     for entry in entries:
+        if isinstance(entry, Refusal):
+            yield entry
+            continue
         rows += 1
         captions = captions or entry.has_caption
         keys = keys or list(entry.given)

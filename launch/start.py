@@ -127,6 +127,8 @@ def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
         return f"{planned.items} items in {planned.shards} shards, as planned before, in {short(folder.path)}"
     text = f"{latest.rows} rows: {latest.items} new items in {latest.shards} shards"
     text += f", {latest.duplicates} duplicates" if latest.duplicates else ""
+    if latest.refused:
+        text += f", {latest.refused} refused (they are no items; {short(folder.refused)} says why)"
     if before.items:
         gone = before.items - latest.known
         text += f"; {latest.known} were planned before"
@@ -137,11 +139,12 @@ def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
 def dry_run(folder: RunFolder, wish: Wish) -> int:
     """Count the items as a plan would, say what would happen, and write nothing."""
     from launch.plan import Sieve
+    from launch.refusals import Refusals
 
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, wish.config, wish.location)
     known = folder.read_plan()
-    sieve = Sieve()
+    sieve = Sieve(Refusals(wish.source.max_refused))
     for number in range(known.shards):
         for known_id in folder.ids(number):
             sieve.add_known(known_id)
@@ -154,8 +157,8 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
     need, free = new * BYTES_PER_RECORD, shutil.disk_usage(there).free
     lines = [
-        f"items      {new} new of {sieve.rows} rows ({sieve.duplicates} duplicates, {sieve.met} planned before), "
-        f"read in {duration(time.perf_counter() - began)}",
+        f"items      {new} new of {sieve.rows} rows ({sieve.duplicates} duplicates, {sieve.refusals.count} refused, "
+        f"{sieve.met} planned before), read in {duration(time.perf_counter() - began)}",
         f"shards     {-(-new // size)} of {size}" + (f", behind {known.shards} planned before" if known.shards else ""),
         f"pipeline   {' -> '.join(wish.config['steps'])}",
         *(f"           {name}: {_step_line(node)}" for name, node in wish.config["steps"].items()),

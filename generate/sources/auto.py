@@ -1,4 +1,4 @@
-"""Picks the source by the input's name."""
+"""Picks the source by the input's name, and where that does not tell, by a look at it."""
 
 from __future__ import annotations
 
@@ -8,38 +8,70 @@ import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import generate.sources
-from generate.source import Entry, Source
+from generate.source import Row, Source
 from utils.errors import UserError
+from utils.streams import without_compression
+
+# Kinds whose files also lie beside something else: captions and metadata beside images, tables beside tars.
+BESIDE = {"txt", "train_json", "parquet"}
 
 
 @dataclass(kw_only=True)
 class Auto(Source):
-    """Stands for the source whose `suffixes` fit, found among the modules beside this one."""
+    """Stands for the source that fits, found among the modules beside this one."""
 
     @cached_property
     def chosen(self) -> Source:
-        known: dict[str, type[Source]] = {}
-        for module in pkgutil.iter_modules(generate.sources.__path__):
-            for value in vars(importlib.import_module(f"generate.sources.{module.name}")).values():
-                if isinstance(value, type) and issubclass(value, Source):
-                    known.update(dict.fromkeys(value.suffixes, value))
-        fitting = [suffix for suffix in known if self.path.lower().endswith(suffix)]
-        if not fitting:
+        known = sources()
+        path = Path(self.path)
+        fitting = [name for name, kind in known.items() if path.exists() and kind.recognises(path)]
+        fitting = fitting or self._by_name(known, self.path)
+        if path.is_dir():
+            fitting += self._by_content(known, path, besides=fitting)
+        if not fitting and not path.exists():
+            self.readable()  # says that it is not there
+        if len(fitting) != 1:
+            names = ", ".join(sorted(suffix for kind in known.values() for suffix in kind.suffixes))
+            seen = f"it may be {' or '.join(fitting)}" if fitting else f"can't tell the format (known names: {names})"
             raise UserError(
-                f"source.path={self.path}: can't tell the format by its name (known: {', '.join(sorted(known))}). "
-                "Name it, for example source=train_json"
+                f"source.path={self.path}: {seen}. Name it, for example source={(fitting or ['train_json'])[0]}; "
+                f"there are {', '.join(sorted(known))}"
             )
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return known[max(fitting, key=len)](**own)
+        return known[fitting[0]](**{f.name: getattr(self, f.name) for f in dataclasses.fields(Source)})
 
-    def entries(self) -> Iterator[Entry]:
+    def _by_name(self, known: dict[str, type[Source]], name: str) -> list[str]:
+        name = without_compression(name.lower())
+        fitting = [(suffix, key) for key, kind in known.items() for suffix in kind.suffixes if name.endswith(suffix)]
+        return [max(fitting)[1]] if fitting else []
+
+    def _by_content(self, known: dict[str, type[Source]], folder: Path, besides: list[str]) -> list[str]:
+        """What else a folder may be, by the files in it."""
+        there = {key for path in folder.rglob("*") for key in self._by_name(known, path.name)}
+        return sorted(there - set(besides) - (BESIDE if besides else set()))
+
+    def entries(self) -> Iterator[Row]:
         return self.chosen.entries()
+
+    def gives(self) -> tuple[str, ...]:
+        return self.chosen.gives()
 
     def fingerprint(self) -> dict[str, Any]:
         return self.chosen.fingerprint()
 
     def image_root(self) -> str:
         return self.chosen.image_root()
+
+
+def sources() -> dict[str, type[Source]]:
+    """Every source, by the name of its module."""
+    found: dict[str, type[Source]] = {}
+    for module in pkgutil.iter_modules(generate.sources.__path__):
+        for value in vars(importlib.import_module(f"generate.sources.{module.name}")).values():
+            if isinstance(value, type) and issubclass(value, Source) and value.__module__.endswith(f".{module.name}"):
+                found[module.name] = value
+    found.pop("auto", None)
+    return found

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from generate.source import Entry, Source
+from generate.source import Entry, Row, Source
 from utils.errors import UserError
 
 # (package, file in it, a caption written for it)
@@ -29,7 +29,7 @@ PHOTOS = (
 class Photos(Source):
     path: str = "installed packages"
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[Row]:
         for package, name, caption in PHOTOS:
             path = self._folder(package) / name
             if path.exists():  # which photos are in the wheels differs a little between their versions

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from io import BufferedReader
 
-from generate.source import Entry, Source
+from generate.source import Row, Source
 from utils.errors import UserError
+from utils.streams import Damaged, opened
 from utils.text import one_line
 
 
@@ -15,13 +16,13 @@ from utils.text import one_line
 class TrainJson(Source):
     suffixes = (".json",)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[Row]:
         import ijson
 
-        with self.readable().open("rb") as file:
-            self._check_list(file)
+        with opened(self.readable()) as file:
             number = -1
             try:
+                self._check_list(file)
                 for number, row in enumerate(ijson.items(file, "item", use_float=True)):
                     yield self.entry(row, f"{self.path}: entry {number}")
             except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -29,13 +30,15 @@ class TrainJson(Source):
                     f"{self.path} is not whole JSON: after entry {number}, {one_line(str(error))}. "
                     "Was it cut off, or does it hold one object per line (then source=jsonl)?"
                 ) from None
+            except Damaged as error:
+                raise UserError(f"{self.path}: {error}, after entry {number}. Fetch or make it again") from None
 
-    def _check_list(self, file: IO[bytes]) -> None:
+    def _check_list(self, file: BufferedReader) -> None:
         """A list begins with '['. The position is left behind a byte order mark, if there is one."""
-        head = file.read(4096)
+        head = file.peek(4096)
         start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
         first = head[start:].lstrip()[:1]
-        file.seek(start)
+        file.read(start)
         if first == b"[":
             return
         if not head:

@@ -1,0 +1,195 @@
+"""Batches of an Arrow table as a source's rows. What Parquet files and Hugging Face's datasets have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generate.source import Entry, Refusal, Row, Source
+from utils.errors import UserError
+from utils.jsons import finite
+
+if TYPE_CHECKING:
+    from pyarrow import Array, DataType, Field, RecordBatch, Schema
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(kw_only=True)
+class ColumnSource(Source):
+    name_key: str | None = (
+        None  # the column that names an image inside the table; null: its place, such as a.parquet#17
+    )
+
+    def columns(self, schema: Schema, path: Path) -> Columns:
+        return Columns(self, schema, path)
+
+
+class Columns:
+    """Which columns of a table are what, and how their values become JSON's."""
+
+    def __init__(self, source: ColumnSource, schema: Schema, path: Path) -> None:
+        self._source, self._path = source, path
+        for option in ("image_key", "caption_key", "name_key"):
+            key = getattr(source, option)
+            if key is not None and schema.get_field_index(key) < 0:
+                twice = schema.names.count(key) > 1
+                what = f"two columns are called '{key}'" if twice else source.no_key(option, schema.names)
+                raise UserError(f"{path}: {what}")
+        self._caption, self._name = source.caption_key, source.name_key
+        for key in filter(None, (self._caption, self._name)):
+            _check_text(schema.field(key), path)
+        self.image = source.image_key
+        self.cell = _cell_of(schema.field(self.image), path)  # where the bytes are, if the images are in the table
+        taken = {self.image, self._caption}
+        self._others = [
+            name for name in schema.names if name not in taken and (source.keep is None or name in source.keep)
+        ]
+        self._convert = {name: _converter(schema.field(name), path) for name in self._others}
+
+    def wanted(self, embedded: bool) -> list[str]:
+        """The columns to read; of images in the table only what is beside their bytes."""
+        image = self.image if self.cell is None else self.cell.replace(".bytes", ".path")
+        names = [] if embedded else [image]
+        names += [name for name in (self._caption, self._name) if name is not None]
+        return list(dict.fromkeys([*names, *self._others]))
+
+    def rows(
+        self, batch: RecordBatch, first: int, label: str, places: Iterator[dict[str, Any] | None] | None
+    ) -> Iterator[Row]:
+        """`places`: of images in the table, where the bytes of each are; `label`: the table's name, to name them by."""
+        nothing: Any = repeat(None)
+        captions = nothing if self._caption is None else batch.column(self._caption).to_pylist()
+        values = [self._values(batch, name) for name in self._others]
+        others: Any = zip(*values, strict=True) if values else repeat(())
+        if places is not None:
+            names = nothing if self._name is None else batch.column(self._name).to_pylist()
+            yield from self._embedded(first, label, zip(places, names, captions, others, strict=False))
+            return
+        locations = batch.column(self.image)
+        if self.cell is not None:
+            locations = locations.field("path")
+        keys = self._others
+        for number, (image, caption, other) in enumerate(
+            zip(locations.to_pylist(), captions, others, strict=False), first
+        ):
+            if image:
+                yield Entry(image, caption or "", dict(zip(keys, other, strict=True)))
+            else:
+                yield Refusal(
+                    f"{self._path}, row {number}", f"'{self.image}' is {'null' if image is None else 'empty'}"
+                )
+
+    def _embedded(self, first: int, label: str, rows: Any) -> Iterator[Row]:
+        for number, (place, name, caption, other) in enumerate(rows, first):
+            if place is None:
+                yield Refusal(f"{self._path}, row {number}", f"'{self.image}' is null")
+            elif self._name is not None and not name:
+                yield Refusal(f"{self._path}, row {number}", f"'{self._name}' is null, and is to name the image")
+            else:
+                given = dict(zip(self._others, other, strict=True))
+                given.pop(self._name, None)
+                yield Entry(name or f"{label}#{number}", caption or "", given, place=place)
+
+    def _values(self, batch: RecordBatch, name: str) -> list[Any]:
+        values = batch.column(name).to_pylist()
+        convert = self._convert[name]
+        return values if convert is None else [None if value is None else convert(value) for value in values]
+
+
+def _check_text(field: Field, path: Path) -> None:
+    if not _is_text(field.type):
+        raise UserError(f"{path}: the column '{field.name}' is {field.type}, not text")
+
+
+def _is_text(kind: DataType) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind)
+
+
+def _is_bytes(kind: DataType) -> bool:
+    from pyarrow import types
+
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+
+
+def _cell_of(field: Field, path: Path) -> str | None:
+    from pyarrow import types
+
+    if _is_text(field.type):
+        return None
+    if _is_bytes(field.type):
+        return field.name
+    if types.is_struct(field.type) and {"bytes", "path"} <= {inner.name for inner in field.type}:
+        return f"{field.name}.bytes"
+    raise UserError(
+        f"{path}: the column '{field.name}' is {field.type}: neither locations (text) nor images (bytes, or "
+        "Hugging Face's struct of bytes and path). Name the right one with source.image_key=…"
+    )
+
+
+def _converter(field: Field, path: Path) -> Convert | None:
+    """From what pyarrow makes of a value to what JSON has; None if these are the same."""
+    from pyarrow import types
+
+    kinds = list(_leaves(field.type))
+    if any(_is_bytes(kind) or types.is_fixed_size_binary(kind) for kind in kinds):
+        raise UserError(
+            f"{path}: the column '{field.name}' holds bytes, which a record can't pass on. "
+            "Name the columns that shall pass through: 'source.keep=[…]' (an empty list for none)"
+        )
+    if all(_is_text(k) or types.is_integer(k) or types.is_boolean(k) for k in kinds):
+        return None
+    if all(_is_text(k) or types.is_integer(k) or types.is_boolean(k) or types.is_floating(k) for k in kinds):
+        return finite
+    return _plain
+
+
+def _leaves(kind: DataType) -> Iterator[DataType]:
+    from pyarrow import types
+
+    if types.is_map(kind):
+        yield from (*_leaves(kind.key_type), *_leaves(kind.item_type))
+    elif types.is_nested(kind) and not types.is_struct(kind) and hasattr(kind, "value_type"):
+        yield from _leaves(kind.value_type)
+    elif types.is_struct(kind):
+        for inner in kind:
+            yield from _leaves(inner.type)
+    else:
+        yield kind
+
+
+def _plain(value: Any) -> Any:
+    """Moments, dates and decimals become text, as they are written."""
+    if isinstance(value, dict):
+        return {str(key): _plain(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(below) for below in value]
+    if value is None or isinstance(value, str | int | float):
+        return finite(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def byte_ranges(cells: Array, base: int, length: int, file: str) -> Iterator[dict[str, Any] | None]:
+    """Where each value of a binary column lies in the file that is mapped at `base`."""
+    import numpy as np
+    from pyarrow import types
+
+    width = np.dtype("<i8") if types.is_large_binary(cells.type) else np.dtype("<i4")
+    _, offsets, data = cells.buffers()
+    if data is None:  # every value is null
+        yield from repeat(None, len(cells))
+        return
+    start = data.address - base
+    if not 0 <= start <= length:
+        raise UserError(f"{file} is compressed, so its images can't be read in place. Save it without compression")
+    ends = np.frombuffer(offsets, width)[cells.offset : cells.offset + len(cells) + 1].tolist()
+    valid = cells.is_valid().to_pylist()
+    for n, there in enumerate(valid):
+        yield {"file": file, "offset": start + ends[n], "bytes": ends[n + 1] - ends[n]} if there else None

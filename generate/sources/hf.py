@@ -1,0 +1,95 @@
+"""A Hugging Face dataset as `save_to_disk` leaves it: Arrow files, and a state.json that lists them in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generate.columns import ColumnSource, byte_ranges
+from generate.source import Row
+from utils.errors import UserError
+
+
+@dataclass(kw_only=True)
+class Hf(ColumnSource):
+    """Images inside are read where they lie in the Arrow file, byte by byte; nothing is unpacked."""
+
+    split: str | None = None  # of a folder with several
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        return (path / "state.json").exists() or (path / "dataset_dict.json").exists()
+
+    def files(self) -> list[Path]:
+        folder = self._folder()
+        state = _read(folder / "state.json")
+        if state.get("_indices_files"):
+            raise UserError(
+                f"{folder} picks its rows by an index beside the data. Save it again after flatten_indices()"
+            )
+        return [self.readable(folder / entry["filename"]) for entry in state["_data_files"]]
+
+    def _folder(self) -> Path:
+        folder = Path(self.path)
+        if (folder / "dataset_dict.json").exists():
+            splits = _read(folder / "dataset_dict.json")["splits"]
+            if self.split not in splits:
+                raise UserError(f"{folder} has the splits {', '.join(splits)}. Choose one with source.split=…")
+            return folder / str(self.split)
+        if not (folder / "state.json").exists():
+            raise UserError(
+                f"source.path={self.path} has no state.json: it is no folder that `save_to_disk` made. "
+                "If it holds .parquet files, say source=parquet"
+            )
+        return folder
+
+    def entries(self) -> Iterator[Row]:
+        try:
+            import pyarrow
+        except ImportError:
+            raise UserError("source=hf needs the package pyarrow. Try: pip install -e '.[formats]'") from None
+        for path in self.files():
+            number = -1
+            try:
+                for row in self._of(path):
+                    number += 1
+                    yield row
+            except (pyarrow.ArrowException, OSError) as error:
+                after = f"after row {number}: " if number >= 0 else ""
+                raise UserError(f"{path} can't be read as Arrow: {after}{error}. Was it cut off?") from None
+
+    def _of(self, path: Path) -> Iterator[Row]:
+        import pyarrow
+
+        root, file = Path(self.image_root()).resolve(), path.resolve()
+        label = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+        with pyarrow.memory_map(str(path)) as mapped:
+            content = mapped.read_buffer()
+            reader = pyarrow.ipc.open_stream(content)
+            columns = self.columns(reader.schema, path)
+            first = 0
+            for batch in reader:
+                yield from columns.rows(batch, first, label, self._places(columns.cell, batch, content, label))
+                first += batch.num_rows
+
+    def _places(self, cell: str | None, batch: Any, content: Any, label: str) -> Iterator[dict[str, Any] | None] | None:
+        if cell is None:
+            return None
+        cells = batch.column(self.image_key)
+        if cell.endswith(".bytes"):
+            cells = cells.field("bytes")
+        if cells.null_count == len(cells) and cell.endswith(".bytes"):
+            return None  # only the paths beside them are there
+        return byte_ranges(cells, content.address, content.size, label)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read: {error}. Was the folder copied whole?") from None
+    assert isinstance(found, dict)
+    return found

@@ -1,0 +1,81 @@
+"""Parquet: one file, a pattern, or a folder of them. A column holds the images' locations, or the images themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generate.columns import Columns, ColumnSource
+from generate.source import Row
+from utils.errors import UserError
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+ROWS = 4096  # read at a time
+
+
+@dataclass(kw_only=True)
+class Parquet(ColumnSource):
+    suffixes = (".parquet", ".pq")
+
+    def entries(self) -> Iterator[Row]:
+        try:
+            import pyarrow.parquet
+        except ImportError:
+            raise UserError("source=parquet needs the package pyarrow. Try: pip install -e '.[formats]'") from None
+        root = Path(self.image_root()).resolve()
+        for path in self.files():
+            number = -1
+            try:
+                with pyarrow.parquet.ParquetFile(path) as table:
+                    for row in self._rows(table, path, root):
+                        number += 1
+                        yield row
+            except (pyarrow.ArrowException, OSError) as error:
+                after = f"after row {number}: " if number >= 0 else ""
+                raise UserError(
+                    f"{path} can't be read as Parquet: {after}{error}. Was it cut off? Fetch or make it again"
+                ) from None
+
+    def _rows(self, table: ParquetFile, path: Path, root: Path) -> Iterator[Row]:
+        columns = self.columns(table.schema_arrow, path)
+        embedded = columns.cell is not None and not _all_null(table, columns.cell)
+        file = path.resolve()
+        label = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+        wanted = columns.wanted(embedded)
+        first = 0
+        for count, batch in _batches(table, wanted):
+            places = _places(label, columns, first, count) if embedded else None
+            yield from columns.rows(batch, first, label, places)
+            first += count
+
+
+def _batches(table: ParquetFile, wanted: list[str]) -> Iterator[tuple[int, Any]]:
+    if wanted:
+        for batch in table.iter_batches(batch_size=ROWS, columns=wanted):
+            yield batch.num_rows, batch
+    else:  # nothing but the images, which stay where they are
+        for group in range(table.num_row_groups):
+            yield table.metadata.row_group(group).num_rows, None
+
+
+def _places(file: str, columns: Columns, first: int, count: int) -> Iterator[dict[str, Any]]:
+    return ({"file": file, "row": row, "column": columns.cell} for row in range(first, first + count))
+
+
+def _all_null(table: ParquetFile, cell: str) -> bool:
+    """Whether no row holds an image, by the file's own statistics: then the paths beside them say where they are."""
+    nulls = 0
+    for group in range(table.num_row_groups):
+        row_group = table.metadata.row_group(group)
+        for n in range(row_group.num_columns):
+            column = row_group.column(n)
+            if column.path_in_schema == cell:
+                statistics = column.statistics
+                if statistics is None or not statistics.has_null_count:
+                    return False
+                nulls += statistics.null_count
+    return nulls == table.metadata.num_rows

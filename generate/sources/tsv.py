@@ -1,0 +1,13 @@
+"""A table as text whose fields are divided by tabs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from generate.sources.csv import Csv
+
+
+@dataclass(kw_only=True)
+class Tsv(Csv):
+    suffixes = (".tsv", ".tab")
+    delimiter = "\t"

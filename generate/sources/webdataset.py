@@ -1,0 +1,143 @@
+"""Tars of samples, as img2dataset makes them: 000000012.jpg, 000000012.txt, 000000012.json stand one after another.
+
+Only the headers and the small members are read here. Workers read the images where they lie in the tar.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from generate.source import Refusal, Row, Source
+from utils.errors import UserError
+
+IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "image")
+SMALL = 1 << 24  # bytes; metadata is smaller
+
+
+@dataclass
+class Sample:
+    key: str
+    images: list[tuple[str, str, int, int]] = field(default_factory=list)  # member, ending, offset, bytes
+    texts: dict[str, bytes] = field(default_factory=dict)
+    endings: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Webdataset(Source):
+    suffixes = (".tar",)
+
+    name_key: str | None = None  # the key of the .json that names an image; null: its place, such as 00000.tar#12.jpg
+    image_ending: str | None = None  # which member to take where a sample has several images, such as left.png
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        return path.is_dir() and next(path.glob("*.tar"), None) is not None
+
+    def entries(self) -> Iterator[Row]:
+        root = Path(self.image_root()).resolve()
+        for path in self.files():
+            file = path.resolve()
+            label = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+            last = ""
+            try:
+                for sample in _samples(path):
+                    yield self._row(sample, path, label)
+                    last = sample.key
+            except (tarfile.TarError, OSError) as error:
+                where = f"after the sample {last}" if last else "from its beginning"
+                raise UserError(
+                    f"{path} can't be read as a tar, {where}: {error}. Fetch or make it again, or leave it out"
+                ) from None
+
+    def files(self) -> list[Path]:
+        for path in (found := super().files()):
+            with path.open("rb") as file:
+                head = file.read(4)
+            if head[:2] == b"\x1f\x8b" or head == b"\x28\xb5\x2f\xfd":
+                raise UserError(
+                    f"{path} is compressed as a whole, so nothing in it can be read in place. Unpack it to a .tar"
+                )
+        return found
+
+    def _row(self, sample: Sample, path: Path, label: str) -> Row:
+        where = f"{path}, sample {sample.key}"
+        images = [image for image in sample.images if self.image_ending in (None, image[1])]
+        if len(images) != 1:
+            endings = ", ".join(sample.endings)
+            if not images:
+                return Refusal(where, f"has no image; its members end in {endings}")
+            return Refusal(where, f"has several images ({endings}). Choose one with source.image_ending=…")
+        member, _, offset, size = images[0]
+        try:
+            given = _metadata(sample.texts.get("json"))
+            if self.caption_key is not None and self.caption_key not in given and "txt" in sample.texts:
+                given[self.caption_key] = sample.texts["txt"].decode("utf-8-sig").strip("\r\n")
+        except UnicodeDecodeError as error:
+            return Refusal(where, f"its text is not UTF-8: {error.reason} at byte {error.start}")
+        except (ValueError, RecursionError) as error:
+            return Refusal(where, f"its .json can't be used: {error}")
+        name = f"{label}#{member}"
+        if self.name_key is not None:
+            name = given.pop(self.name_key, None)
+            if not isinstance(name, str) or not name:
+                return Refusal(where, self.no_key("name_key", given))
+        others = {key: value for key, value in given.items() if key == self.image_key}
+        row = self.entry({**given, self.image_key: name}, where)
+        if isinstance(row, Refusal):
+            return row
+        place = {"file": label, "offset": offset, "bytes": size}
+        return replace(row, given={**row.given, **self.kept(others)}, place=place)
+
+
+def _samples(path: Path) -> Iterator[Sample]:
+    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        sample: Sample | None = None
+        for member in tar:
+            tar.members = []  # type: ignore[attr-defined]  # else all of them would be kept
+            if not member.isreg():
+                continue
+            folder, _, name = member.name.rpartition("/")
+            stem, _, ending = name.partition(".")
+            key = f"{folder}/{stem}" if folder else stem
+            if not stem or folder.rpartition("/")[2].startswith("__"):
+                continue  # hidden files, and WebDataset's own notes
+            if sample is None or sample.key != key:
+                if sample is not None:
+                    yield sample
+                sample = Sample(key)
+            _add(sample, tar, member, ending.lower())
+        _check_end(file, tar.offset)
+        if sample is not None:
+            yield sample
+
+
+def _add(sample: Sample, tar: tarfile.TarFile, member: tarfile.TarInfo, ending: str) -> None:
+    sample.endings.append(ending)
+    if ending.rpartition(".")[2] in IMAGES:
+        sample.images.append((member.name, ending, member.offset_data, member.size))
+    elif ending in ("json", "txt") and member.size <= SMALL:
+        content = tar.extractfile(member)
+        assert content is not None
+        sample.texts[ending] = content.read()
+
+
+def _check_end(file: IO[bytes], offset: int) -> None:
+    """Python's tarfile takes a damaged header for the end; a whole tar ends in a block of zeros."""
+    file.seek(offset)
+    block = file.read(tarfile.BLOCKSIZE)
+    if len(block) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError(f"it is cut off at byte {offset}")
+    if block.strip(b"\0"):
+        raise tarfile.ReadError(f"the header of a member is damaged, at byte {offset}")
+
+
+def _metadata(text: bytes | None) -> dict[str, Any]:
+    found = {} if text is None else json.loads(text.decode("utf-8-sig"))
+    if not isinstance(found, dict):
+        raise ValueError("it holds no object")
+    return found
