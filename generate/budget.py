@@ -16,7 +16,7 @@ FEW = 10  # failures that no run is stopped for
 
 @dataclass
 class Budget:
-    """Failed items are held back, unmarked, until some item has gone well or nothing is left to do.
+    """Failed items are held back, unmarked, until an item that was begun later has gone well, or nothing is left to do.
 
     A wrong mount then stops the worker with one reason, instead of quarantining millions. A mount that goes away later
     is told from a stretch of bad items in the list by looking again at what went well before.
@@ -26,17 +26,19 @@ class Budget:
     still_well: Callable[[], str | None] = lambda: None  # why what went well before does no longer, if so
     ever_well: Callable[[], bool] = lambda: True  # whether anything of the whole run has gone well
     judge_after: int = 100
-    _held: list[tuple[Outcome, Mark]] = field(default_factory=list)
+    _held: list[tuple[int, Outcome, Mark]] = field(default_factory=list)
     _failed: int = 0
     _done: int = 0
 
-    def done(self) -> None:
+    def done(self, order: int) -> None:
+        """An item went well. One that was begun before others failed says nothing of what was the matter then."""
         self._done += 1
-        self.flush()
+        self.flush(before=order)
 
-    def failed(self, outcome: Outcome, mark: Mark) -> None:
+    def failed(self, order: int, outcome: Outcome, mark: Mark) -> None:
+        """`order` counts the items as they are begun."""
         self._failed += 1
-        self._held.append((outcome, mark))
+        self._held.append((order, outcome, mark))
         if self.max_rate >= 1:
             return self.flush()
         total = self._failed + self._done
@@ -54,14 +56,17 @@ class Budget:
             raise self._fatal(f"all {self._failed} items failed")
         self.flush()
 
-    def flush(self) -> None:
+    def flush(self, before: int | None = None) -> None:
         """Mark what was held back."""
         held, self._held = self._held, []
-        for outcome, mark in held:
-            mark(outcome)
+        for order, outcome, mark in held:
+            if before is None or order < before:
+                mark(outcome)
+            else:
+                self._held.append((order, outcome, mark))
 
     def _fatal(self, how: str) -> FatalError:
-        reasons = [_told(held) for held, _ in self._held]
+        reasons = [_told(held) for _, held, _ in self._held]
         kind, _ = Counter(map(_kind, reasons)).most_common(1)[0]
         example = next(reason for reason in reasons if _kind(reason) == kind)
         return FatalError(

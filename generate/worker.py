@@ -103,6 +103,8 @@ class Worker:
         self._open: dict[int, ShardWork] = {}
         self._writing: deque[tuple[ShardWork, Item, Future[Outcome]]] = deque()
         self._last_done: Item | None = None
+        self._orders: dict[str, int] = {}  # of the items under way: the how-many-th each is that was begun
+        self._begun = 0
         self.done = 0
         self.failed = 0
 
@@ -194,6 +196,9 @@ class Worker:
         for number, ids in by_shard.items():
             # On disk before anything is touched: an item that takes the process down leaves this line behind.
             self._open[number].journal.write("started", ids=ids, **alone)
+        for _, item in flight.items:
+            self._begun += 1
+            self._orders[item.id] = self._begun
         return [Loading(shard, item, self._submit(item)) for shard, item in flight.items]
 
     def _submit(self, item: Item, first: bool = False) -> Job[Record]:
@@ -265,7 +270,7 @@ class Worker:
             self.done += 1
             self._last_done = item
             shard.ended(outcome)
-            self._budget.done()
+            self._budget.done(self._orders.pop(item.id))
             self._finish_if_complete(shard)
 
     def _fail(self, shard: ShardWork, item: Item, step: str, reason: str) -> None:
@@ -276,7 +281,8 @@ class Worker:
             self._finish_if_complete(shard)
 
         told = redacted(one_line(reason, 1000))
-        self._budget.failed(Outcome(item.id, "quarantined", {"reason": told, "step": step, "attempts": 1}), mark)
+        outcome = Outcome(item.id, "quarantined", {"reason": told, "step": step, "attempts": 1})
+        self._budget.failed(self._orders.pop(item.id), outcome, mark)
 
     def _still_well(self) -> str | None:
         """Look again at an image that was read before: if that fails too, it is not the items' fault."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generate.errors import FatalError, ItemError
-from generate.record import Instance, Record, Tag
+from generate.record import Instance, MadeImage, Record, Tag
 from generate.step import Step, transient
 from utils import rle
 
@@ -134,3 +134,18 @@ class Trouble(Step):
                 raise RuntimeError(f"no way to handle {name}")
             if self.reject and self.reject in name:
                 raise ItemError("rejected, as asked", record.item.id)
+
+
+@dataclass(kw_only=True)
+class FakeEdges(Step):
+    """An image beside the record: the picture's differences to its right neighbour."""
+
+    reads = ("image",)
+    writes = ("images.edges",)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        from PIL import ImageChops
+
+        for record in records:
+            grey = record.image.convert("L")
+            record.images["edges"] = MadeImage(ImageChops.difference(grey, ImageChops.offset(grey, 1, 0)))

@@ -62,7 +62,7 @@ def test_a_pixel_box_is_inside_and_never_empty(
 ) -> None:
     frame = Frame.of(width, height, side)
     left, top, wide, high = pixel_box(box, frame, (frame.width / width, frame.height / height))
-    assert 0 <= left and 0 <= top and wide >= 1 and high >= 1
+    assert left >= 0 and top >= 0 and wide >= 1 and high >= 1
     assert left + wide <= frame.width and top + high <= frame.height
 
 

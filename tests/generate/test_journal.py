@@ -144,7 +144,7 @@ def test_a_full_disk_is_told_and_the_torn_line_costs_no_other(tmp_path: Path) ->
     written.outcome(Outcome("a", "done", DONE))
     faults.arm("journal:1:ENOSPC:once")
     try:
-        with pytest.raises(FatalError, match="no space left. Make room"):
+        with pytest.raises(FatalError, match=r"no space left\. Make room"):
             written.outcome(Outcome("b", "done", DONE))
     finally:
         faults.arm("")

@@ -193,16 +193,18 @@ def test_when_nothing_goes_well_nothing_is_marked() -> None:
     marked, budget = Marked(), Budget(0.5)
     with pytest.raises(FatalError, match="100 of 100 items failed, most of them with: no such file: /x"):
         for number in range(1000):
-            budget.failed(failure(number), marked)
+            budget.failed(number, failure(number), marked)
     assert marked == []
 
 
-def test_failures_are_marked_as_soon_as_something_goes_well() -> None:
+def test_failures_are_marked_as_soon_as_something_that_was_begun_later_goes_well() -> None:
     marked, budget = Marked(), Budget(0.5)
-    budget.failed(failure(1), marked)
-    assert marked == []
-    budget.done()
-    assert marked == ["1"]
+    budget.failed(5, failure(5), marked)
+    budget.done(4)
+    assert marked == [], "it was read before the other failed, and only its writing ended later"
+    budget.failed(7, failure(7), marked)
+    budget.done(6)
+    assert marked == ["5"]
 
 
 @pytest.mark.parametrize("trouble", [None, "the mount is gone"])
@@ -214,16 +216,16 @@ def test_a_stretch_of_failures_is_judged_by_what_went_well_before(trouble: str |
         return trouble
 
     marked, budget = Marked(), Budget(0.5, still_well=look)
-    for _ in range(10_000):
-        budget.done()
+    for number in range(10_000):
+        budget.done(number)
     if trouble is None:
         for number in range(250):
-            budget.failed(failure(number), marked)
+            budget.failed(20_000 + number, failure(number), marked)
         assert len(marked) == 200 and len(looked) == 2
     else:
         with pytest.raises(FatalError, match="100 items in a row failed, and the mount is gone"):
             for number in range(250):
-                budget.failed(failure(number), marked)
+                budget.failed(20_000 + number, failure(number), marked)
         assert marked == []
 
 
@@ -233,7 +235,7 @@ def test_a_stretch_of_failures_is_judged_by_what_went_well_before(trouble: str |
 def test_a_short_list_of_which_everything_fails(failures: int, ever: bool, stops: bool) -> None:
     marked, budget = Marked(), Budget(0.5, ever_well=lambda: ever)
     for number in range(failures):
-        budget.failed(failure(number), marked)
+        budget.failed(number, failure(number), marked)
     if stops:
         with pytest.raises(FatalError, match=f"all {failures} items failed"):
             budget.end()
@@ -246,6 +248,6 @@ def test_a_short_list_of_which_everything_fails(failures: int, ever: bool, stops
 def test_the_user_may_allow_any_number_of_failures() -> None:
     marked, budget = Marked(), Budget(1.0, ever_well=lambda: False)
     for number in range(500):
-        budget.failed(failure(number), marked)
+        budget.failed(number, failure(number), marked)
     budget.end()
     assert len(marked) == 500
