@@ -15,7 +15,6 @@ from generate.steps.models.weights import (
     load_pretrained,
     load_processor,
     read_state_dict,
-    torch_dtype,
 )
 
 BACKENDS = ("port", "native")
@@ -70,7 +69,7 @@ class GroundingDino(PromptedDetector):
                 revision=self.revision,
             )
             tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
-        return PortNetwork(model, torch_dtype(self.dtype)), tokenizer
+        return PortNetwork(model, self.dtype), tokenizer
 
     def model(self) -> dict[str, Any]:
         return super().model() | {"backend": self.backend}

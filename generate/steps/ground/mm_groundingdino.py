@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
-from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+from generate.steps.models.weights import load_pretrained, load_processor
 
 
 @dataclass(kw_only=True)
@@ -27,4 +27,4 @@ class MMGroundingDino(PromptedDetector):
             revision=self.revision,
         )
         tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
-        return PortNetwork(model, torch_dtype(self.dtype)), tokenizer
+        return PortNetwork(model, self.dtype), tokenizer

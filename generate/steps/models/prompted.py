@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from generate.errors import FatalError
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.detections import Detection, to_instances
 from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_short_side, to_tensor
 from generate.steps.models.prompts import Frame, Prompt, build_prompts, winning_tag
-from generate.steps.models.weights import check_dtype
+from generate.steps.models.weights import check_dtype, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,9 +154,16 @@ class PromptedDetector(Step):
 class PortNetwork:
     """A port in transformers, asked by tokens."""
 
-    def __init__(self, model: Any, dtype: Any) -> None:
+    def __init__(self, model: Any, dtype: str) -> None:
+        import transformers
+
+        if dtype != "float32" and transformers.__version__.startswith("4."):
+            raise FatalError(
+                f"ground.dtype={dtype}: the port in transformers {transformers.__version__} mixes it with float32 and "
+                "fails; use ground.dtype=float32, or transformers 5"
+            )
         self._model = model
-        self._dtype = dtype
+        self._dtype = torch_dtype(dtype)
         text = model.config.text_config
         self.limit = min(model.config.max_text_len, text.max_position_embeddings)
 

@@ -247,11 +247,13 @@ def _read_pickle(file: Path) -> Any:
     import torch
 
     with file.open("rb") as opened:
-        mappable = opened.read(4) == b"PK\x03\x04"  # files of before torch 1.6 can only be read
+        head = opened.read(4)
+    mappable = head == b"PK\x03\x04"  # files of before torch 1.6 can only be read
     try:
         return torch.load(file, map_location="cpu", weights_only=True, mmap=mappable)
     except pickle.UnpicklingError as error:
-        if mappable or re.search(r"GLOBAL|Unsupported", str(error)):
+        pickled = mappable or head.startswith(b"\x80")
+        if pickled and re.search(r"GLOBAL|Unsupported", str(error)):
             raise FatalError(_code_text(file, error)) from error
         raise FatalError(_damaged_text(file, error)) from error
     except Exception as error:  # a damaged file raises whatever its reader likes

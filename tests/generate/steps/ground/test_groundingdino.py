@@ -148,6 +148,19 @@ def test_a_wrong_checkpoint_is_fatal(tmp_path: Path) -> None:
         GroundingDino(checkpoint=str(tmp_path / "gone")).setup("cpu")
 
 
+def test_half_precision_works_or_is_refused_before_any_item(folder: Path) -> None:
+    import transformers
+
+    half = GroundingDino(checkpoint=str(folder), short_side=160, long_side=266, dtype="bfloat16")
+    if transformers.__version__.startswith("4."):
+        with pytest.raises(FatalError, match=r"ground\.dtype=bfloat16.*transformers 5"):
+            half.setup("cpu")
+        return
+    half.setup("cpu")
+    (one,) = run_on_copies(half, [record("coffee", ["cup", "spoon"])])
+    assert one.instances and all(np.isfinite(i.score) for i in one.instances)
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="float32, bfloat16, float16"):
         GroundingDino(dtype="half")

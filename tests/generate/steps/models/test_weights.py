@@ -105,6 +105,9 @@ def test_not_weights_at_all(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(FatalError, match=f"{name}: {reason}"):
             read_state_dict(str(tmp_path / name))
+    (tmp_path / "other.pth").write_bytes(b"\x10\x27\0\0\0\0\0\0{" + bytes(range(256)) * 9)  # safetensors, renamed
+    with pytest.raises(FatalError, match=r"other\.pth: not a whole checkpoint"):
+        read_state_dict(str(tmp_path / "other.pth"))
     torch.save({"epoch": 3}, tmp_path / "nothing.pth")
     with pytest.raises(FatalError, match="no weights in it"):
         read_state_dict(str(tmp_path / "nothing.pth"))
