@@ -31,6 +31,7 @@ def make_run(
     failing: tuple[int, ...] = (),
     captions: dict[int, str] | None = None,
     open_shards: int = 0,
+    sides: bool = True,
 ) -> RunFolder:
     """Item n has n % 4 instances. The last `open_shards` shards are not finished: their journals tell, and the last
     item of each is still pending."""
@@ -54,7 +55,7 @@ def make_run(
                 facts = {"reason": f"no such file: {item.image}", "step": "load", "attempts": 1}
                 outcome = Outcome(item.id, "quarantined", facts)
             else:
-                outcome = _write(folder, shard, item, pictures[item.index % len(pictures)])
+                outcome = _write(folder, shard, item, pictures[item.index % len(pictures)], sides)
             journal.outcome(outcome)
             outcomes[item.id] = outcome
         if not is_open:
@@ -74,7 +75,7 @@ def _item(n: int, caption: str) -> Item:
     return Item(item_id(image, caption), n, image, caption, {"note": HOSTILE} if n == 1 else {})
 
 
-def _write(folder: RunFolder, shard: int, item: Item, picture: Image.Image) -> Outcome:
+def _write(folder: RunFolder, shard: int, item: Item, picture: Image.Image, sides: bool) -> Outcome:
     width, height = picture.size
     record = Record(item, picture, None, {"format": "JPEG"}, item.caption)
     record.tags = [Tag(LABELS[item.index % 3], 0.5)]
@@ -87,7 +88,8 @@ def _write(folder: RunFolder, shard: int, item: Item, picture: Image.Image) -> O
         instance.label_embedding = np.zeros((1, 768), np.float32)
         record.instances.append(instance)
     depth = np.linspace(0, 60000, width * height).reshape(height, width).astype(np.uint16)
-    record.images = {"edges": MadeImage(picture.convert("L")), "depth": MadeImage(Image.fromarray(depth))}
+    if sides:
+        record.images = {"edges": MadeImage(picture.convert("L")), "depth": MadeImage(Image.fromarray(depth))}
     text, instances, images = encoded(folder, shard, record, Write(short_side=None), {})
     for name, data in images.items():
         target = folder.image(name, shard, item)
