@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 SHOWN = 10
+WORDS = {"failed": "failed lives"}
 
 
 def lines(found: dict[str, Any], run: Path) -> list[str]:
@@ -39,7 +40,7 @@ def _nodes(found: dict[str, Any]) -> list[str]:
     for node, counts in nodes[:SHOWN]:
         shown = {what: number for what, number in counts.items() if what != "fruitful"}
         if shown:
-            text.append(f"  {node:<10} {', '.join(f'{number} {what}' for what, number in shown.items())}")
+            text.append(f"  {node:<10} {', '.join(f'{number} {WORDS.get(what, what)}' for what, number in shown.items())}")
     if len(nodes) > SHOWN:
         text.append(f"  and {len(nodes) - SHOWN} more nodes")
     if bad:
