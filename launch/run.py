@@ -14,7 +14,8 @@ The same command again goes on where the last one ended. Any setting is key=valu
     --config-name NAME   a configuration of conf/ (config, demo)     --cfg job      print the whole configuration
     --config-dir DIR     more options from a folder of yours         --info, -sc …  Hydra's own, see --hydra-help
 
-Exit code 0: every item is in the train list (with cluster=slurm and no --wait: the jobs are submitted). 3: some are quarantined or pending. 1: it could not be done.
+Exit code 0: every item is in the train list. 3: some are quarantined or pending. 1: it could not be done.
+With cluster=slurm and without --wait, 0 says that the jobs are submitted.
 """
 
 from __future__ import annotations

@@ -38,9 +38,9 @@ def _nodes(found: dict[str, Any]) -> list[str]:
     )
     text = []
     for node, counts in nodes[:SHOWN]:
-        shown = {what: number for what, number in counts.items() if what != "fruitful"}
+        shown = [f"{number} {WORDS.get(what, what)}" for what, number in counts.items() if what != "fruitful"]
         if shown:
-            text.append(f"  {node:<10} {', '.join(f'{number} {WORDS.get(what, what)}' for what, number in shown.items())}")
+            text.append(f"  {node:<10} {', '.join(shown)}")
     if len(nodes) > SHOWN:
         text.append(f"  and {len(nodes) - SHOWN} more nodes")
     if bad:
