@@ -115,6 +115,8 @@ class Trouble(Step):
     abort: str = transient("")  # the process ends as by a crash in C
     fail: str = transient("")  # an ordinary exception
     reject: str = transient("")  # an ItemError
+    fits: int = transient(0)  # images at a time that the "GPU" has memory for
+    quote_variable: str = transient("")  # of the environment, which the first item's exception quotes
     setup_fails: bool = transient(False)
     needs: str = transient("")  # a library that a node may lack
 
@@ -125,6 +127,10 @@ class Trouble(Step):
             raise FatalError("trouble.setup_fails=true: as asked; say trouble.setup_fails=false")
 
     def __call__(self, records: Sequence[Record]) -> None:
+        if self.fits and len(records) > self.fits:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        if self.quote_variable and any(record.item.index == 0 for record in records):
+            raise RuntimeError(f"401 for key {os.environ[self.quote_variable]}")
         for record in records:
             time.sleep(self.seconds)
             name = record.item.image

@@ -7,6 +7,12 @@ import math
 from typing import Any
 
 DEEPEST = 100  # levels; Python's own encoder gives up at a thousand
+# JSON escapes line feeds by itself. These end a line for many a reader too, Python's splitlines among them.
+LINE_ENDS = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
+
+# Made once: json.dumps makes one for every call, which costs more than a short line's encoding.
+text_of = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_escaped = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
 def dump(value: Any, indent: int | None = None) -> bytes:
@@ -15,12 +21,22 @@ def dump(value: Any, indent: int | None = None) -> bytes:
     Letters stay readable. Only a text that UTF-8 can't hold (half a surrogate pair, from a list with broken escapes) is
     escaped: a reader that opens the file as UTF-8 would stop at it otherwise.
     """
-    separators = (",", ":") if indent is None else None
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
+    if indent is None:
+        text, escaped = text_of, _escaped.encode
+    else:
+        text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).encode
+        escaped = json.JSONEncoder(allow_nan=False, indent=indent).encode
     try:
-        return text.encode() + b"\n"
+        return _on_one_line(text(value)).encode() + b"\n"
     except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False, separators=separators, indent=indent).encode() + b"\n"
+        return escaped(value).encode() + b"\n"
+
+
+def _on_one_line(text: str) -> str:
+    for end, escape in LINE_ENDS:
+        if end in text:
+            text = text.replace(end, escape)
+    return text
 
 
 def finite(value: Any, level: int = 0) -> Any:

@@ -44,7 +44,7 @@ def merge(out: Path) -> tuple[int, dict[str, Any]]:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def started_and_ended(out: Path) -> tuple[int, int]:

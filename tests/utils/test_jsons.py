@@ -21,7 +21,7 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_what_is_dumped_is_strict_utf8_json_on_one_line(value: object) -> None:
     data = dump(finite(value))
-    assert data.endswith(b"\n") and data.count(b"\n") == 1
+    assert data.endswith(b"\n") and len(data.decode().splitlines()) == 1
 
     def refuse(text: str) -> None:
         raise AssertionError(f"{text} is no JSON")
