@@ -34,7 +34,7 @@ from utils.errors import UserError
 
 FINISHED, FAILED, STOPPED = 0, 1, 75
 LIVES_WITHOUT_PROGRESS = 3
-PAUSE = 2.0  # seconds before the next life; what made the worker fail may pass
+PAUSE = 1.0  # seconds before the next life; what made the worker fail may pass
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -65,9 +65,10 @@ class Slurm(Options, Cluster):
     def _tell_of_others(self, folder: RunFolder) -> None:
         from launch.slurm.ask import Unreachable
         from launch.slurm.queued import queued
+        from launch.slurm.submit import MERGE_SUFFIX
 
         try:
-            others = queued(folder)
+            others = [job for job in queued(folder) if not job.name.endswith(MERGE_SUFFIX)]
         except Unreachable:
             return  # sbatch will say more
         if others:

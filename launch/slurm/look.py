@@ -43,7 +43,7 @@ class Look:
         if self._due("squeue", ASK_QUEUE):
             with self._troubled("squeue"):
                 self._queue = queued(self.folder)
-        if self._due("sacct", ASK_ACCOUNTS):
+        if "squeue" not in self._troubles and self._due("sacct", ASK_ACCOUNTS):
             with self._troubled("sacct"):
                 self._accounts = [life for life in accounts(ids) if life.name in names and life.state not in ALIVE]
         tasks = {

@@ -17,12 +17,11 @@ def preview(slurm: Slurm) -> list[str]:
     """How many workers in how many arrays."""
     site, doubt = _site()
     arrays = plan_of_arrays(slurm, site)
-    gpus = f"{slurm.gpus} GPUs" if slurm.gpus != 1 else "1 GPU"
-    each = f"{slurm.nodes} x {slurm.tasks} workers, {gpus} per node"
+    each = f"{slurm.nodes} x {slurm.tasks} workers, {counted(slurm.gpus, 'GPU')} per node"
     again = f", and {slurm.successors} times as many behind them" if slurm.successors else ""
     return [
-        f"{slurm.workers()} on SLURM: {slurm.num_jobs} jobs of {each}{again}",
-        f"{len(arrays)} arrays (MaxArraySize {site.max_array_size}{doubt}) and a merge job",
+        f"{slurm.workers()} on SLURM: {counted(slurm.num_jobs, 'job')} of {each}{again}",
+        f"{counted(len(arrays), 'array')} (MaxArraySize {site.max_array_size}{doubt}) and a merge job",
     ]
 
 
@@ -43,6 +42,10 @@ def scripts(slurm: Slurm, folder: RunFolder) -> list[str]:
     parameters = merge_parameters(slurm, run, merge_name(name), everyone)
     texts.append(_titled("merge job", text(parameters, merge_command(slurm, run), run / "slurm")))
     return texts
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _site() -> tuple[Site, str]:

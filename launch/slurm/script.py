@@ -13,12 +13,15 @@ from launch.slurm.options import Options, as_parameters
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+# Ahead of everything: bash would end at a signal that comes while setup lines run.
+EARLY = "trap 'early=yes' USR2"
 # What follows srun. Measured: whoever ends by himself within the grace of a preemption is not requeued by SLURM, so the
 # script asks for it. `scontrol requeue` with a bare job id may mean the whole array, hence ARRAY_TASK.
 LIVING = """\
 workers=$!
 # SIGUSR2 comes ahead of the time limit: the workers stop at their next batch, and have {patience} seconds for it.
 trap 'kill -USR2 $workers; deadline=$((SECONDS + {patience}))' USR2
+if [ -n "$early" ]; then kill -USR2 $$; fi
 # SIGTERM comes to this script only when SLURM ends the job. The workers get it from SLURM itself.
 trap : TERM
 wait $workers
@@ -39,6 +42,7 @@ def array_parameters(options: Options, run: Path, name: str, window: Window, dep
     """submitit's parameters for one array of workers."""
     return {
         **_common(options, name, dependency),
+        "setup": [EARLY, *options.setup],
         "nodes": options.nodes,
         "ntasks_per_node": options.tasks,
         "cpus_per_task": options.cpus_per_task,

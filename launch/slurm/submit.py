@@ -20,6 +20,8 @@ from launch.slurm.options import Options
 from launch.slurm.script import array_parameters, merge_command, merge_parameters, worker_command
 from utils.errors import UserError
 
+MERGE_SUFFIX = "-merge"
+
 
 @dataclass(frozen=True)
 class Site:
@@ -167,7 +169,7 @@ def new_name(options: Options, folder: RunFolder) -> str:
 
 
 def merge_name(name: str) -> str:
-    return f"{name}-merge"
+    return name + MERGE_SUFFIX
 
 
 def after(ids: list[str]) -> str:

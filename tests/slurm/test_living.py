@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from .runs import (
     jobs,
     lives,
     log,
-    run,
     submitted,
     wait_for_records,
     wait_for_the_end,
@@ -158,15 +156,3 @@ def test_a_bad_node_is_named_and_avoided(slurm: Cluster, make_list: MakeList, tm
     submitted(slurm, train, out, *options, "cluster.exclude=[n2]")
     wait_for_the_end(slurm, out)
     assert_all_done_once(out, 12)
-
-
-def test_an_image_that_kills_its_worker_costs_no_requeue(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    submitted(slurm, make_list(16), out, "work.batch=4", "trouble.abort=0007")
-    wait_for_the_end(slurm, out)
-    (entry,) = map(json.loads, (out / "quarantine.jsonl").open())
-    assert entry["image"].endswith("0007.jpg") and entry["attempts"] == 3 and len(listed(out)) == 15
-    assert {life["slurm"].get("SLURM_RESTART_COUNT", "0") for life in lives(out)} == {"0"}
-    assert run(slurm, tmp_path / "train_data.json", out).returncode == 3, (
-        "nothing is left to submit, one is quarantined"
-    )
