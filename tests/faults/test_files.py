@@ -16,6 +16,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from PIL import Image
 
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, listed, records
 from tests.faults.outcome import check_at_any_time, outcome, temporaries_in
-from tests.faults.support import is_root, lines, merge, plan, work, worker
+from tests.faults.support import Worker, is_root, lines, merge, plan, work, worker
 from tests.launch.test_run import wait_for
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -293,6 +294,10 @@ def test_a_damaged_manifest_is_told_and_mended_as_said(make_list: MakeList, tmp_
     assert {path: path.stat().st_mtime_ns for path in records(out)} == before, "its records are kept"
 
 
+def is_at_work_or_ended(out: Path, process: Worker[str]) -> bool:
+    return process.poll() is not None or any((out / "claims").glob("0*"))
+
+
 def test_clocks_and_equal_times_decide_nothing(make_list: MakeList, tmp_path: Path) -> None:
     """Every file is given one and the same time, years ago; then workers of the future and of the past go on."""
     out, clean = tmp_path / "out", tmp_path / "clean"
@@ -314,7 +319,7 @@ def test_clocks_and_equal_times_decide_nothing(make_list: MakeList, tmp_path: Pa
             f"import time\nreal = time.time\ntime.time = lambda: real() + {days * 86400}\n"
         )
         process = worker(out, PYTHONPATH=f"{hosts}:{ROOT}")
-        wait_for(lambda process=process: process.poll() is not None or any((out / "claims").glob("0*")))
+        wait_for(partial(is_at_work_or_ended, out, process))
         time.sleep(0.3)
         process.terminate()
         process.wait(timeout=60)

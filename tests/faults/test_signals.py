@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ SLOW = ("work.batch=4", "trouble.seconds=0.02")
 BATCH_AND_AHEAD = 2 * 4
 
 
+def has_records(out: Path, number: int) -> bool:
+    return len(records(out)) >= number
+
+
+def has_journals(out: Path, number: int) -> bool:
+    return len(list((out / "journal").iterdir())) >= number
+
+
 @pytest.mark.parametrize("grace", [0, 1])
 def test_preemption_costs_at_most_what_is_in_flight(make_list: MakeList, tmp_path: Path, grace: float) -> None:
     """SIGCONT and SIGTERM at once, and SIGKILL after the grace, which SLURM's default sets to zero."""
@@ -28,7 +37,7 @@ def test_preemption_costs_at_most_what_is_in_flight(make_list: MakeList, tmp_pat
     plan(make_list(60), out, *SLOW)
     for _ in range(2):
         process, before = worker(out), len(records(out))
-        wait_for(lambda before=before: len(records(out)) >= before + 10)
+        wait_for(partial(has_records, out, before + 10))
         for number in (signal.SIGCONT, signal.SIGTERM):
             process.send_signal(number)
         try:
@@ -70,7 +79,7 @@ def test_a_worker_that_was_asked_to_stop_blames_no_item(make_list: MakeList, tmp
     for _ in range(4):
         before = len(list((out / "journal").iterdir()))
         process = worker(out)
-        wait_for(lambda before=before: len(list((out / "journal").iterdir())) > before)
+        wait_for(partial(has_journals, out, before + 1))
         process.terminate()
         assert process.wait(timeout=60) in (0, 75)
         process.communicate()

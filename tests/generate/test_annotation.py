@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def instance(box: tuple[float, float, float, float], mask: np.ndarray | None = N
     return found
 
 
-def written(made: Record, **options: object) -> dict:
+def written(made: Record, **options: Any) -> dict:
     return json.loads(dump(to_json(made, Write(**options), {"labelyard": "0", "config": "c"})))
 
 
@@ -143,6 +144,6 @@ def test_made_images_are_no_part_of_the_annotation() -> None:
 
 
 @pytest.mark.parametrize("options", [{"short_side": 0}, {"jpeg_quality": 0}, {"jpeg_quality": 101}])
-def test_odd_options_are_refused(options: dict[str, int]) -> None:
+def test_odd_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="give a number"):
         Write(**options)

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generate.errors import FatalError
-from generate.journal import Journal, Outcome, read_history, read_journal, read_manifest, read_sums, write_manifest
+from generate.journal import (
+    History,
+    Journal,
+    Outcome,
+    read_history,
+    read_journal,
+    read_manifest,
+    read_sums,
+    write_manifest,
+)
 from tests.generate.conftest import MakeRun, item
 from utils import faults
 from utils.errors import UserError
@@ -36,7 +45,7 @@ def journal(path: Path, *events: tuple) -> Path:
     return path
 
 
-def status(history) -> dict[str, str]:
+def status(history: History) -> dict[str, str]:
     return {item_id: outcome.status for item_id, outcome in history.outcomes.items()}
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from utils.atomic import (
 
 
 @pytest.fixture(autouse=True)
-def disarmed():
+def disarmed() -> Iterator[None]:
     yield
     faults.arm("")
 
@@ -124,7 +125,8 @@ def test_a_killed_writers_leavings_are_swept_and_a_living_ones_are_not(tmp_path:
 def test_a_sweep_that_takes_a_living_writers_file_costs_it_one_more_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, swept = os.replace, []
+    real = os.replace
+    swept: list[int] = []
 
     def replace(source: Path, target: Path) -> None:
         if not swept:

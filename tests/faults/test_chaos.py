@@ -1,0 +1,33 @@
+"""Row 24 of docs/failures.md: everything at random."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT, environment
+
+
+def chaos(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.chaos", *arguments],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_little_chaos() -> None:
+    assert "seed 7: as if nothing had happened" in chaos("--seed", "7", "--seconds", "8", "--items", "120")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_minute_of_chaos(seed: int) -> None:
+    assert "as if nothing had happened" in chaos("--seed", str(seed), "--seconds", "60")
