@@ -94,12 +94,14 @@ def _workers(workers: list[dict[str, Any]]) -> RenderableType:
     for worker in workers:
         nodes.setdefault(worker["host"], []).append(worker)
     grid = Table.grid(padding=(0, 3))
-    for _ in range(4):
+    for _ in range(5):
         grid.add_column()
     ordered = sorted(nodes.items(), key=lambda node: (-_rate(node[1]), node[0]))
     for host, there in ordered[:NODES]:
         done = sum(worker["done"] for worker in there)
-        grid.add_row(Text(_plain(host), style="bold"), _states(there), f"{done} done", f"{_rate(there):.3g}/s")
+        # Workers speak now and then: their own counts are as old as their last word.
+        heard = Text(f"heard {duration(max(0.0, min(w['seconds_since'] for w in there)))} ago", style="dim")
+        grid.add_row(Text(_plain(host), style="bold"), _states(there), f"{done} done", f"{_rate(there):.3g}/s", heard)
     if len(ordered) > NODES:
         grid.add_row(Text(f"and {len(ordered) - NODES} more", style="dim"))
     failed = Counter(_plain(worker["reason"]) for worker in workers if worker["state"] == "failed")

@@ -49,7 +49,7 @@ def text_of(seen: dict[str, Any], width: int = 100) -> str:
 def test_the_screen_tells_the_numbers(run: RunFolder) -> None:
     text = text_of(Looking(run).look())
     assert "21 done   2 quarantined   1 pending" in text and "23 of 24  95.8%" in text
-    assert re.search(r"node-a +1 working +22 done", text)
+    assert re.search(r"node-a +1 working +22 done +0\.\d+/s +heard \d+ s ago", text)
     assert re.search(r"ground +\S+ +60\.0%", text)
     assert "bound by  the step ground (60 % of the workers' time)" in text
     assert "0018.jpg  load: no such file" in text and "shards 2 of 3" in text
