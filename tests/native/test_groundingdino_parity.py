@@ -142,7 +142,7 @@ def test_the_same_instances(answers: dict[str, Any]) -> None:
     kept = answers["scores"].max(1).values > step.box_threshold
     scores, boxes = answers["scores"][kept], answers["boxes"][kept] * torch.tensor([640.0, 427.0] * 2)
     corners = torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], dim=1)
-    order = torchvision.ops.nms(corners, scores.max(1).values, step.nms_iou).tolist()
+    order = torchvision.ops.nms(corners, scores.max(1).values, step.iou_threshold).tolist()
     tokenized = answers["tokenizer"](answers["caption"])
     phrases = [get_phrases_from_posmap(scores[i] > step.text_threshold, tokenized, answers["tokenizer"]) for i in order]
     theirs = [

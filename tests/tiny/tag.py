@@ -95,7 +95,7 @@ def _block(name: str, dim: int, heads: int, random: torch.Generator) -> dict[str
     return {
         **_norm(f"{name}.norm1", dim),
         **_norm(f"{name}.norm2", dim),
-        f"{name}.attn.relative_position_bias_table": torch.randn(49, heads, generator=random),
+        f"{name}.attn.relative_position_bias_table": torch.randn((2 * WINDOW - 1) ** 2, heads, generator=random),
         f"{name}.attn.relative_position_index": torch.zeros(tokens, tokens, dtype=torch.long),
         **_linear(f"{name}.attn.qkv", dim, 3 * dim, random),
         **_linear(f"{name}.attn.proj", dim, dim, random),

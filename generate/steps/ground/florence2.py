@@ -40,7 +40,7 @@ class Florence2Boxes(Step):
     checkpoint: str = "florence-community/Florence-2-large"
     revision: str | None = None
     box_threshold: float = 0.25
-    nms_iou: float = 0.5
+    iou_threshold: float = 0.5
     max_new_tokens: int = 128
     dtype: str = "float32"
     batch_size: int = transient(1)  # tags; more at once may differ in the last digit
@@ -77,7 +77,7 @@ class Florence2Boxes(Step):
         for question, boxes in zip(questions, answers, strict=True):
             found[question.record].extend(boxes)
         for record, detections in zip(records, found, strict=True):
-            record.instances = to_instances(detections, record.width, record.height, self.nms_iou)
+            record.instances = to_instances(detections, record.width, record.height, self.iou_threshold)
 
     def _answer(self, questions: Sequence[Question]) -> list[list[Detection]]:
         import torch

@@ -28,7 +28,7 @@ class Owlv2(Step):
     revision: str | None = None
     prompt: str = "a photo of a {tag}"
     box_threshold: float = 0.2
-    nms_iou: float = 0.5
+    iou_threshold: float = 0.5
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class Owlv2(Step):
         for record in records:  # each has its own tags, and so its own shape
             tags = list(dict.fromkeys(tag.name for tag in record.tags if tag.name.strip()))
             found = self._found(record, tags) if tags else []
-            record.instances = to_instances(found, record.width, record.height, self.nms_iou)
+            record.instances = to_instances(found, record.width, record.height, self.iou_threshold)
 
     def _found(self, record: Record, tags: Sequence[str]) -> list[Detection]:
         scores, boxes = self._answer(record, tags)

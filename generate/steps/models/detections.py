@@ -15,7 +15,7 @@ class Detection:
     label: str
 
 
-def to_instances(found: Sequence[Detection], width: int, height: int, nms_iou: float) -> list[Instance]:
+def to_instances(found: Sequence[Detection], width: int, height: int, iou_threshold: float) -> list[Instance]:
     """Best first, without those that a better one covers, whatever their labels, and cut at the image's edges.
 
     What overlaps is judged before cutting, as the original does.
@@ -28,7 +28,7 @@ def to_instances(found: Sequence[Detection], width: int, height: int, nms_iou: f
         return []
     boxes = np.array([d.box for d in found], dtype=np.float64)
     inside = clip(boxes, width, height)
-    kept = nms(boxes, np.array([d.score for d in found]), nms_iou)
+    kept = nms(boxes, np.array([d.score for d in found]), iou_threshold)
     return [
         Instance(box=_box(inside[k]), score=found[k].score, label=found[k].label) for k in kept if areas(inside[k]) > 0
     ]

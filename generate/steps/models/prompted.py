@@ -54,7 +54,7 @@ class PromptedDetector(Step):
     revision: str | None = None
     box_threshold: float = 0.25
     text_threshold: float = 0.2
-    nms_iou: float = 0.5
+    iou_threshold: float = 0.5
     short_side: int = 800
     long_side: int = 1333
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
@@ -89,7 +89,7 @@ class PromptedDetector(Step):
             record = records[question.record]
             found[question.record].extend(self._detections(scores, boxes, question.prompt, record))
         for record, detections in zip(records, found, strict=True):
-            record.instances = to_instances(detections, record.width, record.height, self.nms_iou)
+            record.instances = to_instances(detections, record.width, record.height, self.iou_threshold)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A tag that spells a special token, '[SEP]', is text like any other.
