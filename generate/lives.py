@@ -29,7 +29,7 @@ def fruitless(folder: RunFolder, task: str) -> int:
     """
     count = 0
     for state in reversed(lives(folder, task)):
-        if _got_somewhere(folder, state):
+        if state.get("done", 0) + state.get("failed", 0) > 0 or got_somewhere(folder, state["worker"]):
             break
         count += state["state"] == "failed" or limit_mark(folder, state["worker"]).exists()
     return count
@@ -63,13 +63,12 @@ def _said(path: Path) -> dict[str, Any]:
         return {}  # it ended before its first word
 
 
-def _got_somewhere(folder: RunFolder, state: dict[str, Any]) -> bool:
-    if state.get("done", 0) + state.get("failed", 0) > 0:
-        return True
+def got_somewhere(folder: RunFolder, worker: str) -> bool:
+    """Whether its journals hold an item that it brought to its end."""
     from generate.journal import read_journal
 
     return any(
         event["event"] in ("done", "quarantined")
-        for path in folder.journals.glob(f"*.{state['worker']}.jsonl")
+        for path in folder.journals.glob(f"*.{worker}.jsonl")
         for event in read_journal(path)
     )

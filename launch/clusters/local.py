@@ -15,6 +15,7 @@ from types import FrameType
 from generate.__main__ import FAILED as WORKER_FAILED
 from generate.__main__ import FINISHED, STOPPED
 from generate.errors import explained
+from generate.lives import got_somewhere
 from generate.presence import read_presence
 from generate.run_folder import RunFolder
 from launch.bar import Bar
@@ -172,13 +173,8 @@ class Slot:
         return f"worker {self.number} ended with exit code {WORKER_FAILED}; see {short(self._log())}"
 
     def _finished_some(self, pid: int) -> bool:
-        """Whether the journals of that worker hold a finished or quarantined item."""
-        for name in [s["worker"] for s in read_presence(self.run.folder) if s["pid"] == pid]:
-            for path in self.run.folder.journals.glob(f"*.{name}.jsonl"):
-                text = path.read_bytes()
-                if b'"event": "done"' in text or b'"event": "quarantined"' in text:
-                    return True
-        return False
+        folder = self.run.folder
+        return any(got_somewhere(folder, state["worker"]) for state in read_presence(folder) if state["pid"] == pid)
 
 
 def cores() -> int:
