@@ -46,6 +46,11 @@ def write_submission(folder: RunFolder, submission: Submission) -> None:
     write_atomic(place(folder) / f"{submission.name}.json", (json.dumps(asdict(submission), indent=2) + "\n").encode())
 
 
+def forget_submission(folder: RunFolder, submission: Submission) -> None:
+    """Of which SLURM took nothing."""
+    (place(folder) / f"{submission.name}.json").unlink()
+
+
 def read_submissions(folder: RunFolder) -> list[Submission]:
     """The earliest first."""
     return sorted(_read(folder), key=lambda submission: submission.at)

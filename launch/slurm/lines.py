@@ -14,7 +14,7 @@ def lines(found: dict[str, Any], run: Path) -> list[str]:
     text += [f"  not asked  {why}" for why in found["troubles"].values()]
     text += _nodes(found)
     for job in found["held"][:SHOWN]:
-        text.append(f"  held       {job['job']} ({job['reason']}): see why, then  scontrol release {job['job']}")
+        text.append(f"  held       {job['job']} ({job['reason']}) until a person acts: scontrol release {job['job']}")
     text += _more(found["held"])
     for job in found["failed"][:SHOWN]:
         place = f" on {job['nodes']}" if job["nodes"] else ""

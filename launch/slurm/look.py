@@ -46,6 +46,8 @@ class Look:
         if "squeue" not in self._troubles and self._due("sacct", ASK_ACCOUNTS):
             with self._troubled("sacct"):
                 self._accounts = [life for life in accounts(ids) if life.name in names and life.state not in ALIVE]
+        if not ids and not self._queue:
+            return None
         tasks = {
             f"{job.id}_{number}"
             for submission in submissions

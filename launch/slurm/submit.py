@@ -15,7 +15,7 @@ from typing import Any
 
 from generate.run_folder import RunFolder
 from launch.slurm.arrays import Window, windows
-from launch.slurm.jobs import MERGE, WORKERS, Job, Submission, place, write_submission
+from launch.slurm.jobs import MERGE, WORKERS, Job, Submission, forget_submission, place, write_submission
 from launch.slurm.options import Options
 from launch.slurm.script import array_parameters, merge_command, merge_parameters, worker_command
 from utils.errors import UserError
@@ -104,6 +104,13 @@ def _explained(options: Options, folder: RunFolder, halted: _Halted) -> str:
         except _Halted:
             lines.append("It refused the merge job behind the others as well.")
     run = folder.path
+    if "timed out" in halted.reason.lower():
+        # The record stays open, so that status and cancel look for such jobs by their name.
+        lines.append(f"SLURM may have taken it all the same; what it has is shown by: python launch/status.py {run}")
+    elif submission.jobs:
+        write_submission(folder, replace(submission, whole=True))
+    else:
+        forget_submission(folder, submission)
     if not submission.jobs:
         return "\n".join([*lines, "No job of this start stands. Mend what it says and give the same command again"])
     lines.append("These jobs stand, and can finish the run:")

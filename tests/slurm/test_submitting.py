@@ -101,6 +101,10 @@ def test_sbatch_refuses_the_second_array(limited: Cluster, make_list: MakeList, 
     wait_for_the_end(limited, out)
     assert_all_done_once(out, 24)
 
+    nothing = run(limited, train, tmp_path / "other", "cluster.partition=nowhere")
+    assert nothing.returncode == 1 and "invalid partition" in nothing.stderr.lower()
+    assert "No job of this start stands" in nothing.stderr and not list((tmp_path / "other" / "slurm").iterdir())
+
 
 def test_started_twice_at_once_there_is_one_plan_and_two_sets_of_workers(
     slurm: Cluster, make_list: MakeList, tmp_path: Path
