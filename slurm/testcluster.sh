@@ -265,7 +265,7 @@ wait_for() {   # WHAT COMMAND…: until it succeeds; the logs' last lines if it 
 }
 
 both_idle() { [ "$(timeout 10 sinfo -h -N -p learn -o %T | sort | uniq -c | tr -s ' ')" = " 2 idle" ]; }
-usable() { timeout 10 sinfo -h -N -p learn -n "$1" -o %T | grep -Eqx 'idle|mixed|allocated|completing'; }
+usable() { timeout 10 sinfo -h -N -p learn -n "$1" -o %T | grep -Eqx 'idle|mixed|allocated|completing|planned'; }
 registered() {   # slurmctld has told slurmdbd of itself, and sacct answers
     timeout 10 sacctmgr -n -P show cluster testcluster format=ControlPort | grep -q '[1-9]' && timeout 10 sacct -n -X
 }
