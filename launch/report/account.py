@@ -13,7 +13,8 @@ from generate.run_folder import RunFolder
 from launch.spent import read_spent
 
 READ_WHOLE = 300  # journals; of more, only the first lines of the manifests are read
-MOMENTS = 60  # points of a curve
+MOMENTS = 60  # points of a curve, at most
+ITEMS = 16  # per point, at least: items come to their end a batch at a time
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def rates(ended: Sequence[tuple[float, int]]) -> list[tuple[float, float]]:
     if not ended:
         return []
     last = max(at for at, _ in ended)
-    parts = max(1, min(MOMENTS, len(ended), int(last)))
+    parts = max(1, min(MOMENTS, sum(number for _, number in ended) // ITEMS, int(last)))
     width = max(last / parts, 1e-3)
     counts: Counter[int] = Counter()
     for at, number in ended:

@@ -44,8 +44,8 @@ class Report:
 
 
 def build(folder: RunFolder, size: int, seed: int) -> Report:
-    """RUN/report/index.html and what belongs to it. A page that is open meanwhile, or made at the same time by somebody
-    else, sees either the old report or the new one."""
+    """RUN/report/index.html and what belongs to it. Whoever opens the page meanwhile gets the old report or the new
+    one, never a mixture."""
     place = folder.path / "report"
     place.mkdir(exist_ok=True)
     name = f"report-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
@@ -112,7 +112,9 @@ def _one(folder: RunFolder, building: Path, chosen: Chosen) -> tuple[dict[str, A
         place = quote(f"../{chosen.path.relative_to(folder.path).as_posix()}")
         entry = card(record, {**made.entry, "path": place})
         light = detail(record)
-    except (KeyError, TypeError, ValueError, OSError):
+    except Exception:
+        # Records are files that others may have touched, and a decoder meets every kind of damage. The one that
+        # can't be shown is named, the others are shown.
         return None, None
     for file, data in made.files.items():
         (building / file).write_bytes(data)
@@ -153,7 +155,7 @@ def _write_plots(place: Path, plots: list[Plot]) -> None:
 
 def _remove_old(place: Path, name: str) -> None:
     for path in place.iterdir():
-        old = MADE.fullmatch(path.name) and path.name != name
+        old = MADE.fullmatch(path.name) and path.name < name
         left = path.name.startswith(".report-") and writer_is_gone(path)
         if old or left:
             shutil.rmtree(path, ignore_errors=True)

@@ -168,10 +168,12 @@ def test_a_new_report_takes_the_place_of_the_old(pictures: list[Image.Image], tm
     left = place / f".report-20200101T000000-1.~{os.uname().nodename[:40]}~999999999~00.tmp"
     left.mkdir()
     old.rename(place / "report-20200101T000000-1")
-    torn = next(run.path.glob("records/*/*.json"))
+    torn, damaged, *_ = sorted(run.path.glob("records/*/*.json"))
     torn.write_bytes(torn.read_bytes()[:100])
+    record = json.loads(damaged.read_text())
+    damaged.write_text(json.dumps({**record, "image": record["image"][:400]}))
     report = build(run, 8, 0)
-    assert report.unreadable == [torn] and report.records == 7
+    assert set(report.unreadable) == {torn, damaged} and report.records == 6
     (new,) = place.glob("report-*")
     assert f'src="{new.name}/cards.js"' in report.index.read_text()
     assert sorted(path.name for path in place.iterdir()) == ["index.html", "plots", "quarantine.html", new.name]
@@ -386,10 +388,9 @@ def test_of_a_thousand_records_only_those_in_view_are_loaded(
     run = make_run(tmp_path / "run", small, 1000, 250, sides=False)
     report = build(run, 1000, 0)
     browser.open(report.index)
-    browser.until("document.querySelectorAll('.card img').length > 0")
+    loaded = browser.until("[...document.images].filter((image) => image.naturalWidth).length")
     assert browser.js("document.querySelectorAll('#grid .card').length") == 1000
-    loaded = browser.js("[...document.images].filter((image) => image.naturalWidth).length")
     filled = browser.js("document.querySelectorAll('.card:not(:empty)').length")
-    assert 0 < loaded < 300 and 0 < filled < 200
+    assert loaded < 300 and 0 < filled < 200
     browser.js("document.querySelector('.card:nth-child(990)').scrollIntoView()")
     browser.until("document.querySelector('.card:nth-child(990) img')?.complete")
