@@ -132,9 +132,15 @@ def _annotations(record: Record, frame: Frame, scale: tuple[float, float]) -> li
     annotations = [
         _annotation(number, instance, frame, scale, masked) for number, instance in enumerate(record.instances)
     ]
-    if len(annotations) == 1:
-        annotations.append(_pad(frame, masked, "text_embedding_before" in annotations[0]))
-    return annotations
+    return padded(annotations, frame)
+
+
+def padded(annotations: list[dict[str, Any]], frame: Frame) -> list[dict[str, Any]]:
+    """With a companion for a lonely one."""
+    if len(annotations) != 1:
+        return annotations
+    (lonely,) = annotations
+    return [lonely, _pad(frame, "mask" in lonely, "text_embedding_before" in lonely)]
 
 
 def _annotation(

@@ -28,7 +28,7 @@ from utils.errors import UserError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 # Groups that are no kind of step.
-FRAME = ("source", "pipeline", "cluster")
+FRAME = ("source", "pipeline", "cluster", "export")
 
 
 @dataclass(frozen=True)

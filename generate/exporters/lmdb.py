@@ -1,0 +1,83 @@
+"""LMDB: a record's JSON under its image's file name. keys.txt lists the keys in the order of the plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generate.exporter import Damage, Exporter, Labels, Part
+from generate.finished import Finished
+from generate.run_folder import RunFolder
+from utils.atomic import replacing
+from utils.jsons import dump
+
+if TYPE_CHECKING:
+    from lmdb import Environment
+
+LONGEST_KEY = 511  # bytes, as LMDB is built
+START = 1 << 28
+
+
+@dataclass(kw_only=True)
+class Lmdb(Exporter):
+    """A file name that several records share (one image, two captions) stands for the first of them; the key of the
+    others, and of names that are too long, is the name's end, '#' and the record's id."""
+
+    images: bool = True  # false: records without their images
+
+    def begin(self, dest: Path, run: RunFolder) -> None:
+        import lmdb
+
+        self._environment: Environment = lmdb.open(str(dest), map_size=START, subdir=True)
+
+    def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
+        import lmdb
+
+        entries: dict[bytes, bytes] = {}
+        taken = list(self.taken(records, part))
+        with self._environment.begin() as there:
+            for record in taken:
+                key = _key(record, lambda key: entries.get(key) or there.get(key))
+                entries[key] = dump(record.written(self.min_score, self.images)).strip()
+        while True:  # whole or not at all, in one transaction
+            try:
+                with self._environment.begin(write=True) as transaction:
+                    for key, value in entries.items():
+                        transaction.put(key, value)
+                break
+            except lmdb.MapFullError:
+                self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+        part.facts["keys"] = [key.decode("utf-8", "surrogateescape") for key in entries]
+
+    def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
+        keys = {key.encode("utf-8", "surrogateescape"): None for part in parts for key in part.facts["keys"]}
+        with self._environment.begin(write=True) as transaction:
+            for key in [key for key in transaction.cursor().iternext(values=False) if key not in keys]:
+                transaction.delete(key)  # of records that are no longer in the run
+        self._environment.sync(True)
+        with replacing(dest / "keys.txt") as file:
+            file.writelines(key + b"\n" for key in keys)
+
+    def check(self, dest: Path, parts: Sequence[Part]) -> None:
+        entries = instances = 0
+        with self._environment.begin() as transaction:
+            for _, value in transaction.cursor():
+                body = json.loads(value)
+                entries += 1
+                instances += sum(1 for entry in body["annos"] if not entry.get("pad"))
+        self._environment.close()
+        expected = sum(part.records for part in parts), sum(part.instances for part in parts)
+        if (entries, instances) != expected:
+            raise Damage(f"{dest}: lmdb reads {entries} records with {instances} instances, not {expected}")
+
+
+def _key(record: Finished, known: object) -> bytes:
+    name = record.item.image.encode("utf-8", "surrogateescape")
+    unique = b"#" + record.item.id.encode()
+    if len(name) > LONGEST_KEY:
+        return name[-(LONGEST_KEY - len(unique)) :] + unique
+    there = known(name)  # type: ignore[operator]
+    return name if there is None or json.loads(there)["id"] == record.item.id else name + unique

@@ -1,0 +1,131 @@
+"""Parquet with Hugging Face's features: one row per image, or one per instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generate.annotation import OWN_KEYS
+from generate.exporter import Damage, Labels, Part, Pictured
+from generate.finished import Finished, Found
+from utils.atomic import replacing
+from utils.errors import UserError
+from utils.jsons import dump
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+NAME = "data-{:05d}.parquet"
+
+
+@dataclass(kw_only=True)
+class Parquet(Pictured):
+    per: str = "image"  # or instance: a row for each, that names its image
+    per_file: int = 1000  # records of the run
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.per not in ("image", "instance"):
+            raise UserError(f"per={self.per}: give image or instance")
+        if self.per_file < 1:
+            raise UserError(f"per_file={self.per_file}: give a number of records, at least 1")
+
+    def part_size(self) -> int:
+        return self.per_file
+
+    @property
+    def with_images(self) -> bool:
+        return self.images and self.per == "image"
+
+    def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        schema = self._features().arrow_schema
+        with replacing(dest / NAME.format(number)) as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:
+            rows: list[dict[str, Any]] = []
+            for record in self.taken(records, part):
+                rows += self._rows(record, part)
+                if len(rows) >= 100:  # images of a hundred rows make a row group that readers like
+                    writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+                    rows = []
+            if rows:
+                writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+
+    def _rows(self, record: Finished, part: Part) -> list[dict[str, Any]]:
+        found = record.instances(self.min_score, self.original)
+        width, height = record.size(self.original)
+        image: dict[str, Any] = {
+            "id": record.item.id,
+            "file_name": record.item.image,
+            "width": width,
+            "height": height,
+        }
+        if self.per == "instance":
+            return [{**image, "number": number, **_instance(entry)} for number, entry in enumerate(found)]
+        image |= {
+            "caption": record.body["caption"],
+            "tags": [{"name": tag["name"], "score": tag["score"]} for tag in record.body["tags"]],
+            "instances": [_instance(entry) for entry in found],
+            "given": dump({k: v for k, v in record.body.items() if k not in OWN_KEYS}).decode().strip(),
+        }
+        if self.with_images:
+            for _, data in self.pictured([record], part):
+                return [{**image, "image": {"bytes": data, "path": record.image_name(data)}}]
+            return []
+        return [image]
+
+    def _features(self) -> Features:
+        from datasets import Features, Image, List, Value
+
+        text, number, real = Value("string"), Value("int32"), Value("float64")
+        mask = {"size": List(number), "counts": text}
+        instance = {"label": text, "score": real, "bbox": List(real), "caption": text, "mask": mask}
+        row: dict[str, Any] = {"id": text, "file_name": text, "width": number, "height": number}
+        if self.per == "instance":
+            return Features({**row, "number": number, **instance})
+        row |= {"caption": text, "tags": List({"name": text, "score": real}), "instances": List(instance)}
+        return Features({**row, "given": text, **({"image": Image()} if self.with_images else {})})
+
+    def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
+        for path in dest.glob(NAME.replace("{:05d}", "*")):
+            if int(path.stem.rpartition("-")[2]) >= len(parts):
+                path.unlink()  # of a run that had more records
+
+    def check(self, dest: Path, parts: Sequence[Part]) -> None:
+        import pyarrow.parquet
+        from datasets import Features
+
+        for number, part in enumerate(parts):
+            path = dest / NAME.format(number)
+            with pyarrow.parquet.ParquetFile(path) as table:
+                if Features.from_arrow_schema(table.schema_arrow) != self._features():
+                    raise Damage(f"{path}: datasets reads other features than were meant")
+                rows = instances = 0
+                for row in self._read(table):
+                    rows += 1
+                    instances += 1 if self.per == "instance" else len(row["instances"])
+            expected = part.instances if self.per == "instance" else part.records
+            if (rows, instances) != (expected, part.instances):
+                raise Damage(f"{path} has {rows} rows with {instances} instances, not {expected} with {part.instances}")
+
+    def _read(self, table: Any) -> Iterator[dict[str, Any]]:
+        """Every row; of every batch the first as `datasets` decodes it, its image opened."""
+        features = self._features()
+        for batch in table.iter_batches(batch_size=64):
+            rows = batch.to_pylist()
+            if rows and self.with_images:
+                features.decode_example(rows[0])["image"].load()
+            yield from rows
+
+
+def _instance(found: Found) -> dict[str, Any]:
+    return {
+        "label": found.label,
+        "score": found.score,
+        "bbox": [float(side) for side in found.box],
+        "caption": found.caption,
+        "mask": found.mask,
+    }

@@ -1,0 +1,109 @@
+"""The finished records of a run, in the order of its plan."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from generate.annotation import Frame, padded
+from generate.journal import read_manifest
+from generate.record import Item
+from generate.run_folder import RunFolder
+from utils import rle
+from utils.rle import Rle
+
+ENDINGS = {b"\xff\xd8": "jpg", b"\x89P": "png", b"RI": "webp"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """An instance in whole or in part, in one frame of pixels."""
+
+    box: tuple[float, float, float, float]  # x, y, width, height
+    score: float
+    label: str
+    mask: Rle | None
+    caption: str | None
+
+    @property
+    def area(self) -> float:
+        return float(rle.area(self.mask)) if self.mask is not None else self.box[2] * self.box[3]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished record as it lies on disk."""
+
+    item: Item
+    path: Path
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        found = json.loads(self.path.read_bytes())
+        if not isinstance(found, dict) or not isinstance(found.get("annos"), list):
+            raise ValueError("not a record")
+        return found
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """The instances; what was written for the trainer's sake alone is left out."""
+        return [entry for entry in self.body["annos"] if not entry.get("pad")]
+
+    def size(self, original: bool = False) -> tuple[int, int]:
+        size = self.body["original"] if original else self.body
+        return size["width"], size["height"]
+
+    def instances(self, min_score: float = 0.0, original: bool = False) -> list[Found]:
+        return [_found(entry, original) for entry in self.annotations if entry["pred_score"] >= min_score]
+
+    def written(self, min_score: float, image: bool) -> dict[str, Any]:
+        """The record itself, without the instances below a score; still one that the trainer reads."""
+        body = {key: value for key, value in self.body.items() if image or key != "image"}
+        if min_score > 0:
+            good = [entry for entry in self.annotations if entry["pred_score"] >= min_score]
+            body["annos"] = padded(good, Frame(*self.size()))
+        return body
+
+    def image(self) -> bytes:
+        """In the record's frame."""
+        return base64.b64decode(self.body["image"])
+
+    def image_name(self, data: bytes) -> str:
+        return f"{self.item.name}.{ENDINGS.get(data[:2], 'jpg')}"
+
+
+def _found(entry: dict[str, Any], original: bool) -> Found:
+    if original:
+        left, top, right, bottom = entry["original"]["box"]
+        box, mask = (left, top, right - left, bottom - top), entry["original"].get("mask")
+    else:
+        box, mask = tuple(entry["bbox"]), entry.get("mask")
+    return Found(box, entry["pred_score"], entry["category_name"], mask, entry.get("caption"))
+
+
+def finished(folder: RunFolder) -> Iterator[Finished]:
+    """Records appear whole or not at all; where a manifest says how many bytes one has, that is seen to besides."""
+    done = folder.finished()
+    for number in range(folder.read_plan().shards):
+        sizes = _sizes(folder, number) if number in done else None
+        for item in folder.items(number):
+            path = folder.record(number, item)
+            try:
+                size = path.stat().st_size
+            except FileNotFoundError:
+                continue
+            if sizes is None or sizes.get(item.id) == size:
+                yield Finished(item, path)
+
+
+def _sizes(folder: RunFolder, number: int) -> dict[str, int] | None:
+    try:
+        lines = list(read_manifest(folder.manifest(number)))[1:]
+    except FileNotFoundError:  # taken back since the listing
+        return None
+    return {line["id"]: line["bytes"] for line in lines if line["status"] == "done"}

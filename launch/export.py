@@ -1,0 +1,160 @@
+"""Finished records in another layout.
+
+    python launch/export.py RUN FORMAT DEST [option=value …]
+
+    python launch/export.py train-data coco coco-data pixels=original
+    python launch/export.py train-data train_list lists/train.txt --split val=0.01 --seed 0 --min-instances 2
+    python launch/export.py train-data FORMAT --help        the options of a format
+
+Options may be written as option=value or --option value. What is written is read back with the format's own library.
+The same command again goes on where it was stopped, and adds what the run has got since.
+
+Exit code 0: every finished record is there. 3: some could not be taken, and are named. 1: it could not be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from generate.exporter import Damage, Exporter, Totals, export
+from generate.run_folder import RunFolder
+from generate.settings import target
+from launch.summary import short
+from utils.errors import UserError, nearest
+
+CONF = Path(__file__).resolve().parent.parent / "conf" / "export"
+SHOWN = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s RUN FORMAT DEST …"
+    )
+    parser.add_argument("run", nargs="?", help="the run folder")
+    parser.add_argument("format", nargs="?", help=" ".join(formats()))
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="the destination, and options")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.run is None or chosen.format is None:
+            raise UserError(f"give RUN FORMAT DEST. Formats: {', '.join(formats())}")
+        kind = exporter_class(chosen.format)
+        if {"-h", "--help"} & set(chosen.rest):
+            print(options_of(kind, chosen.format))
+            return 0
+        places, options = told_apart(chosen.rest, kind)
+        if len(places) != 1:
+            raise UserError(f"give one destination behind the format; there are {len(places)}: {' '.join(places)}")
+        exporter = configured(kind, options)
+        folder = RunFolder.open(chosen.run)
+        return tell(export(exporter, chosen.format, folder, Path(places[0]), Bar()), Path(places[0]))
+    except Damage as error:
+        print(f"export: {error}. Remove the destination and export again", file=sys.stderr)
+    except ImportError as error:
+        print(f"export: {error}. Try: pip install -e '.[formats]'", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(f"export: {error}", file=sys.stderr)
+    return 1
+
+
+def formats() -> list[str]:
+    return sorted(path.stem for path in CONF.glob("*.yaml"))
+
+
+def exporter_class(name: str) -> type[Exporter]:
+    if name not in formats():
+        likely = nearest(name, formats())
+        hint = f" Did you mean {likely}?" if likely else ""
+        raise UserError(f"there is no format '{name}'. Formats: {', '.join(formats())}.{hint}")
+    kind = target(OmegaConf.load(CONF / f"{name}.yaml")._target_)
+    assert isinstance(kind, type)
+    return kind
+
+
+def told_apart(rest: list[str], kind: type[Exporter]) -> tuple[list[str], dict[str, str]]:
+    """Destinations, and options in either way of writing them."""
+    types = {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    places, options = list[str](), dict[str, str]()
+    waiting = list(rest)
+    while waiting:
+        word = waiting.pop(0)
+        if word.startswith("--"):
+            key, equals, value = word[2:].partition("=")
+            key = key.replace("-", "_")
+            if not equals:
+                flag = types.get(key) == "bool" and (not waiting or waiting[0] not in ("true", "false"))
+                if not flag and not waiting:
+                    raise UserError(f"{word} needs a value")
+                value = "true" if flag else waiting.pop(0)
+            options[key] = value
+        elif "=" in word and word.partition("=")[0].isidentifier():
+            key, _, value = word.partition("=")
+            options[key] = value
+        else:
+            places.append(word)
+    return places, options
+
+
+def configured(kind: type[Exporter], options: dict[str, str]) -> Exporter:
+    valid = [field.name for field in dataclasses.fields(kind)]
+    for key in options:
+        if key not in valid:
+            likely = nearest(key, valid)
+            hint = f" Did you mean {likely}?" if likely else ""
+            raise UserError(f"there is no option '{key}'. Options: {', '.join(sorted(valid))}.{hint}")
+    node = OmegaConf.structured(kind)
+    for key, value in options.items():
+        try:
+            node[key] = None if value == "null" else value
+        except (OmegaConfBaseException, ValueError) as error:
+            raise UserError(f"{key}={value}: {str(error).splitlines()[0]}") from None
+    values: Any = OmegaConf.to_container(node)
+    return kind(**values)
+
+
+def options_of(kind: type[Exporter], name: str) -> str:
+    lines = [f"{name}: {(sys.modules[kind.__module__].__doc__ or '').splitlines()[0]}", ""]
+    for field in dataclasses.fields(kind):
+        lines.append(f"    {field.name}={'null' if field.default is None else field.default}")
+    return "\n".join(lines)
+
+
+class Bar:
+    """Where it is, on a terminal all the time, in a log now and then."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, seen: int, planned: int) -> None:
+        terminal = sys.stderr.isatty()
+        now = time.monotonic()
+        if now - self._last >= (0.2 if terminal else 15):
+            self._last = now
+            text = f"export: {seen} of {planned} ({100 * seen / max(1, planned):.0f} %)"
+            print(f"\r{text}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
+
+
+def tell(totals: Totals, dest: Path) -> int:
+    parts = f", {totals.parts - totals.written} of {totals.parts} parts were there" if totals.parts > 1 else ""
+    print(
+        f"{totals.records} records with {totals.instances} instances in {short(dest.resolve())}{parts}; read back well"
+    )
+    for text in totals.left_out[:SHOWN]:
+        print(f"left out: {text}")
+    if len(totals.left_out) > SHOWN:
+        print(f"left out: {len(totals.left_out) - SHOWN} more")
+    return 3 if totals.left_out else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

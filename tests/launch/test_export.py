@@ -1,0 +1,105 @@
+"""Exporting as a user does: options, stopping and going on, runs that grow, destinations that are taken."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeList, call, command, environment, fake_run
+from tests.generate.exporters.conftest import export
+from tests.launch.test_run import wait_for
+
+
+@pytest.fixture
+def run(make_list: MakeList, tmp_path: Path) -> Path:
+    assert call("run", *fake_run(make_list(30), tmp_path / "out", "write.short_side=64")).returncode == 0
+    return tmp_path / "out"
+
+
+def test_mistakes_are_answered_with_what_is_valid(
+    tmp_path: Path, make_list: MakeList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    assert call("run", *fake_run(make_list(2), out, "plan_only=true")).returncode == 0
+    for arguments, answer in (
+        ((out, "cocoa", "x"), "no format 'cocoa'"),
+        ((out, "cocoa", "x"), "Did you mean coco?"),
+        ((out, "coco", "x", "pixel=original"), "Did you mean pixels?"),
+        ((out, "coco", "x", "pixel=original"), "Options: images, min_instances, min_score, pixels"),
+        ((out, "coco", "x", "min_instances=some"), "min_instances=some"),
+        ((out, "coco", "x", "pixels=mine"), "give record or original"),
+        ((out, "coco"), "give one destination"),
+        ((tmp_path / "nothing", "coco", "x"), "not there"),
+    ):
+        refused = export(*arguments)
+        assert refused.returncode == 1 and answer in refused.stderr and "Traceback" not in refused.stderr
+    assert not (tmp_path / "x").exists()
+    assert "min_score=0.0" in export(out, "coco", "--help").stdout
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("mine")
+    refused = export(out, "coco", taken)
+    assert refused.returncode == 1 and "is not empty, and no export of ours" in refused.stderr
+    assert [path.name for path in taken.iterdir()] == ["mine.txt"]
+
+
+def test_another_export_s_folder_is_refused_with_the_difference(run: Path, tmp_path: Path) -> None:
+    assert export(run, "webdataset", tmp_path / "w", "per_tar=7").returncode == 0
+    refused = export(run, "webdataset", tmp_path / "w", "per_tar=8")
+    assert refused.returncode == 1 and "per_tar: 7 there, 8 now" in refused.stderr
+
+
+def test_killed_half_way_it_goes_on_and_ends_the_same(run: Path, tmp_path: Path) -> None:
+    assert export(run, "webdataset", tmp_path / "whole", "per_tar=3").returncode == 0
+    broken = tmp_path / "broken"
+    arguments = command("export", run, "webdataset", broken, "per_tar=3")
+    killed = subprocess.run(arguments, env={**environment(), "LABELYARD_FAULT": "rename:5"}, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    before = {path.name: path.stat().st_mtime_ns for path in broken.glob("*.tar")}
+    assert 0 < len(before) < 10
+    done = export(run, "webdataset", broken, "per_tar=3")
+    assert done.returncode == 0 and f"{len(before)} of 10 parts were there" in done.stdout, done.stdout + done.stderr
+    assert {name: (broken / name).stat().st_mtime_ns for name in before} == before
+    for path in (tmp_path / "whole").glob("*.tar"):
+        assert (broken / path.name).read_bytes() == path.read_bytes()
+    assert not [path for path in broken.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["coco", "parquet", "lmdb"])
+def test_terminated_at_any_time_it_goes_on(run: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    with subprocess.Popen(command("export", run, name, target), env=environment()) as process:
+        wait_for(lambda: (target / "export.jsonl").exists())
+        os.kill(process.pid, signal.SIGKILL)
+    done = export(run, name, target)
+    assert done.returncode == 0 and "30 records" in done.stdout, done.stderr
+
+
+def test_a_run_that_has_grown_adds_to_what_is_there(make_list: MakeList, run: Path, tmp_path: Path) -> None:
+    for name in ("webdataset", "coco", "lmdb"):
+        options = ["per_tar=10"] if name == "webdataset" else []
+        assert export(run, name, tmp_path / name, *options).returncode == 0
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "webdataset").glob("*.tar")}
+    assert call("run", *fake_run(make_list(36), run, "write.short_side=64")).returncode == 0
+    for name in ("webdataset", "coco", "lmdb"):
+        options = ["per_tar=10"] if name == "webdataset" else []
+        done = export(run, name, tmp_path / name, *options)
+        assert done.returncode == 0 and "36 records" in done.stdout, done.stderr
+        assert name != "webdataset" or "3 of 4 parts were there" in done.stdout
+    assert {name: (tmp_path / "webdataset" / name).stat().st_mtime_ns for name in before} == before
+    images = json.loads((tmp_path / "coco" / "instances.json").read_text())["images"]
+    assert len(images) == 36
+
+
+def test_a_record_that_is_damaged_is_named(run: Path, tmp_path: Path) -> None:
+    victim = Path((run / "train.txt").read_text().splitlines()[4])
+    size = victim.stat().st_size
+    victim.write_bytes(b"{" + b" " * (size - 1))
+    done = export(run, "webdataset", tmp_path / "w")
+    assert done.returncode == 3 and f"left out: {victim}" in done.stdout and "29 records" in done.stdout
