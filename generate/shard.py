@@ -79,15 +79,16 @@ class ShardWork:
 
     def _adopt(self, item: Item) -> Outcome | None:
         path = self._folder.record(self.number, item)
-        found = read_record(path)
+        found = read_record(path, to_the_end=True)
         facts = None if found is None or found.get("id") != item.id else done_facts(path, found)
         return None if facts is None else Outcome(item.id, "done", facts)
 
 
-def read_record(path: Path) -> dict[str, object] | None:
-    """A record's JSON; None if there is none, or only a torn one."""
+def read_record(path: Path, to_the_end: bool = False) -> dict[str, object] | None:
+    """A record's JSON; None if there is none, or a torn one. Ours end with a line feed."""
     try:
-        found = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        found = json.loads(data) if data.endswith(b"\n") or not to_the_end else None
     except (FileNotFoundError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -17,6 +17,7 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -69,8 +70,11 @@ class Sweep:
                 os.dup2(self.log.fileno(), 2)
                 faults.arm(fault)
                 code = main() if main is not None else run.main(self._arguments())
-                sys.stdout.flush()
+            except BaseException:
+                traceback.print_exc()
             finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
                 os._exit(code)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -85,11 +89,14 @@ class Sweep:
 
     def finish(self, expected: dict[str, object], at: str, codes: tuple[int, ...] = (3,)) -> None:
         code = self.life()
-        assert code in codes, f"{at}: the next run ended with {code}"
+        assert code in codes, f"{at}: the next run ended with {code}\n{self._log_tail()}"
         found = outcome(self.out)
         assert found == expected, f"{at}: another outcome in {difference(found, expected)}"
         assert temporaries_in(self.out) == [], f"{at}: {temporaries_in(self.out)}"
         self.survived[at.split(":")[0]] += 1
+
+    def _log_tail(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")[-3000:]
 
     def crash(self) -> None:
         expected = self.undisturbed()
