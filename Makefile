@@ -5,7 +5,7 @@
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
 .DELETE_ON_ERROR:
-.PHONY: demo test lint unit slurm-packages chromium-packages clean
+.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-slow chaos
 
 demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/run.py --config-name demo
@@ -43,6 +43,25 @@ chromium-packages:
 	{ test "$$(id -u)" = 0 && { $(APT) install --no-install-recommends chromium || \
 	{ $(APT) update && $(APT) install --no-install-recommends chromium; }; }; } >/dev/null || \
 	echo "Chromium could not be installed here: the tests of the report's page will be SKIPPED"
+
+# Parity with the authors' own packages, in an environment of their own: torchvision brings the torch that fits it, and
+# several GB of CUDA with it.
+test-native: .venv-native/.with-native
+	.venv-native/bin/python -m pytest tests/native
+
+.venv-native/.with-native: setup.py utils/make_venv.sh
+	TORCH=torchvision utils/make_venv.sh .venv-native demo,native,dev
+	touch $@
+
+# Minutes long: what `make test` leaves out.
+test-slow: $(VENV)/.with-dev
+	$(PYTHON_IN) -m pytest -m slow
+
+# Random kills, pauses, torn files and full disks for SECONDS_OF_CHAOS, from a SEED.
+SEED ?= 1
+SECONDS_OF_CHAOS ?= 600
+chaos: $(VENV)/.with-dev
+	$(PYTHON_IN) -m tests.faults.chaos --seed $(SEED) --seconds $(SECONDS_OF_CHAOS)
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

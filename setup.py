@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 CORE = [
     "torch>=2.4",
     "transformers>=4.57,<6",
+    "accelerate>=1.0",  # with it transformers puts weights straight on the GPU, without a copy in RAM
     "numpy>=1.26",
     "pillow>=10.3",
     "pycocotools>=2.0.8",
