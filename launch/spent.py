@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from generate.journal import parse_event
+from generate.journal import History, parse_event, read_history
 from generate.run_folder import RunFolder
 
 TAIL = 16_384  # bytes of a journal; the line with the seconds is among its last
@@ -30,21 +31,34 @@ def read_spent(folder: RunFolder) -> dict[str, float]:
     return total_seconds(event for path in journals[::every] for event in _tail(path))
 
 
-def latest(folder: RunFolder, failures: int = 5) -> tuple[dict[str, float], list[dict[str, Any]]]:
+def latest(folder: RunFolder, most: int = 5) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Of the journals that were written to last: the seconds by step, and the latest failures."""
     events = [(shard, event) for shard, path in _touched_last(folder) for event in _tail(path)]
-    failed = [(shard, event) for shard, event in events if event["event"] == "quarantined"]
-    failed.sort(key=lambda pair: -pair[1].get("t", 0))
-    shown = [
-        {
-            "at": event.get("t"),
-            "image": _image(folder, shard, event["id"]),
-            "step": event["step"],
-            "reason": event["reason"],
-        }
-        for shard, event in failed[:failures]
-    ]
-    return total_seconds(event for _, event in events), shown
+    failed = sorted(
+        (
+            (event["t"], shard, event["id"])
+            for shard, event in events
+            if event["event"] == "quarantined" and "t" in event
+        ),
+        reverse=True,
+    )
+    return total_seconds(event for _, event in events), list(islice(_still_failed(folder, failed), most))
+
+
+def _still_failed(folder: RunFolder, failed: list[tuple[float, int, str]]) -> Iterator[dict[str, Any]]:
+    """Those that count: not what retry.py has put back since, nor what another worker did well; each of them once."""
+    journals = folder.journals_by_shard() if failed else {}
+    histories: dict[int, History] = {}
+    told: set[str] = set()
+    for at, shard, item_id in failed:
+        if shard not in histories:
+            histories[shard] = read_history(journals.get(shard, []))
+        outcome = histories[shard].outcomes.get(item_id)
+        if outcome is None or outcome.done or item_id in told:
+            continue
+        told.add(item_id)
+        step, reason = outcome.facts["step"], outcome.facts["reason"]
+        yield {"at": at, "image": _image(folder, shard, item_id), "step": step, "reason": reason}
 
 
 def total_seconds(events: Iterable[dict[str, Any]]) -> dict[str, float]:

@@ -17,7 +17,6 @@ from urllib.parse import quote
 from generate.journal import read_history, read_manifest, read_sums
 from generate.run_folder import RunFolder
 from generate.shard import read_record
-from launch.merge import kind_of_reason
 from launch.overview import overview
 from launch.report import page
 from launch.report.account import account
@@ -27,6 +26,7 @@ from launch.report.pictures import COLOURS, pictures
 from launch.report.plots import Plot, dataset_plots, run_plots
 from launch.report.png import png
 from launch.report.sample import Chosen, sample
+from launch.standing import kind_of_reason
 from utils.atomic import temporary_beside, write_atomic, writer_is_gone
 
 STATIC = Path(__file__).with_name("static")

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from generate.journal import Journal
+from generate.journal import Journal, read_history
 from generate.run_folder import RunFolder
 from launch.prometheus import metrics
 from launch.screen import screen
@@ -64,6 +64,18 @@ def test_a_worker_that_failed_says_why_and_steers_nothing(run: RunFolder) -> Non
     text = text_of(seen, 120)
     assert "1 failed: no [bold]GPU?[2J here" in text and re.search(r"node-b +1 failed", text)
     assert "\x1b" not in text and "\x07" not in text
+
+
+def test_what_was_put_back_is_no_failure_any_more(run: RunFolder) -> None:
+    (item,) = (item for item in run.items(2) if item.index == 18)
+    assert call("retry", run.path, "--reason", "0018.jpg").returncode == 0
+    assert [failure["image"] for failure in latest(run)[1]] == ["/pictures/0005.jpg"]
+    history = read_history(run.journals_of(2))
+    journal = Journal(run.journal(2, "host-3-c"))
+    journal.write("opened", retries=history.retries)
+    journal.write("quarantined", id=item.id, reason="again", step="tag", attempts=2)
+    journal.close()
+    assert [failure["reason"] for failure in latest(run)[1]] == ["again", "no such file: /pictures/0005.jpg"]
 
 
 def test_before_anything_is_known(run: RunFolder) -> None:
