@@ -42,7 +42,7 @@ def refusal(path: Path, content: object, **more: object) -> str:
 
 
 TEXT = st.text(alphabet=st.characters(), max_size=40)
-GIVEN = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | TEXT, max_size=3)
+GIVEN = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers(-(2**70), 2**70) | TEXT, max_size=3)
 
 
 @settings(max_examples=60)
@@ -117,10 +117,9 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("number", [b"1e999", b"-1e999"])
 def test_numbers_that_no_float_holds_become_null(tmp_path: Path, number: bytes) -> None:
     row = b'{"image": "a", "caption": "c", "score": ' + number + b', "small": 1e-5, "big": 12345678901234567890123}'
-    (found,) = entries(tmp_path / "a.jsonl", row)
-    assert found.given == {"score": None, "small": 1e-5, "big": 12345678901234567890123}
-    # The stream parser refuses such a number, and says which.
-    assert "1e999" in refusal(tmp_path / "a.json", b"[" + row + b"]")
+    for name, content in (("a.jsonl", row), ("a.json", b"[" + row + b"]")):
+        (found,) = entries(tmp_path / name, content)
+        assert found.given == {"score": None, "small": 1e-5, "big": 12345678901234567890123}
 
 
 def test_nan_as_python_writes_it(tmp_path: Path) -> None:
