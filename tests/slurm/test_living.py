@@ -109,34 +109,28 @@ def test_a_node_dies_and_the_others_finish(slurm: Cluster, make_list: MakeList, 
     assert {life["slurm"]["SLURMD_NODENAME"] for life in later} <= {"n2"}
 
 
-def test_preemption_that_cancels_is_made_good_by_a_successor(
+def test_preemption_that_cancels_is_made_good_by_a_successor_or_by_the_same_command(
     slurm: Cluster, make_list: MakeList, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
+    train, with_one, without = make_list(36), tmp_path / "with", tmp_path / "without"
     options = ("cluster.partition=cancelled", "cluster.num_jobs=2", *SLOW)
-    submitted(slurm, make_list(36), out, *options, "cluster.successors=1")
-    wait_for_records(out, 8)
+    submitted(slurm, train, with_one, *options, "cluster.successors=1")
+    submitted(slurm, train, without, *options)
+    wait_for_records(with_one, 4)
+    wait_for_records(without, 4)
     urgent(slurm)
-    first, second = jobs(out)
+    first, second = jobs(with_one)
     wait_until(lambda: slurm.state(first["id"]) == "PREEMPTED", "they are cancelled")
-    assert len(records(out)) < 36
-    wait_for_the_end(slurm, out)
-    assert {life["task"].split("_")[0] for life in lives(out)} == {first["id"], second["id"]}
-    assert len(listed(out)) == len(set(listed(out))) == 36
+    assert len(records(with_one)) < 36
 
-
-def test_preemption_that_cancels_without_a_successor(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
-    train, out = make_list(36), tmp_path / "out"
-    options = ("cluster.partition=cancelled", "cluster.num_jobs=2", *SLOW)
-    submitted(slurm, train, out, *options)
-    wait_for_records(out, 8)
-    urgent(slurm)
-    wait_for_the_end(slurm, out)
-    missing = (out / "missing.jsonl").read_text().splitlines()
-    assert len(missing) > 0 and len(listed(out)) + len(missing) == 36
-    submitted(slurm, train, out, *options)
-    wait_for_the_end(slurm, out)
-    assert len(listed(out)) == len(set(listed(out))) == 36
+    wait_for_the_end(slurm, without)
+    missing = (without / "missing.jsonl").read_text().splitlines()
+    assert len(missing) > 0 and len(listed(without)) + len(missing) == 36
+    submitted(slurm, train, without, *options)
+    for out in (with_one, without):
+        wait_for_the_end(slurm, out)
+        assert len(listed(out)) == len(set(listed(out))) == 36
+    assert {life["task"].split("_")[0] for life in lives(with_one)} == {first["id"], second["id"]}
 
 
 def test_a_bad_node_is_named_and_avoided(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
