@@ -48,7 +48,8 @@ def _ended(folder: RunFolder) -> list[tuple[float, int]]:
     times: dict[str, float] = {}  # two workers on one shard may both have finished an item
     for path in journals:
         for event in read_journal(path):
-            if event["event"] in ("done", "quarantined"):
+            # What retry.py carries over from a manifest has no time; the journal that it came from has it.
+            if event["event"] in ("done", "quarantined") and "t" in event:
                 times[event["id"]] = min(event["t"], times.get(event["id"], event["t"]))
     return [(at, 1) for at in times.values()]
 

@@ -179,6 +179,14 @@ def test_a_new_report_takes_the_place_of_the_old(pictures: list[Image.Image], tm
     assert sorted(path.name for path in place.iterdir()) == ["index.html", "plots", "quarantine.html", new.name]
 
 
+def test_after_a_retry(pictures: list[Image.Image], tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, 16, 8, failing=(3, 12))
+    assert call("retry", run.path, "--reason", "0012.jpg").returncode == 0
+    report = build(run, 20, 0)
+    assert (report.records, report.quarantined) == (14, 1)
+    assert [item["image"] for item in data_of(run, "quarantined")["items"]] == ["/pictures/0003.jpg"]
+
+
 def test_a_side_image_from_elsewhere_is_not_taken_in(pictures: list[Image.Image], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", pictures, 4, 4)
     pictures[0].save(tmp_path / "secret.png")
