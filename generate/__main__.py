@@ -62,6 +62,7 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
         pipeline = Pipeline(
             build_steps(config["pipeline"]["steps"], config["steps"]),
             staged=config["work"]["schedule"] == "staged",
+            given=config.get("given"),
         )
         pipeline.setup(pick_device(config["work"]["device"]))
         say(f"{owner.worker}: models loaded in {time.perf_counter() - began:.1f} s")

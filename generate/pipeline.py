@@ -27,12 +27,16 @@ Fail = Callable[[Record, str, str], None]  # record, step, reason
 class Pipeline:
     """Named steps in order. Staged, each is loaded for its turn and freed after it: for GPUs too small for them all."""
 
-    def __init__(self, steps: Mapping[str, Step], staged: bool = False) -> None:
+    def __init__(
+        self, steps: Mapping[str, Step], staged: bool = False, given: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """`given`: fields that records have from the start, by what made them."""
         self.steps = dict(steps)
+        self._given = dict(given or {})
         self.seconds: dict[str, float] = {}
         self._staged = staged
         self._device = "cpu"
-        _check_reads(self.steps)
+        _check_reads(self.steps, self._given)
 
     def setup(self, device: str) -> None:
         """Load every step; staged too, once, so that a bad checkpoint shows before any item is touched."""
@@ -60,11 +64,21 @@ class Pipeline:
             with self.timed(name):
                 alive = _apply(step, name, alive, fail, PATIENCE)
             made_by = step.model()
+            void = [other for other in self._given if other not in self.steps and self._is_void(other, step)]
             for record in alive:
                 record.models[name] = made_by
+                for other in void:  # nothing is left of what it made
+                    record.models.pop(other, None)
             if self._staged:
                 self._free(step)
         return alive
+
+    def _is_void(self, maker: str, step: Step) -> bool:
+        """Whether all that an earlier run's step made is overwritten by this one: new boxes have no masks yet."""
+        fields = self._given[maker]
+        return bool(fields) and all(
+            field in step.writes or any(_is_part(field, whole) for whole in step.writes) for field in fields
+        )
 
     def timed(self, name: str) -> _Timer:
         return _Timer(self.seconds, name)
@@ -147,15 +161,20 @@ def build_steps(names: Sequence[str], nodes: Mapping[str, Any]) -> dict[str, Ste
     return steps
 
 
-def _check_reads(steps: Mapping[str, Step]) -> None:
+def _is_part(field: str, whole: str) -> bool:
+    return field.startswith(whole + ".")
+
+
+def _check_reads(steps: Mapping[str, Step], given: Mapping[str, Sequence[str]]) -> None:
     """Every step finds what it reads: better known before the first model is loaded than after."""
-    there = set(GIVEN)
+    there = {*GIVEN, *(field for fields in given.values() for field in fields)}
     for name, step in steps.items():
         for needed in step.reads:
             if needed not in there:
                 makers = [other for other, s in steps.items() if needed in s.writes]
                 hint = f"put '{makers[0]}' before it" if makers else "add a step that writes it"
                 raise UserError(f"step '{name}' reads {needed}, which no earlier step writes; {hint} in pipeline.steps")
+        there = {field for field in there if not any(_is_part(field, whole) for whole in step.writes)}
         there.update(step.writes)
 
 

@@ -3,6 +3,7 @@ a Parquet table. Nothing is unpacked; a worker reads just what it needs.
 
 {"file": "00000.tar", "offset": 1536, "bytes": 48213}
 {"file": "train.parquet", "row": 17, "column": "image.bytes"}
+{"file": "/runs/first/records/00000/label_….json", "record": true}
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.errors import ItemError
+from generate.known import image_in_record
 
 OPEN_FILES = 8  # per thread
 CELLS_AT_ONCE = 32  # rows of a table that are unpacked together
@@ -25,6 +27,8 @@ _local = threading.local()
 
 def read_place(place: Mapping[str, Any], path: Path, max_bytes: int, item_id: str) -> bytes:
     """OSError where the file can't be read, ItemError where the image is not in it."""
+    if "record" in place:
+        return image_in_record(path, item_id)
     if "row" in place:
         return _cell(path, place["row"], place["column"], item_id)
     size = place["bytes"]

@@ -14,12 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.settings import transient
 from utils.errors import UserError, nearest
 from utils.jsons import finite
 from utils.streams import without_compression
+
+if TYPE_CHECKING:
+    from generate.rows import Rows
 
 PEEKED = 100  # rows of which at least one must be an item, before anything is written
 
@@ -75,9 +78,16 @@ class Source:
     def entries(self) -> Iterator[Row]:
         raise NotImplementedError
 
-    def gives(self) -> tuple[str, ...]:
-        """The fields of a record that its items bring along, beyond image and caption: steps may read them."""
-        return ()
+    def rows(self) -> Iterator[Rows]:
+        """The same, thousands at a time; for a source that can tell them faster that way."""
+        from generate.rows import grouped
+
+        return grouped(self.entries())
+
+    def gives(self) -> dict[str, tuple[str, ...]]:
+        """The fields of a record that its items bring along, beyond image and caption, by what made them (the name of
+        an earlier run's step). Steps may read them."""
+        return {}
 
     def peek(self) -> None:
         """Read as far as the first item: most that can be wrong shows there, before anything is written."""

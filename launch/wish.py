@@ -54,6 +54,7 @@ def wished(composed: Composed) -> Wish:
         "source": _resolved(values["source"]),
         "pipeline": {"steps": list(steps)},
         "steps": {name: values[name] for name in steps},
+        "given": {name: list(fields) for name, fields in source.gives().items()},
         "load": values["load"],
         "write": values["write"],
         "work": values["work"],
@@ -80,7 +81,8 @@ def chosen_steps(composed: Composed) -> dict[str, Step]:
     nodes = {str(key): node for key, node in values.items() if _is_step(node) and key not in ("source", "cluster")}
     dropped = {override[1:].partition("=")[0] for override in composed.overrides if override.startswith("~")}
     names = [name for name in values["pipeline"]["steps"] if name not in dropped]
-    steps = Pipeline(build_steps(names, nodes)).steps
+    known = values["source"].get("path") != "???"  # whoever only fetches models has none
+    steps = Pipeline(build_steps(names, nodes), given=build(values["source"]).gives() if known else None).steps
     _check_choices(composed, names)
     return steps
 

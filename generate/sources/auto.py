@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import generate.sources
+from generate.rows import Rows
 from generate.source import Row, Source
 from utils.errors import UserError
 from utils.streams import without_compression
@@ -30,7 +31,7 @@ class Auto(Source):
         path = Path(self.path)
         fitting = [name for name, kind in known.items() if path.exists() and kind.recognises(path)]
         fitting = fitting or self._by_name(known, self.path)
-        if path.is_dir():
+        if path.is_dir() and fitting in ([], ["folder"]):
             fitting += self._by_content(known, path, besides=fitting)
         if not fitting and not path.exists():
             self.readable()  # says that it is not there
@@ -56,7 +57,10 @@ class Auto(Source):
     def entries(self) -> Iterator[Row]:
         return self.chosen.entries()
 
-    def gives(self) -> tuple[str, ...]:
+    def rows(self) -> Iterator[Rows]:
+        return self.chosen.rows()
+
+    def gives(self) -> dict[str, tuple[str, ...]]:
         return self.chosen.gives()
 
     def fingerprint(self) -> dict[str, Any]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader
+from typing import Any
 
+from generate.json_list import NotAList, lumps
+from generate.rows import Rows, joined, of_objects
 from generate.source import Row, Source
 from utils.errors import UserError
 from utils.streams import Damaged, opened
@@ -17,21 +21,32 @@ class TrainJson(Source):
     suffixes = (".json",)
 
     def entries(self) -> Iterator[Row]:
-        import ijson
+        for first, objects in self._lumps():
+            for number, row in enumerate(objects, first):
+                yield self.entry(row, self._where(0, number))
 
+    def rows(self) -> Iterator[Rows]:
+        return joined(of_objects(objects, self, partial(self._where, first)) for first, objects in self._lumps())
+
+    def _where(self, first: int, number: int) -> str:
+        return f"{self.path}: entry {first + number}"
+
+    def _lumps(self) -> Iterator[tuple[int, list[Any]]]:
+        """Entries as they come, with the number of the first."""
         with opened(self.readable()) as file:
-            number = -1
+            count = 0
             try:
                 self._check_list(file)
-                for number, row in enumerate(ijson.items(file, "item", use_float=True)):
-                    yield self.entry(row, f"{self.path}: entry {number}")
-            except (ijson.JSONError, UnicodeDecodeError) as error:
+                for objects in lumps(file):
+                    yield count, objects
+                    count += len(objects)
+            except NotAList as error:
                 raise UserError(
-                    f"{self.path} is not whole JSON: after entry {number}, {one_line(str(error))}. "
+                    f"{self.path} is not whole JSON: after entry {count - 1}, {one_line(str(error))}. "
                     "Was it cut off, or does it hold one object per line (then source=jsonl)?"
                 ) from None
             except Damaged as error:
-                raise UserError(f"{self.path}: {error}, after entry {number}. Fetch or make it again") from None
+                raise UserError(f"{self.path}: {error}, after entry {count - 1}. Fetch or make it again") from None
 
     def _check_list(self, file: BufferedReader) -> None:
         """A list begins with '['. The position is left behind a byte order mark, if there is one."""
