@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from generate.errors import FatalError, explained
+from generate.errors import BrokenDevice, FatalError, explained
 from generate.identity import identity
 from generate.model_cache import use
 from generate.pipeline import Pipeline, build_steps
@@ -27,6 +27,7 @@ from utils.errors import UserError
 from utils.redact import redacted
 
 FINISHED, FAILED, STOPPED = 0, 1, 75  # 75: sysexits.h's "try again later"
+BROKEN = 70  # this process can't go on, another can: its GPU failed under it
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,6 +70,10 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
         worker = make_worker(folder, config, owner, pipeline, stop)
         presence.watch(worker)
         worker.run()
+    except BrokenDevice as error:
+        presence.end("failed", str(error))
+        say(f"{owner.worker}: {error}", sys.stderr)
+        return BROKEN
     except (FatalError, UserError) as error:
         presence.end("failed", str(error))
         say(f"{owner.worker}: {error}", sys.stderr)

@@ -115,6 +115,7 @@ class Trouble(Step):
     abort: str = transient("")  # the process ends as by a crash in C
     fail: str = transient("")  # an ordinary exception
     reject: str = transient("")  # an ItemError
+    break_gpu: str = transient("")  # as CUDA does: from then on every call of this process fails
     fits: int = transient(0)  # images at a time that the "GPU" has memory for
     quote_variable: str = transient("")  # of the environment, which the first item's exception quotes
     setup_fails: bool = transient(False)
@@ -136,6 +137,9 @@ class Trouble(Step):
             name = record.item.image
             if self.abort and self.abort in name:
                 os.abort()
+            self._broken = getattr(self, "_broken", False) or bool(self.break_gpu and self.break_gpu in name)
+            if self._broken:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
             if self.fail and self.fail in name:
                 raise RuntimeError(f"no way to handle {name}")
             if self.reject and self.reject in name:

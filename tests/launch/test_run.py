@@ -114,6 +114,14 @@ def test_an_item_that_kills_its_workers_is_set_apart(make_list: MakeList, tmp_pa
     assert len(listed(out)) == 39
 
 
+def test_an_item_that_breaks_the_gpu_costs_that_item_only(make_list: MakeList, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = call("run", *fake_run(make_list(40), out, "cluster.num_jobs=1", "work.batch=8", "trouble.break_gpu=0017"))
+    assert done.returncode == 3, done.stderr
+    (entry,) = map(json.loads, (out / "quarantine.jsonl").open())
+    assert entry["image"].endswith("0017.jpg") and len(listed(out)) == 39
+
+
 def test_when_every_item_fails_it_stops_early_and_marks_nothing(make_list: MakeList, tmp_path: Path) -> None:
     train = make_list(1)
     entries = [{"image": f"not/there/{n}.jpg", "caption": ""} for n in range(2000)]
