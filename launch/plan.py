@@ -7,24 +7,26 @@ import socket
 import sys
 import threading
 import time
-from array import array
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import chain, islice
+from types import TracebackType
 from typing import Any
 
 from generate.claims import HEARTBEAT, Claims, Owner
-from generate.record import Item, item_id
+from generate.item_lines import encoded, item_lines
+from generate.rows import Rows, grouped
 from generate.run_folder import Pass, Plan, RunFolder
-from generate.source import Entry, Refusal, Row, Source
+from generate.source import Source
 from launch.refusals import Refusals
+from launch.sieve import Sieve, Sifted, Told
 from utils.errors import UserError
 
-SHARD_SIZE = 256
-SHORT = 4096  # lists up to here get smaller shards, so that a few workers can share them
-
-Told = Callable[[int], None]
+SHARD_SIZE = 512
+LONG = 65_536  # items; lists up to here are read to the end before they are cut, so that the shards fit their length
+WRITERS = 8
 
 
 @contextmanager
@@ -90,23 +92,20 @@ def _cut(
     tell: Told,
 ) -> Pass:
     sieve = Sieve(refusals)
-    for number in range(known.shards):
-        for known_id in folder.ids(number):
-            sieve.add_known(known_id)
-    new = sieve.new(_with_captions(source, islice(source.entries(), limit)), tell)
-    first = list(islice(new, SHORT + 1))
-    size = shard_size or fitting_size(len(first))
-    index, shards = known.items, known.shards
-    chunk: list[Item] = []
-    for entry_id, entry in chain(first, new):
-        chunk.append(Item(entry_id, index, entry.image, entry.caption, entry.given, entry.place, entry.known))
-        index += 1
-        if len(chunk) == size:
-            folder.write_shard(shards, chunk)
-            shards, chunk = shards + 1, []
-    if chunk:
-        folder.write_shard(shards, chunk)
-        shards += 1
+    sieve.know(folder, known.shards)
+    stream = sieve.sift(_with_captions(source, rows_of(source, limit)), tell)
+    first, found = list[Sifted](), 0
+    for sifted in stream:
+        first.append(sifted)
+        found += len(sifted.new)
+        if found > LONG:
+            break
+    size = shard_size or fitting_size(found)
+    index = known.items
+    with Shards(folder, known.shards, size) as shards:
+        for sifted in chain(first, stream):
+            shards.add(item_lines(sifted.rows, sifted.ids, sifted.new, index))
+            index += len(sifted.new)
     return Pass(
         fingerprint=fingerprint,
         limit=limit,
@@ -115,7 +114,7 @@ def _cut(
         duplicates=sieve.duplicates,
         known=sieve.met,
         refused=refusals.count,
-        shards=shards - known.shards,
+        shards=shards.number - known.shards,
         shard_size=size,
         at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
@@ -123,99 +122,66 @@ def _cut(
 
 def fitting_size(items: int) -> int:
     """Long lists get whole shards; short ones enough of them that a handful of workers have something to share."""
-    return SHARD_SIZE if items > SHORT else max(4, min(SHARD_SIZE, -(-items // 32)))
+    return SHARD_SIZE if items > LONG else max(4, min(-(-items // 32), 128), -(-items // 256))
 
 
-@dataclass
-class Sieve:
-    """Lets every item through once. It remembers ids alone: 8 bytes each, in a table of our own for its size."""
-
-    refusals: Refusals
-    rows: int = 0
-    duplicates: int = 0
-    met: int = 0  # rows that an earlier pass had planned
-    _earlier: Ids = field(default_factory=lambda: Ids())
-    _seen: Ids = field(default_factory=lambda: Ids())
-
-    def add_known(self, known: str) -> None:
-        self._earlier.add(int(known, 16))
-
-    def new(self, rows: Iterator[Row], tell: Told) -> Iterator[tuple[str, Entry]]:
-        for entry in rows:
-            self.rows += 1
-            if self.rows % 10_000 == 0:
-                tell(self.rows)
-            if isinstance(entry, Refusal):
-                self.refusals.add(entry, self.rows)
-                continue
-            entry_id = item_id(entry.image, entry.caption)
-            number = int(entry_id, 16)
-            if not self._seen.add(number):
-                self.duplicates += 1
-            elif number in self._earlier:
-                self.met += 1
-            else:
-                yield entry_id, entry
+def rows_of(source: Source, limit: int | None) -> Iterator[Rows]:
+    return source.rows() if limit is None else grouped(islice(source.entries(), limit))
 
 
-class Ids:
-    """A set of 64-bit numbers in one array with open addressing: 16 to 32 bytes each, where a Python set takes 100."""
+class Shards:
+    """Lines become shards. Threads write them, since to wait for the disk each time would take longer than all else."""
 
-    def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * 1024))
-        self._mask = 1023
-        self._count = 0
-        self._zero = False  # 0 marks an empty slot, so the number 0 itself is kept apart
+    def __init__(self, folder: RunFolder, number: int, size: int) -> None:
+        self.number = number
+        self._folder, self._size = folder, size
+        self._lines: list[str] = []
+        self._writing: deque[Future[None]] = deque()
+        self._threads = ThreadPoolExecutor(WRITERS, "plan")
 
-    def __contains__(self, number: int) -> bool:
-        return self._zero if number == 0 else self._slots[self._find(number)] == number
+    def __enter__(self) -> Shards:
+        return self
 
-    def add(self, number: int) -> bool:
-        """True if it was not in before."""
-        if number == 0:
-            new, self._zero = not self._zero, True
-            return new
-        position = self._find(number)
-        if self._slots[position] == number:
-            return False
-        self._slots[position] = number
-        self._count += 1
-        if self._count * 2 > self._mask:
-            self._grow()
-        return True
+    def add(self, lines: list[str]) -> None:
+        self._lines += lines
+        size = self._size
+        whole = len(self._lines) // size * size
+        for start in range(0, whole, size):
+            self._write(self._lines[start : start + size])
+        del self._lines[:whole]
 
-    def _find(self, number: int) -> int:
-        slots, mask = self._slots, self._mask
-        position = number & mask
-        while slots[position] not in (0, number):
-            position = (position + 1) & mask
-        return position
+    def _write(self, lines: list[str]) -> None:
+        self._writing.append(self._threads.submit(self._folder.write_lines, self.number, encoded(lines)))
+        self.number += 1
+        while len(self._writing) > 4 * WRITERS or (self._writing and self._writing[0].done()):
+            self._writing.popleft().result()
 
-    def _grow(self) -> None:
-        old = self._slots
-        self._mask = 2 * len(old) - 1
-        self._slots = array("Q", bytes(16 * len(old)))
-        for number in old:
-            if number:
-                self._slots[self._find(number)] = number
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._lines:
+                self._write(self._lines)
+        finally:
+            self._threads.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            for writing in self._writing:
+                writing.result()
 
 
-def _with_captions(source: Source, entries: Iterator[Row]) -> Iterator[Row]:
+def _with_captions(source: Source, many: Iterator[Rows]) -> Iterator[Rows]:
     """A list in which no row at all has the caption's key has it under another name; better asked than trained on."""
-    rows, captions, keys = 0, False, list[str]()
-    for entry in entries:
-        if isinstance(entry, Refusal):
-            yield entry
-            continue
-        rows += 1
-        captions = captions or entry.has_caption
-        keys = keys or list(entry.given)
-        if rows == 1000 and not captions:
+    count, captions, keys = 0, False, list[str]()
+    for rows in many:
+        count += len(rows.images)
+        captions = captions or rows.has_caption
+        keys = keys or list(rows.given_of(0) if rows.images else ())
+        if count >= 1000 and not captions:
             break
-        yield entry
-    if rows and not captions and source.caption_key is not None:
+        yield rows
+    if count and not captions and source.caption_key is not None:
         others = ", ".join(keys) or "none"
         raise UserError(
-            f"source.path={source.path}: none of the first {rows} rows has '{source.caption_key}' (their other keys: "
+            f"source.path={source.path}: none of the first {count} rows has '{source.caption_key}' (their other keys: "
             f"{others}). Name the right one with source.caption_key=…, or say source.caption_key=null if there are none"
         )

@@ -21,7 +21,7 @@ from launch.cluster import COMPLETE, FAILED, Start
 from launch.config import Composed
 from launch.frozen import compare, settle
 from launch.pace import estimate
-from launch.plan import fitting_size, plan, planning
+from launch.plan import fitting_size, plan, planning, rows_of
 from launch.progress import duration
 from launch.summary import short
 from launch.wish import Wish, wished
@@ -138,20 +138,16 @@ def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
 
 def dry_run(folder: RunFolder, wish: Wish) -> int:
     """Count the items as a plan would, say what would happen, and write nothing."""
-    from launch.plan import Sieve
     from launch.refusals import Refusals
+    from launch.sieve import Sieve
 
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, wish.config, wish.location)
     known = folder.read_plan()
     sieve = Sieve(Refusals(wish.source.max_refused))
-    for number in range(known.shards):
-        for known_id in folder.ids(number):
-            sieve.add_known(known_id)
-    from itertools import islice
-
+    sieve.know(folder, known.shards)
     began = time.perf_counter()
-    new = sum(1 for _ in sieve.new(islice(wish.source.entries(), wish.limit), tell_rows))
+    new = sum(len(sifted.new) for sifted in sieve.sift(rows_of(wish.source, wish.limit), tell_rows))
     size = wish.shard_size or fitting_size(new)
     items = known.items + new
     there = next(path for path in (folder.path, *folder.path.parents) if path.exists())

@@ -33,7 +33,8 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{name}.~{_host[:40]}~{os.getpid()}~{_mark}{next(_count)}{SUFFIX}")
 
 
-def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
+def write_atomic(path: Path, data: bytes, sync: bool = True, sync_name: bool = True) -> None:
+    """`sync_name=False`: who calls syncs the folder before anything relies on the name."""
     for left in reversed(range(TRIES)):
         temporary = temporary_beside(path)
         try:
@@ -47,7 +48,7 @@ def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
             if not swept or not left:
                 raise
     point("renamed")
-    if sync:
+    if sync and sync_name:
         sync_folder(path.parent)
 
 
@@ -162,16 +163,6 @@ def sync_folder(folder: Path) -> None:
         return
     finally:
         os.close(descriptor)
-
-
-def sync_files(paths: list[Path]) -> None:
-    """Flush files that were written without it."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _write(path: Path, data: bytes, sync: bool) -> None:

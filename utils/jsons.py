@@ -27,12 +27,13 @@ def dump(value: Any, indent: int | None = None) -> bytes:
         text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).encode
         escaped = json.JSONEncoder(allow_nan=False, indent=indent).encode
     try:
-        return _on_one_line(text(value)).encode() + b"\n"
+        return on_one_line(text(value)).encode() + b"\n"
     except UnicodeEncodeError:
         return escaped(value).encode() + b"\n"
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
+    """JSON without what else than a line feed ends a line."""
     for end, escape in LINE_ENDS:
         if end in text:
             text = text.replace(end, escape)
