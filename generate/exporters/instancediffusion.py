@@ -1,0 +1,105 @@
+"""Records written anew in another frame, with or without their images inside, and a train list of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generate.annotation import Frame, Write, to_json
+from generate.errors import ItemError, PassingError
+from generate.exporter import Damage, Exporter, Labels, Part
+from generate.finished import Finished
+from generate.load import Load, load
+from generate.record import Item
+from generate.run_folder import RunFolder
+from generate.schema import record_problems
+from generate.shard import read_record
+from utils.atomic import replacing, write_atomic
+from utils.errors import UserError
+from utils.jsons import dump
+
+
+@dataclass(kw_only=True)
+class InstanceDiffusion(Exporter):
+    """Boxes and masks come from the original pixels, where nothing is rounded.
+
+    So does the image, if the frame changes.
+    """
+
+    short_side: int | None = 512  # null: the original size
+    jpeg_quality: int = 95
+    embedded: bool = True  # false: no image inside; `image_path` says where the original lies
+
+    def begin(self, dest: Path, run: RunFolder) -> None:
+        try:
+            self._frame = Write(short_side=self.short_side, jpeg_quality=self.jpeg_quality)
+        except ValueError as error:
+            raise UserError(str(error).replace("write.", "")) from None
+        self._run, self._root = run, run.read_run()["config"]["image_root"]
+        (dest / "records").mkdir(exist_ok=True)
+
+    def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
+        names = []
+        for record in self.taken(records, part):
+            try:
+                body = self._body(record)
+            except (ItemError, PassingError) as error:
+                part.records -= 1
+                part.instances -= len(record.instances(self.min_score))
+                part.left_out.append(f"{record.path}: {error}")
+                continue
+            path = dest / "records" / f"{number:05d}" / record.path.name
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, dump(body), sync=False)
+            names.append(f"{number:05d}/{record.path.name}")
+        part.facts["names"] = names
+
+    def _body(self, record: Finished) -> dict[str, Any]:
+        width, height = record.size(original=True)
+        frame = Frame.of(width, height, self.short_side)
+        body = record.written(self.min_score, image=True)
+        if (frame.width, frame.height) != record.size():
+            body = self._in_frame(record)
+        for entry in body.get("images", {}).values():
+            entry["path"] = str(self._run.path / entry["path"])
+        if not self.embedded:
+            del body["image"]
+            body["image_path"] = os.path.join(self._root, record.item.image)
+        return body
+
+    def _in_frame(self, record: Finished) -> dict[str, Any]:
+        item, old = record.item, record.body
+        known = {"record": str(record.path)}
+        again = load(
+            Item(item.id, item.index, item.image, item.caption, item.given, item.place, known), self._root, Load()
+        )
+        again.instances = [instance for instance in again.instances if instance.score >= self.min_score]
+        body = {**to_json(again, self._frame, old["made_by"]), "dataset_name": old["dataset_name"]}
+        if "images" in old:
+            body["images"] = old["images"]
+        return body
+
+    def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
+        with replacing(dest / "train.txt") as file:
+            for part in parts:
+                file.writelines(
+                    os.fsencode((dest / "records" / name).resolve()) + b"\n" for name in part.facts["names"]
+                )
+
+    def check(self, dest: Path, parts: Sequence[Part]) -> None:
+        with (dest / "train.txt").open("rb") as file:
+            paths = [Path(os.fsdecode(line.rstrip(b"\n"))) for line in file]
+        instances = 0
+        for path in paths:
+            body = read_record(path)
+            problems = ["not whole JSON"] if body is None else record_problems(body) if self.embedded else []
+            if body is None or problems:
+                raise Damage(f"{path}: {problems[0]}")
+            annotations: Any = body["annos"]
+            instances += sum(1 for entry in annotations if not entry.get("pad"))
+        expected = sum(part.records for part in parts), sum(part.instances for part in parts)
+        if (len(paths), instances) != expected:
+            raise Damage(f"{dest} has {len(paths)} records with {instances} instances, not {expected}")

@@ -1,0 +1,191 @@
+"""COCO's JSON: images with their captions, and their instances as given boxes and masks.
+
+The annotations of an image may stand anywhere in the file. They are put aside in a temporary file, and of each only its
+image and its place there are kept in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from generate.source import Entry, Refusal, Row, Source
+from utils.errors import UserError
+from utils.jsons import dump, finite
+from utils.streams import Damaged, opened
+from utils.text import one_line
+
+LISTS = ("images", "annotations", "categories")
+
+
+@dataclass(kw_only=True)
+class Coco(Source):
+    """`path`: instances_….json or captions_….json.
+
+    The first caption of an image is its caption, all of them pass through as `captions`. A pipeline that starts at
+    captions finds boxes and masks; one that starts with boxes overwrites them.
+    """
+
+    image_key: str = "file_name"
+    captions_path: str | None = None  # captions_….json beside instances_….json
+    instances: bool = True  # take boxes and masks over
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        if path.is_dir() or not path.name.lower().endswith((".json", ".json.gz", ".json.zst")):
+            return False
+        with opened(path) as file:
+            try:
+                return file.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and _is_coco(path)
+            except Damaged:
+                return False
+
+    def gives(self) -> dict[str, tuple[str, ...]]:
+        return {"coco": ("instances", "instances.mask")} if self.instances and self._has_boxes() else {}
+
+    def _has_boxes(self) -> bool:
+        return any("bbox" in first for first in _first(self.readable(), "annotations"))
+
+    def entries(self) -> Iterator[Row]:
+        path = self.readable()
+        labels = {entry.get("id"): entry.get("name") for entry in _list(path, "categories")}
+        with Aside(path) as found, Aside(self._captions()) as captions:
+            for number, image in enumerate(_list(path, "images")):
+                where = f"{path}: image {number}"
+                if not isinstance(image, dict) or not isinstance(image.get("id"), int):
+                    yield Refusal(where, "has no 'id' that is a whole number")
+                    continue
+                yield self._row(image, [*found.of(image["id"])], [*captions.of(image["id"])], labels, where)
+            strangers = list(found.strangers())
+            if strangers and found.taken == 0:
+                raise UserError(
+                    f"{path}: none of its {len(strangers)} annotations points to one of its images; the first points "
+                    f"to image {strangers[0].get('image_id')}. Are 'images' and 'annotations' from different files?"
+                )
+            for entry in strangers:
+                where = f"{path}: annotation {entry.get('id')}"
+                yield Refusal(where, f"points to image {entry.get('image_id')}, which is not among the images")
+
+    def _captions(self) -> Path | None:
+        return None if self.captions_path is None else self.readable(Path(self.captions_path))
+
+    def _row(
+        self,
+        image: dict[str, Any],
+        annotations: list[dict[str, Any]],
+        captioned: list[dict[str, Any]],
+        labels: dict[Any, Any],
+        where: str,
+    ) -> Row:
+        words = [entry["caption"] for entry in (*captioned, *annotations) if "caption" in entry and "bbox" not in entry]
+        boxes = [entry for entry in annotations if "bbox" in entry]
+        given = {key: value for key, value in image.items() if key not in (self.image_key, "id")}
+        given["coco_id"] = image["id"]
+        if words:
+            given["captions"] = words
+        row = self.entry({**given, self.image_key: image.get(self.image_key)}, where)
+        if isinstance(row, Refusal):
+            return row
+        caption = row.caption or (words[0] if words and self.caption_key is not None else "")
+        if not isinstance(caption, str):
+            return Refusal(where, f"its caption is {caption!r:.60}, not text")
+        known = None
+        if self.instances and boxes:
+            try:
+                known = {"instances": [_instance(entry, labels) for entry in boxes]}
+            except (KeyError, TypeError, ValueError) as error:
+                return Refusal(where, f"an annotation of it can't be used: {type(error).__name__}: {error}")
+        # A file without captions says nothing about their key, so nothing is missed.
+        return Entry(row.image, caption, row.given, has_caption=True, known=known)
+
+
+def _instance(entry: dict[str, Any], labels: dict[Any, Any]) -> dict[str, Any]:
+    box = [float(side) for side in entry["bbox"]]
+    label = labels.get(entry.get("category_id"))
+    if len(box) != 4 or box != finite(box):
+        raise ValueError(f"annotation {entry.get('id')} has the box {entry['bbox']}")
+    if not isinstance(label, str):
+        raise ValueError(f"annotation {entry.get('id')} is of category {entry.get('category_id')}, which has no name")
+    result: dict[str, Any] = {"box": box, "label": label}
+    if entry.get("segmentation"):
+        result["mask"] = entry["segmentation"]
+    result |= {key: entry[key] for key in ("score", "caption") if key in entry}
+    if entry.get("iscrowd"):
+        result["given"] = {"iscrowd": 1}
+    return result
+
+
+class Aside:
+    """Annotations in a temporary file, to be looked up by image."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.taken = 0
+
+    def __enter__(self) -> Aside:
+        self._file: IO[bytes] = tempfile.TemporaryFile()
+        self._next = array("q")  # of each annotation, the place of the image's previous one, or -1
+        self._last: dict[int, int] = {}  # image -> the place of its last one
+        self._starts = array("q")
+        for entry in _list(self._path, "annotations") if self._path is not None else ():
+            image = entry.get("image_id") if isinstance(entry, dict) else None
+            key = image if isinstance(image, int) else -1
+            self._next.append(self._last.get(key, -1))
+            self._last[key] = len(self._starts)
+            self._starts.append(self._file.tell())
+            self._file.write(dump(finite(entry)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def of(self, image: int) -> list[dict[str, Any]]:
+        """Each image's annotations are given out once, in the order of the file."""
+        found, place = [], self._last.pop(image, -1)
+        while place >= 0:
+            self._file.seek(self._starts[place])
+            found.append(json.loads(self._file.readline()))
+            place = self._next[place]
+        self.taken += len(found)
+        return found[::-1]
+
+    def strangers(self) -> Iterator[dict[str, Any]]:
+        """What no image has asked for."""
+        for image in list(self._last):
+            taken = self.taken
+            yield from (entry if isinstance(entry, dict) else {} for entry in self.of(image))
+            self.taken = taken
+
+
+def _list(path: Path | None, key: str) -> Iterator[Any]:
+    """The entries of one of the file's lists, as a stream."""
+    import ijson
+
+    assert path is not None
+    number = 0
+    with opened(path) as file:
+        try:
+            for entry in ijson.items(file, f"{key}.item", use_float=True):
+                yield entry
+                number += 1
+        except (ijson.JSONError, UnicodeDecodeError, Damaged) as error:
+            raise UserError(
+                f"{path} can't be read as COCO's JSON: after {number} {key}: {one_line(str(error))}. Was it cut off?"
+            ) from None
+
+
+def _first(path: Path, key: str) -> Iterator[Any]:
+    for entry in _list(path, key):
+        if isinstance(entry, dict):
+            yield entry
+        return
+
+
+def _is_coco(path: Path) -> bool:
+    """An object whose `images` is a list."""
+    return any(True for _ in _first(path, "images"))
