@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests share the cores by processes; before torch is imported
 ROOT = Path(__file__).resolve().parent.parent
 FAKES = str(ROOT / "tests" / "conf")
 

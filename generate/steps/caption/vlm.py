@@ -27,6 +27,7 @@ class VLM(Captioner):
     """
 
     checkpoint: str = "llava-hf/llava-1.5-7b-hf"
+    prompt: str = "Describe what is in this picture in one short sentence."
     dtype: str = "bfloat16"
     side: int = 336
 
