@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from utils.text import harmless
+
 # What a file system says when it is unwell, not when the file is.
 UNWELL = {
     errno.EIO,
@@ -46,6 +48,9 @@ class PassingError(Exception):
 
 class FatalError(Exception):
     """No item can go well: a bad checkpoint, a full disk, no permission. The worker stops; nothing is marked."""
+
+    def __str__(self) -> str:
+        return harmless(super().__str__())
 
 
 class BrokenDevice(FatalError):

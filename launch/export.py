@@ -32,6 +32,7 @@ from generate.run_folder import RunFolder
 from generate.settings import target
 from launch.summary import short
 from utils.errors import UserError, nearest
+from utils.text import harmless
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "export"
 SHOWN = 20
@@ -150,7 +151,7 @@ def tell(totals: Totals, dest: Path) -> int:
         f"{totals.records} records with {totals.instances} instances in {short(dest.resolve())}{parts}; read back well"
     )
     for text in totals.left_out[:SHOWN]:
-        print(f"left out: {text}")
+        print(harmless(f"left out: {text}"))
     if len(totals.left_out) > SHOWN:
         print(f"left out: {len(totals.left_out) - SHOWN} more")
     return 3 if totals.left_out else 0

@@ -23,6 +23,7 @@ from generate.run_folder import RunFolder
 from launch.merge import merge, merge_plain_folder
 from launch.summary import summary
 from utils.errors import UserError
+from utils.text import harmless
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,7 +56,7 @@ def plain(folder: Path, train: Path) -> int:
     good, bad = merge_plain_folder(folder, train)
     print(f"{good} records are listed in {train.resolve()}")
     for path, problem in bad[:20]:
-        print(f"left out: {path}: {problem}")
+        print(harmless(f"left out: {path}: {problem}"))
     if len(bad) > 20:
         print(f"left out: {len(bad) - 20} more")
     return 3 if bad else 0

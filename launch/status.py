@@ -29,6 +29,7 @@ from launch.slurm.lines import lines
 from launch.slurm.look import Look
 from launch.spent import bound_by, latest, shares
 from utils.errors import UserError
+from utils.text import harmless
 
 EVERY = 3.0  # seconds between two looks of --watch
 PART = 0.1  # of the time may go into looking: a huge run on a slow file server is looked at less often
@@ -123,7 +124,7 @@ class _Lines:
 
 def _text(seen: dict[str, Any]) -> str:
     slurm = lines(seen["slurm"], Path(seen["run"])) if "slurm" in seen else []
-    return "\n".join([table(seen), *_time(seen), *slurm])
+    return harmless("\n".join([table(seen), *_time(seen), *slurm]))
 
 
 def _time(seen: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from generate.run_folder import RunFolder
 from launch.merge import Merged
+from utils.text import harmless
 
 
 def summary(folder: RunFolder, merged: Merged) -> str:
@@ -35,7 +36,7 @@ def summary(folder: RunFolder, merged: Merged) -> str:
     if merged.missing:
         lines.append(f"pending      {short(merged.train.with_name('missing.jsonl'))}   (run the same command to go on)")
     lines.append(f"look at it   python launch/view.py {shlex.quote(short(folder.path))}")
-    return "\n".join(lines)
+    return harmless("\n".join(lines))
 
 
 def short(path: Path) -> str:

@@ -25,6 +25,7 @@ from generate.run_folder import RunFolder
 from generate.schema import record_problems, trainer_problems
 from launch.merge import records_of
 from utils.errors import UserError
+from utils.text import harmless
 
 SHOWN = 100
 
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             for problem in check.problems():
                 found += 1
                 if found <= SHOWN:
-                    print(problem)
+                    print(harmless(problem))
             checked += check.checked
     except UserError as error:
         print(f"validate: {error}", file=sys.stderr)

@@ -20,6 +20,7 @@ if __package__ in (None, ""):
 
 from generate.run_folder import RunFolder
 from utils.errors import UserError
+from utils.text import harmless
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def view(folder: RunFolder, size: int, seed: int, opened: bool) -> int:
     report = build(folder, size, seed)
     print(f"{report.records} of {report.done} records, {report.quarantined} quarantined items: {report.index}")
     for path in report.unreadable[:5]:
-        print(f"left out, not readable as a record: {path}", file=sys.stderr)
+        print(harmless(f"left out, not readable as a record: {path}"), file=sys.stderr)
     if len(report.unreadable) > 5:
         print(f"left out: {len(report.unreadable) - 5} more", file=sys.stderr)
     if opened and not webbrowser.open(report.index.as_uri()):

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from utils.text import harmless
+
 
 class UserError(Exception):
-    """Printed as it is, without a traceback: the value seen, the cause, and what to do next."""
+    """Printed as it is, without a traceback: the value seen, the cause, and what to do next.
+
+    The value seen may be anybody's, and a terminal is where it is printed.
+    """
+
+    def __str__(self) -> str:
+        return harmless(super().__str__())
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

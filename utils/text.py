@@ -19,6 +19,12 @@ def safe_stem(location: str, limit: int = 60) -> str:
     return data.decode("utf-8", "ignore") or "image"
 
 
+def harmless(text: str) -> str:
+    """Somebody's text (a file's name, a value out of a list) for a terminal: nothing in it steers the terminal, and
+    every terminal can show it. Line breaks stay."""
+    return "".join(c if c == "\n" or c.isprintable() else " " if c.isspace() else "?" for c in text)
+
+
 def one_line(text: str, limit: int = 300) -> str:
     """Somebody's text (an exception's, a file's) as one printable line of bounded length."""
     line = " ".join(text.split())

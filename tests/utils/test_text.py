@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from utils.text import one_line, safe_stem
+from utils.text import harmless, one_line, safe_stem
 
 # Everything that a JSON string can hold, half surrogate pairs included.
 ANY = st.text(alphabet=st.characters(), max_size=300)
@@ -70,3 +70,16 @@ def test_a_line_is_one_printable_line_of_bounded_length(text: str, limit: int) -
 def test_a_line_keeps_short_text() -> None:
     assert one_line("  no such\n file:  a.jpg ") == "no such file: a.jpg"
     assert one_line("\x1b[31mred\x07") == "?[31mred?"
+
+
+@given(ANY)
+@example("a\r\x9b2J\u202e\udcff\nb")
+def test_harmless_text_keeps_its_lines_and_steers_no_terminal(text: str) -> None:
+    shown = harmless(text)
+    assert shown.count("\n") == text.count("\n") and len(shown) == len(text)
+    assert shown.replace("\n", "").isprintable()
+    shown.encode("utf-8")
+
+
+def test_harmless_text_keeps_what_can_be_shown() -> None:
+    assert harmless("Grüße, 写真 and 😀\n\x1b]0;title\x07\t!") == "Grüße, 写真 and 😀\n?]0;title? !"
