@@ -173,16 +173,29 @@ free_ports() {   # N: this many neighbouring ports that nobody listens on, below
     die 1 "no $1 free ports in a row"
 }
 
+# Told not to listen on all addresses, SLURM's daemons take that of the machine's own name, and their clients have to be told
+# the same one. 127.0.1.1, Debian's, does not do for slurmd and srun: they call each other back at 127.0.0.1.
+address_of() { getent ahostsv4 "$1" | awk 'NR == 1 { print $1 }'; }
+
 write_configuration() {
-    local host ports node
+    local host address ports node
     host=$(hostname -s)
+    address=$(address_of "$(hostname)") || true
+    local confined=NoInAddrAny,NoCtldInAddrAny
+    case $address in
+    127.0.0.1) ;;
+    127.*) confined=NoCtldInAddrAny; say "slurmd listens on all addresses, guarded by MUNGE's key: $(hostname) is $address" ;;
+    "") die 4 "this machine's name has no address: add '127.0.0.1 $(hostname)' to /etc/hosts" ;;
+    *) say "listening on $address, guarded by MUNGE's key: $(hostname) is no name for loopback" ;;
+    esac
     mapfile -t ports < <(free_ports 4)
     # slurmdbd looks for its file beside SLURM_CONF, and insists on 0600. StorageHost=localhost means a socket, see
-    # MYSQL_UNIX_PORT below. Of the daemons it alone can't be told to listen on loopback only; MUNGE's key guards it.
+    # MYSQL_UNIX_PORT below. NoInAddrAny is not in its manual, but it shares the code of the others, see below.
     (umask 077; cat >"$FOLDER/slurmdbd.conf" <<END
 DbdHost=$host
-DbdAddr=127.0.0.1
+DbdAddr=$address
 DbdPort=${ports[0]}
+CommunicationParameters=NoInAddrAny
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket=$FOLDER/run/munge.sock
@@ -198,16 +211,16 @@ END
     # AccountingStoragePass: no password, but how clients of slurmdbd learn of another MUNGE socket.
     # linuxproc and task/none: no cgroups and no systemd, so that it runs in a container.
     # config_overrides: the nodes have what is written here, whatever the machine has.
-    # NoInAddrAny, NoCtldInAddrAny: listen on loopback only.
+    # NoInAddrAny, NoCtldInAddrAny: not on all addresses, see address_of.
     cat >"$FOLDER/slurm.conf" <<END
 ClusterName=testcluster
-SlurmctldHost=$host(127.0.0.1)
+SlurmctldHost=$host($address)
 SlurmctldPort=${ports[1]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket=$FOLDER/run/munge.sock,cred_expire=${TESTCLUSTER_REQUEUE_DELAY:-5}
-CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+CommunicationParameters=$confined
 StateSaveLocation=$FOLDER/state
 SlurmdSpoolDir=$FOLDER/spool-%n
 SlurmctldPidFile=$FOLDER/run/slurmctld.pid
@@ -231,14 +244,14 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ${TESTCLUSTER_USER_SIGNAL:+SlurmctldParameters=preempt_send_user_signal}
 AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=127.0.0.1
+AccountingStorageHost=$address
 AccountingStoragePort=${ports[0]}
 AccountingStoragePass=$FOLDER/run/munge.sock
 AccountingStorageTRES=gres/gpu
 ${TESTCLUSTER_ENFORCE:+AccountingStorageEnforce=$TESTCLUSTER_ENFORCE}
 JobAcctGatherType=jobacct_gather/linux
-NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[2]} CPUs=8 RealMemory=16000 Gres=gpu:2
-NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[3]} CPUs=8 RealMemory=16000 Gres=gpu:2
+NodeName=n1 NodeHostname=$host NodeAddr=$address Port=${ports[2]} CPUs=8 RealMemory=16000 Gres=gpu:2
+NodeName=n2 NodeHostname=$host NodeAddr=$address Port=${ports[3]} CPUs=8 RealMemory=16000 Gres=gpu:2
 PartitionName=learn Nodes=n1,n2 Default=YES MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE GraceTime=${TESTCLUSTER_GRACE:-0}
 PartitionName=cancelled Nodes=n1,n2 MaxTime=INFINITE PriorityTier=1 PreemptMode=CANCEL GraceTime=${TESTCLUSTER_GRACE:-0}
 PartitionName=urgent Nodes=n1,n2 MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF

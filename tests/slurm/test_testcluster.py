@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -49,6 +50,24 @@ def processes_of(folder: Path) -> list[str]:
         if os.fsencode(folder) in known:
             found.append(f"{entry.name}: {os.fsdecode(command).replace(chr(0), ' ')}")
     return found
+
+
+def listening(pids: list[str]) -> list[str]:
+    """Addresses on which processes wait for TCP connections, as the kernel writes them: 127.0.0.1 is 0100007F."""
+    sockets = {}
+    for table in ("tcp", "tcp6"):
+        for row in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = row.split()[:10]
+            if state == "0A":
+                sockets[f"socket:[{inode}]"] = local.partition(":")[0]
+    links = [os.readlink(link) for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return [sockets[link] for link in links if link in sockets]
+
+
+@pytest.mark.skipif(socket.gethostbyname(socket.gethostname()) != "127.0.0.1", reason="no name for loopback")
+def test_it_listens_on_loopback_only(slurm: Cluster) -> None:
+    daemons = [path.read_text().split()[0] for path in (slurm.folder / "pids").iterdir()]
+    assert listening(daemons) == ["0100007F"] * 4, "slurmctld, slurmdbd, two slurmd; the others have sockets in files"
 
 
 def test_two_jobs_of_a_node_get_different_gpus(slurm: Cluster, tmp_path: Path) -> None:
