@@ -53,9 +53,10 @@ OWN_KEYS = frozenset(
 class Write:
     """How records are written."""
 
-    short_side: int | None = 512  # null keeps the original size
-    jpeg_quality: int = 95
-    dataset_name: str = "labelyard"
+    # pixels; 512 is what InstanceDiffusion's trainer needs for right masks; null keeps the original size
+    short_side: int | None = 512
+    jpeg_quality: int = 95  # of images that were resized, 1 to 100
+    dataset_name: str = "labelyard"  # a word for all records, under this key
 
     def __post_init__(self) -> None:
         if self.short_side is not None and self.short_side < 1:

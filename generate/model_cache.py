@@ -23,7 +23,7 @@ WEIGHTS = (".safetensors", ".bin", ".pth", ".pt")
 
 @dataclass(kw_only=True)
 class Models:
-    cache: str | None = None  # instead of HF_HOME
+    cache: str | None = None  # the folder of models, on a file system that all nodes share; null: HF_HOME
 
 
 def use(models: Mapping[str, Any]) -> None:

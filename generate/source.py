@@ -63,9 +63,9 @@ class Source:
 
     suffixes: ClassVar[tuple[str, ...]] = ()
 
-    path: str = "???"
+    path: str = "???"  # the list: a file, a folder or a pattern, as the source has it
     root: str | None = transient(None)  # where relative image locations begin; by default the list's own folder
-    image_key: str = "image"
+    image_key: str = "image"  # the key (the column) of the image's location
     caption_key: str | None = "caption"  # null: the images have no captions
     keep: list[str] | None = None  # the other keys that pass through; null: all of them
     max_refused: float = transient(0.05)  # of the rows; more than that (and than a hundred) is no list to work with

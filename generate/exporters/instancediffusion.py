@@ -30,7 +30,7 @@ class InstanceDiffusion(Exporter):
     """
 
     short_side: int | None = 512  # null: the original size
-    jpeg_quality: int = 95
+    jpeg_quality: int = 95  # of images that change their size, 1 to 100
     embedded: bool = True  # false: no image inside; `image_path` says where the original lies
 
     def begin(self, dest: Path, run: RunFolder) -> None:

@@ -23,7 +23,7 @@ class TrainList(Exporter):
     to_a_file = True
 
     split: str | None = None  # val=0.01 or val=0.05,test=0.05: lists of their own beside the first, val.txt, …
-    seed: int = 0
+    seed: int = 0  # another one makes another split
     relative: bool = False  # paths as seen from the list's folder
 
     def begin(self, dest: Path, run: RunFolder) -> None:

@@ -23,7 +23,7 @@ class Csv(Source):
     delimiter: ClassVar[str] = ","
 
     header: list[str] | None = None  # names of the columns of a file whose first row is a row like the others
-    encoding: str = "utf-8"
+    encoding: str = "utf-8"  # of the file's letters
     quotes: bool = True  # false: a quotation mark is a letter like the others
 
     def entries(self) -> Iterator[Row]:

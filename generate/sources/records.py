@@ -23,7 +23,7 @@ class Records(Source):
     was found in their pixels stays as exact as it was found. `pixels=record` takes the images that the records hold
     instead, with boxes and masks as they are written there: for when the originals are gone."""
 
-    pixels: str = "original"
+    pixels: str = "original"  # original, or record: the images that the records hold
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

@@ -15,14 +15,14 @@ STOP_BEFORE = 120  # seconds; SLURM may send the signal up to a minute earlier
 class MergeJob:
     """The job behind the workers. What is null is as for the workers; it has no GPU."""
 
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    cpus_per_task: int | None = 1
-    mem: str | None = None
-    time: str | None = None
-    sbatch_args: list[str] = field(default_factory=list)
+    partition: str | None = None  # as in sbatch
+    account: str | None = None  # as in sbatch
+    qos: str | None = None  # as in sbatch
+    constraint: str | None = None  # as in sbatch
+    cpus_per_task: int | None = 1  # of the job
+    mem: str | None = None  # as in sbatch
+    time: str | None = None  # as in sbatch
+    sbatch_args: list[str] = field(default_factory=list)  # as in sbatch
 
 
 @dataclass(kw_only=True)
@@ -35,27 +35,27 @@ class Options:
     stop_before: int | None = None  # seconds ahead of the time limit; null: two minutes, or a quarter of a short limit
     name: str | None = None  # of the jobs; null: the run folder's
 
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
+    partition: str | None = None  # as in sbatch
+    account: str | None = None  # as in sbatch
+    qos: str | None = None  # as in sbatch
+    constraint: str | None = None  # as in sbatch
     gres: str | None = None  # instead of gpus_per_node
     gpus_per_node: int | None = None  # null: one, if gres does not say otherwise
-    gpu_type: str | None = None
+    gpu_type: str | None = None  # with gpus_per_node: a100, …
     nodes: int = 1  # of each array task
     tasks_per_node: int | None = None  # workers; null: one for every GPU
-    cpus_per_task: int | None = None
+    cpus_per_task: int | None = None  # of each worker
     mem: str | None = None  # of each node, such as 64G
     time: str | None = None  # minutes, or as SLURM writes it: 12:00:00, 2-00
     exclude: Any = None  # a node, a list of nodes, or "n[1-4],n7"
-    nodelist: Any = None
-    comment: str | None = None
-    reservation: str | None = None
+    nodelist: Any = None  # likewise
+    comment: str | None = None  # as in sbatch
+    reservation: str | None = None  # as in sbatch
     dependency: str | None = None  # of the first array
 
     setup: list[str] = field(default_factory=list)  # shell lines ahead of the workers: module load …, export …
     sbatch_args: list[str] = field(default_factory=list)  # whatever else the site wants: --mail-type=END, --exclusive
-    srun_args: list[str] = field(default_factory=list)
+    srun_args: list[str] = field(default_factory=list)  # for the srun that starts a job's workers
     python: str | None = None  # the command that stands for python; null: this very one
 
     merge: MergeJob = field(default_factory=MergeJob)

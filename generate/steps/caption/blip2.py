@@ -25,7 +25,7 @@ class BLIP2(Captioner):
 
     checkpoint: str = "Salesforce/blip2-flan-t5-xxl"
     dtype: str = "bfloat16"
-    backend: str = "port"
+    backend: str = "port"  # port, or native: LAVIS
     native_model: str = "blip2_t5/pretrain_flant5xxl"  # LAVIS's own name and type of a model
 
     def __post_init__(self) -> None:

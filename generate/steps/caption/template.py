@@ -55,7 +55,7 @@ class TemplateCaption(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "instances")  # tags and masks too, where there are any
     writes: ClassVar[tuple[str, ...]] = ("instances.caption",)
 
-    colours: bool = True
+    colours: bool = True  # name a thing's colour, where one stands out
     kind_threshold: float = 0.7  # of the tag that names the kind
 
     def __post_init__(self) -> None:

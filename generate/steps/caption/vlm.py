@@ -29,7 +29,7 @@ class VLM(Captioner):
     checkpoint: str = "llava-hf/llava-1.5-7b-hf"
     prompt: str = "Describe what is in this picture in one short sentence."
     dtype: str = "bfloat16"
-    side: int = 336
+    side: int = 336  # pixels of the square on which a crop is laid
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,7 @@ class Dpt(DepthMaps):
     """Its checkpoints do not say what their numbers are: MiDaS's are inverse depth, those of NYU or KITTI metres."""
 
     checkpoint: str = "Intel/dpt-large"
-    numbers: str = INVERSE
+    numbers: str = INVERSE  # what the checkpoint's numbers are: inverse or metric
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,8 +25,9 @@ class Canny(Step):
     reads: ClassVar[tuple[str, ...]] = ("image",)
     writes: ClassVar[tuple[str, ...]] = ("images.edges",)
 
-    low: int = 100
-    high: int = 200
+    low: int = 100  # an edge goes on down to this gradient
+    high: int = 200  # an edge begins at this gradient
+    # pixels; null keeps every size
     short_side: Optional[int] = 512  # noqa: UP045  (OmegaConf reads it on Python 3.10 too)
 
     def __post_init__(self) -> None:

@@ -30,10 +30,10 @@ class CLIP(Step):
     reads: ClassVar[tuple[str, ...]] = ("instances", "instances.caption")
     writes: ClassVar[tuple[str, ...]] = ("instances.label_embedding", "instances.caption_embedding")
 
-    checkpoint: str = "openai/clip-vit-large-patch14"
-    revision: str | None = None
-    dtype: str = "float32"
-    batch_size: int = transient(32)
+    checkpoint: str = "openai/clip-vit-large-patch14"  # a hub's id or a folder
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
+    batch_size: int = transient(32)  # texts
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)

@@ -36,8 +36,8 @@ class MiniLM(Step):
     reads: ClassVar[tuple[str, ...]] = ("instances",)  # and their captions, where there are any
     writes: ClassVar[tuple[str, ...]] = ("instances.label_embedding", "instances.caption_embedding")
 
-    batch_size: int = 8
-    dimensions: int = 768
+    batch_size: int = 8  # texts
+    dimensions: int = 768  # of an embedding, with zeros behind the model's 384
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

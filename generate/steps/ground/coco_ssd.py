@@ -43,7 +43,7 @@ class CocoSsd(Step):
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
     box_threshold: float = 0.55  # a wrong box harms training data more than a missing one
-    iou_threshold: float = 0.5
+    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
     min_side: float = 2.0  # pixels of the picture; what is thinner is no object
 
     def __post_init__(self) -> None:

@@ -38,11 +38,11 @@ class Florence2Boxes(Step):
 
     # Of the checkpoints those that transformers reads itself: microsoft's own bring code, which is not run.
     checkpoint: str = "florence-community/Florence-2-large"
-    revision: str | None = None
-    box_threshold: float = 0.25
-    iou_threshold: float = 0.5
-    max_new_tokens: int = 128
-    dtype: str = "float32"
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    box_threshold: float = 0.25  # least score of a box
+    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
+    max_new_tokens: int = 128  # of an answer; a box takes five or so
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     batch_size: int = transient(1)  # tags; more at once may differ in the last digit
 
     def __post_init__(self) -> None:

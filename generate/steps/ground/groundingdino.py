@@ -27,8 +27,8 @@ class GroundingDino(PromptedDetector):
     The file has no vocabulary in it; `tokenizer` says where that comes from then.
     """
 
-    checkpoint: str = "IDEA-Research/grounding-dino-tiny"
-    tokenizer: str = "google-bert/bert-base-uncased"
+    checkpoint: str = "IDEA-Research/grounding-dino-tiny"  # a hub's id, a folder, or the authors' file
+    tokenizer: str = "google-bert/bert-base-uncased"  # the vocabulary, where the checkpoint is a single file
     backend: str = "port"  # or 'native', the authors' own package
 
     def __post_init__(self) -> None:

@@ -24,12 +24,12 @@ class Owlv2(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "tags")
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
-    checkpoint: str = "google/owlv2-base-patch16-ensemble"
-    revision: str | None = None
-    prompt: str = "a photo of a {tag}"
-    box_threshold: float = 0.2
-    iou_threshold: float = 0.5
-    dtype: str = "float32"
+    checkpoint: str = "google/owlv2-base-patch16-ensemble"  # a hub's id or a folder
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    prompt: str = "a photo of a {tag}"  # what is asked for each tag
+    box_threshold: float = 0.2  # least score of a box
+    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)

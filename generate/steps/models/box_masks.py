@@ -41,12 +41,12 @@ class BoxMasks(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "instances")
     writes: ClassVar[tuple[str, ...]] = ("instances.mask",)
 
-    checkpoint: str
-    revision: str | None = None
-    dtype: str = "float32"
+    checkpoint: str  # a hub's id or a folder
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # Images. One of this size fills a GPU; more at once may differ in the last digit from what each gives alone.
     batch_size: int = transient(1)
-    boxes_at_once: int = transient(64)
+    boxes_at_once: int = transient(64)  # of an image
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)

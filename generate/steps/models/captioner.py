@@ -28,16 +28,16 @@ class Captioner(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "instances")
     writes: ClassVar[tuple[str, ...]] = ("instances.caption",)
 
-    checkpoint: str = ""
-    revision: str | None = None
-    prompt: str = ""
+    checkpoint: str = ""  # a hub's id or a folder
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    prompt: str = ""  # what the model is asked, or how its answer begins
     min_area: float = MIN_SIDE * MIN_SIDE  # of the box, in square pixels
-    num_beams: int = 5
-    max_new_tokens: int = 30
-    length_penalty: float = 1.0
-    repetition_penalty: float = 1.0
-    dtype: str = "float32"
-    batch_size: int = transient(8)
+    num_beams: int = 5  # of the beam search; 1: the likeliest word each time
+    max_new_tokens: int = 30  # of a caption
+    length_penalty: float = 1.0  # above 1 for longer captions, where there are several beams
+    repetition_penalty: float = 1.0  # above 1 against saying things twice
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
+    batch_size: int = transient(8)  # crops, of all images in flight
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)

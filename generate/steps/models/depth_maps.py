@@ -36,9 +36,9 @@ class DepthMaps(Step):
     reads: ClassVar[tuple[str, ...]] = ("image",)
     writes: ClassVar[tuple[str, ...]] = ("images.depth", "instances.median_depth")
 
-    checkpoint: str
-    revision: str | None = None
-    dtype: str = "float32"
+    checkpoint: str  # a hub's id or a folder
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # One image of this size fills a GPU. More at once may differ in the last digit from what each gives alone.
     batch_size: int = transient(1)
 

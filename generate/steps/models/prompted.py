@@ -50,15 +50,15 @@ class PromptedDetector(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "tags")
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
-    checkpoint: str
-    revision: str | None = None
-    box_threshold: float = 0.25
-    text_threshold: float = 0.2
-    iou_threshold: float = 0.5
-    short_side: int = 800
-    long_side: int = 1333
+    checkpoint: str  # a hub's id or a folder
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    box_threshold: float = 0.25  # least score of a box: that of its best token
+    text_threshold: float = 0.2  # least score of the tokens that have a say in a box's label
+    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
+    short_side: int = 800  # pixels, to which an image is resized
+    long_side: int = 1333  # pixels, beyond which it is not
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
-    dtype: str = "float32"
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # One image of this size fills a GPU. More at once may differ in the last digit from what each gives alone.
     batch_size: int = transient(1)
 

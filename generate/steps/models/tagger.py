@@ -56,20 +56,20 @@ class Tagger(Step):
     published_tags: ClassVar[PublishedFile] = RAM_TAGS
     published_thresholds: ClassVar[PublishedFile | None] = RAM_THRESHOLDS
 
-    checkpoint: str = "xinyu1205/recognize_anything_model/ram_swin_large_14m.pth"
-    revision: str | None = None
-    backend: str = "port"
-    tag_list: str | None = None
-    threshold_list: str | None = None
-    threshold: float | None = None
+    checkpoint: str = "xinyu1205/recognize_anything_model/ram_swin_large_14m.pth"  # a file, here or at the hub
+    revision: str | None = None  # of a hub's repository: a branch, tag or commit
+    backend: str = "port"  # port, or native: the authors' own package
+    tag_list: str | None = None  # a file with a tag on each line; null: the published list
+    threshold_list: str | None = None  # a file with a number on each line; null: the published list
+    threshold: float | None = None  # one for all tags; null: the list's
     tag_thresholds: dict[str, float] = field(default_factory=dict)  # by name, over the others
-    skip_tags: list[str] = field(default_factory=list)
+    skip_tags: list[str] = field(default_factory=list)  # tags that are never given
     descriptions: int = 1  # label embeddings for each tag
-    image_size: int = 384
-    interpolation: str = "bicubic"
-    dtype: str = "float32"
+    image_size: int = 384  # pixels of the square to which an image is resized
+    interpolation: str = "bicubic"  # of that resizing: bicubic or bilinear
+    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     text_encoder: str = "bert-base-uncased"  # the native backend builds a tokenizer that tagging never uses
-    batch_size: int = transient(16)
+    batch_size: int = transient(16)  # images
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)

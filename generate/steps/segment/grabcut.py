@@ -47,7 +47,7 @@ class GrabCut(Step):
     iterations: int = 2  # more of them shrink a thing towards its strongest colour
     min_part: float = 0.1  # of the box; less than this is no mask of the thing in it
     min_background: float = 0.05  # of the window; less than this does not show what the background looks like
-    threads: int = transient(2)
+    threads: int = transient(2)  # boxes worked on at a time
 
     def __post_init__(self) -> None:
         for name, least in (("side", 16), ("iterations", 1), ("threads", 1)):

@@ -14,7 +14,7 @@ BACKENDS = ("port", "native")
 class Sam(BoxMasks):
     """`checkpoint` is a hub id, a transformers folder, or a file as the authors published it (sam_vit_b|l|h….pth)."""
 
-    checkpoint: str = "facebook/sam-vit-huge"
+    checkpoint: str = "facebook/sam-vit-huge"  # a hub's id, a folder, or the authors' file
     backend: str = "port"  # or 'native', the authors' own package
 
     def __post_init__(self) -> None:

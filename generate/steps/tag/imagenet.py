@@ -33,8 +33,8 @@ class ImagenetTags(Step):
     reads: ClassVar[tuple[str, ...]] = ("image",)
     writes: ClassVar[tuple[str, ...]] = ("tags",)
 
-    threshold: float = 0.2
-    max_tags: int = 5
+    threshold: float = 0.2  # least score of a tag
+    max_tags: int = 5  # of an image
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
