@@ -44,13 +44,24 @@ chromium-packages:
 	{ $(APT) update && $(APT) install --no-install-recommends chromium; }; }; } >/dev/null || \
 	echo "Chromium could not be installed here: the tests of the report's page will be SKIPPED"
 
-# Parity with the authors' own packages, in an environment of their own: torchvision brings the torch that fits it, and
-# several GB of CUDA with it.
-test-native: .venv-native/.with-native
-	.venv-native/bin/python -m pytest tests/native
+# Parity with the authors' own packages, in two environments, since LAVIS and the original RAM need an old transformers
+# (requirements/lavis.txt). torchvision brings the torch that fits it, and several GB of CUDA with it, to each.
+# RAM is in no package: RAM_CHECKOUT=… names a checkout of it; without one it is cloned.
+RAM_CHECKOUT ?= .recognize-anything
+test-native: .venv-native/.with-native .venv-lavis/.with-lavis
+	test -d $(RAM_CHECKOUT) || git clone --depth 1 https://github.com/xinyu1205/recognize-anything $(RAM_CHECKOUT) || \
+	echo "There is no checkout of recognize-anything: the tests of parity with it will be SKIPPED"
+	LAVIS_PYTHON=$(CURDIR)/.venv-lavis/bin/python .venv-native/bin/python -m pytest -rs tests/native \
+	  --ignore=tests/native/test_ram_parity.py --ignore=tests/native/test_lavis_captions.py
+	PYTHONPATH=$(abspath $(RAM_CHECKOUT)) .venv-lavis/bin/python -m pytest -rs tests/native/test_ram_parity.py \
+	  tests/native/test_lavis_captions.py
 
 .venv-native/.with-native: setup.py utils/make_venv.sh
 	TORCH=torchvision utils/make_venv.sh .venv-native demo,native,dev
+	touch $@
+
+.venv-lavis/.with-lavis: setup.py requirements/lavis.txt utils/make_venv.sh
+	TORCH=torchvision utils/make_venv.sh .venv-lavis --requirements requirements/lavis.txt
 	touch $@
 
 # Minutes long: what `make test` leaves out.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A virtual environment with Labelyard in it:  utils/make_venv.sh FOLDER EXTRAS      e.g. utils/make_venv.sh .venv demo,dev
+# or with what a file names instead of what setup.py does:  utils/make_venv.sh FOLDER --requirements FILE
 #
 # PYTHON   the python to start from (default: python3, else the newest of 3.13 to 3.10 that is there)
 # TORCH    what pip is asked for where there is neither a torch nor a GPU (default below)
@@ -54,4 +55,9 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null && ! has_gpu; then
     "${pip[@]}" install "${TORCH:-torch==2.13.0}"
 fi
 cd "$root"
-"${pip[@]}" install -e ".[$extras]"
+if [ "$extras" = --requirements ]; then
+    "${pip[@]}" install -r "${3:?the file of requirements}"
+    "${pip[@]}" install --no-deps -e .
+else
+    "${pip[@]}" install -e ".[$extras]"
+fi
