@@ -18,6 +18,7 @@ import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from launch.summary import short
 from utils.errors import UserError, nearest
 from utils.text import harmless
 
-CONF = Path(__file__).resolve().parent.parent / "conf" / "export"
+CONF = Path(__file__).resolve().parent.parent / "conf"
 SHOWN = 20
 
 
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s RUN FORMAT DEST …"
     )
+    parser.add_argument("--config-dir", "-cd", metavar="DIR", help="formats of your own: DIR/export/*.yaml")
     parser.add_argument("run", nargs="?", help="the run folder")
     parser.add_argument("format", nargs="?", help=" ".join(formats()))
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="the destination, and options")
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.run is None or chosen.format is None:
             raise UserError(f"give RUN FORMAT DEST. Formats: {', '.join(formats())}")
-        kind = exporter_class(chosen.format)
+        kind = exporter_class(chosen.format, formats(chosen.config_dir))
         if {"-h", "--help"} & set(chosen.rest):
             print(options_of(kind, chosen.format))
             return 0
@@ -68,16 +70,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 1
 
 
-def formats() -> list[str]:
-    return sorted(path.stem for path in CONF.glob("*.yaml"))
+def formats(directory: str | None = None) -> dict[str, Path]:
+    """The yaml of every format by its name; a user's own folder counts like conf/ itself."""
+    folders = [CONF, Path(directory)] if directory is not None else [CONF]
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("export/*.yaml"))}
 
 
-def exporter_class(name: str) -> type[Exporter]:
-    if name not in formats():
-        likely = nearest(name, formats())
+def exporter_class(name: str, known: Mapping[str, Path]) -> type[Exporter]:
+    if name not in known:
+        likely = nearest(name, known)
         hint = f" Did you mean {likely}?" if likely else ""
-        raise UserError(f"there is no format '{name}'. Formats: {', '.join(formats())}.{hint}")
-    kind = target(OmegaConf.load(CONF / f"{name}.yaml")._target_)
+        raise UserError(f"there is no format '{name}'. Formats: {', '.join(known)}.{hint}")
+    kind = target(OmegaConf.load(known[name])._target_)
     assert isinstance(kind, type)
     return kind
 

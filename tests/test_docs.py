@@ -6,8 +6,11 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from generate.step import transient
+from launch.reference import reference, rows
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, listed
 
 SCHEMA = (ROOT / "docs" / "schema.md").read_text()
@@ -68,3 +71,41 @@ def test_the_step_of_the_document_works_as_written(tmp_path: Path) -> None:
         capture_output=True, text=True,
     )  # fmt: skip
     assert refused.returncode == 1 and "Did you mean brightness.darkest?" in refused.stderr
+
+
+def test_the_configuration_page_is_what_the_code_says() -> None:
+    again = "not what the code says. Make it anew: python launch/reference.py > docs/configuration.md"
+    assert (ROOT / "docs" / "configuration.md").read_text() == reference(), again
+
+
+def test_every_setting_says_what_it_means() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    rows = [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) > 150
+    silent = [row[0] for row in rows if len(row) != 4 or not row[3].strip()]
+    assert not silent, "these lack a comment at their field"
+    assert "| `segment.dtype` |" in text and "| `source.root`° |" in text, "of a base class; one that may change"
+
+
+@dataclass(kw_only=True)
+class Plain:
+    checkpoint: str = ""  # where the weights lie
+    size: int = 3  # noqa: RUF100
+    # of all
+    # of them
+    places: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Own(Plain):
+    checkpoint: str = "mine"
+    size: int = transient(4)  # a | b
+
+
+def test_a_meaning_comes_from_the_field_or_the_nearest_base_that_has_one() -> None:
+    assert [row.line() for row in rows(Own, "x.")] == [
+        "| `x.checkpoint` | text | `mine` | where the weights lie |",
+        "| `x.size`° | whole number | `4` | a \\| b |",
+        "| `x.places` | list of text | `[]` | of all of them |",
+    ]
+    assert [row.meaning for row in rows(Plain, "")] == ["where the weights lie", "", "of all of them"]

@@ -1,0 +1,257 @@
+"""The configuration reference, made from the dataclasses and yaml files that are the configuration.
+
+    python launch/reference.py > docs/configuration.md
+
+What a setting means is the comment at its field, or at that of the nearest base class that has one; what an option
+is, the comment on top of its yaml and the docstring of its class.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import io
+import re
+import sys
+import textwrap
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from omegaconf import DictConfig, OmegaConf
+
+from generate.annotation import Write
+from generate.load import Load
+from generate.model_cache import Models
+from generate.settings import target
+from generate.step import Step
+from generate.worker import Work
+from launch.config import CONF, FRAME, Groups
+from utils.jsons import dump
+
+SECTIONS = {"load": Load, "write": Write, "work": Work, "models": Models}
+GROUPS = {
+    "source": "Where the items come from: `source=NAME source.path=…`. See [formats.md](formats.md).",
+    "pipeline": "Which steps, in which order: `pipeline=NAME`.",
+    "cluster": "Where the workers run: `cluster=NAME`. See [clusters.md](clusters.md).",
+    "export": "Options of `python launch/export.py RUN NAME DEST option=value …`. See [formats.md](formats.md).",
+}
+WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true, false", "None": "null", "Any": "any"}
+
+INTRODUCTION = """\
+# Configuration
+
+Made from the code by `python launch/reference.py > docs/configuration.md`.
+
+Every setting is `key=value` behind `python launch/run.py`, and a choice within a group is `group=option`. A list is
+`'key=[a,b]'`, text with a comma or a space `'key="a, b"'`, nothing `key=null`. `--cfg job` prints what a command line
+comes to, and `--cfg job --package segment` a part of it. Unknown keys, and values of another type, are refused.
+
+A run goes on only with settings that make the same data. Those with a ° say how the work is done, not what comes out,
+and may be changed from one start to the next; so may all of `cluster`.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting."""
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+
+    def line(self) -> str:
+        return f"| {self.name} | {self.kind} | {self.default} | {self.meaning} |"
+
+
+def reference() -> str:
+    parts = [INTRODUCTION, "## Of the run\n", table(_top_rows())]
+    for name, kind in SECTIONS.items():
+        parts += [f"## `{name}`\n", _said(kind), table(rows(kind, f"{name}."))]
+    groups = Groups.under(CONF).options
+    for group in [*FRAME, *(name for name in groups if name not in FRAME)]:
+        parts += _group(group, groups[group])
+    return "\n".join(part for part in parts if part)
+
+
+def rows(kind: type, prefix: str) -> list[Row]:
+    """The settings of a dataclass; one that is a dataclass itself stands for its own."""
+    found: list[Row] = []
+    for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
+        name = prefix + field.name
+        default = _default(field)
+        if dataclasses.is_dataclass(default):
+            found += rows(type(default), f"{name}.")
+            continue
+        mark = "°" if field.metadata.get("transient") else ""
+        found.append(Row(f"`{name}`{mark}", _type(str(field.type)), _shown(default), _cell(meaning(kind, field.name))))
+    return found
+
+
+def meaning(kind: type, name: str) -> str:
+    """The comment at the field, in this class or in the first of its bases that has one."""
+    for base in kind.__mro__:
+        if dataclasses.is_dataclass(base) and comments(base).get(name):
+            return comments(base)[name]
+    return ""
+
+
+@cache
+def comments(kind: type) -> dict[str, str]:
+    """What stands behind each field of a class, or else on the lines right above it."""
+    source = textwrap.dedent(inspect.getsource(kind))
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    said = {token.start[0]: _comment(token.string) for token in tokens if token.type == tokenize.COMMENT}
+    alone = {number for number, line in enumerate(source.splitlines(), 1) if line.lstrip().startswith("#")}
+    found: dict[str, str] = {}
+    body = ast.parse(source).body[0]
+    assert isinstance(body, ast.ClassDef)
+    for node in body.body:
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        assert node.end_lineno is not None
+        words = [said[line] for line in range(node.lineno, node.end_lineno + 1) if said.get(line)]
+        above = node.lineno - 1
+        while not words and above in alone:
+            above -= 1
+        words = words or [said[line] for line in range(above + 1, node.lineno) if line in alone]
+        found[node.target.id] = " ".join(words)
+    return found
+
+
+def _comment(text: str) -> str:
+    words = text.lstrip("#").strip()
+    return "" if words.startswith("noqa") else words
+
+
+def table(found: list[Row]) -> str:
+    if not found:
+        return "No more settings.\n"
+    head = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    return "\n".join([*head, *(row.line() for row in found)]) + "\n"
+
+
+def _top_rows() -> list[Row]:
+    """The keys of conf/config.yaml, with the comments behind them."""
+    path = CONF / "config.yaml"
+    values = OmegaConf.load(path)
+    assert isinstance(values, DictConfig)
+    found = []
+    for line in path.read_text().splitlines():
+        match = re.match(r"(\w+): +(\S+) +# (.+)", line)
+        if match:
+            key, value, words = match.groups()
+            kind = "true, false" if value in ("true", "false") else ""
+            found.append(Row(f"`{key}`", kind, "to be given" if value == "???" else f"`{value}`", _cell(words)))
+    assert len(found) == len(values) - 1, "every key of config.yaml but `defaults` has a comment"
+    return found
+
+
+def _group(group: str, options: dict[str, Path]) -> Iterator[str]:
+    if group == "pipeline":
+        yield f"## `pipeline`\n\n{GROUPS[group]}\n"
+        yield from (_pipeline(name, path) for name, path in options.items())
+        return
+    kinds = {name: target(OmegaConf.load(path)._target_) for name, path in options.items()}
+    prefix = "" if group == "export" else f"{group}."
+    found = {name: _laid_over(rows(kind, prefix), options[name], prefix) for name, kind in kinds.items()}
+    every = rows(_shared(list(kinds.values())), prefix)
+    yield f"## `{group}`\n"
+    yield GROUPS[group] + "\n" if group in GROUPS else _does(kinds)
+    if every:
+        yield f"All of them have these; below stands what is different, or more.\n\n{table(every)}"
+    for name, kind in kinds.items():
+        yield f"### `{name}`\n" if group == "export" else f"### `{group}={name}`\n"
+        yield "\n".join(part for part in (_on_top(options[name]), _said(kind)) if part)
+        yield table([row for row in found[name] if row not in every])
+
+
+def _shared(kinds: list[type]) -> type:
+    """The nearest class that all of them come from."""
+    return next(base for base in kinds[0].__mro__ if all(issubclass(kind, base) for kind in kinds))
+
+
+def _laid_over(found: list[Row], path: Path, prefix: str) -> list[Row]:
+    """With the values that the option's yaml lays over the dataclass's defaults."""
+    node = OmegaConf.load(path)
+    assert isinstance(node, DictConfig)
+    values = {f"`{prefix}{key!s}`": _shown(value) for key, value in node.items()}
+    return [dataclasses.replace(row, default=values.get(row.name.rstrip("°"), row.default)) for row in found]
+
+
+def _does(kinds: dict[str, Any]) -> str:
+    """What steps of a kind take and give, in the words of the code."""
+    assert all(issubclass(kind, Step) for kind in kinds.values())
+    reads = dict.fromkeys(name for kind in kinds.values() for name in kind.reads)
+    writes = dict.fromkeys(name for kind in kinds.values() for name in kind.writes)
+    listed = [", ".join(f"`{name}`" for name in names) for names in (reads, writes)]
+    return f"A kind of step. Reads {listed[0]}; writes {listed[1]}.\n"
+
+
+def _pipeline(name: str, path: Path) -> str:
+    node = OmegaConf.load(path)
+    chosen = {key.removeprefix("override /"): value for entry in node.defaults for key, value in entry.items()}
+    steps = " → ".join(f"`{step}={chosen[step]}`" for step in node.pipeline.steps)
+    return f"### `pipeline={name}`\n\n{_on_top(path)}\n{steps}\n"
+
+
+def _on_top(path: Path) -> str:
+    lines = path.read_text().splitlines()
+    words = [line.lstrip("# ") for line in lines[: next(n for n, line in enumerate(lines) if line[:1] != "#")]]
+    text = " ".join(words)
+    return f"{text if text.endswith('.') else text + '.'}\n"
+
+
+def _said(kind: type) -> str:
+    """The class's own words about itself; a dataclass without any has its signature there."""
+    words = kind.__dict__.get("__doc__") or ""
+    return "" if words.startswith(f"{kind.__name__}(") or not words else inspect.cleandoc(words) + "\n"
+
+
+def _type(written: str) -> str:
+    inner = re.fullmatch(r"Optional\[(.+)\]", written)
+    parts = [*inner.groups(), "None"] if inner else written.split(" | ")
+    return " or ".join(_word(part) for part in parts)
+
+
+def _word(part: str) -> str:
+    within = re.fullmatch(r"(list|dict)\[(.+)\]", part)
+    if within is None:
+        return WORDS[part]
+    kind, of = within.groups()
+    return f"list of {WORDS[of]}" if kind == "list" else f"{WORDS[of.split(', ')[1]]} by name"
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _shown(value: Any) -> str:
+    if value is dataclasses.MISSING or value == "???":
+        return "to be given"
+    return f"`{value}`" if isinstance(value, str) and value else f"`{_plain(value)}`"
+
+
+def _plain(value: Any) -> str:
+    return dump(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value).decode().rstrip()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(inspect.cleandoc(__doc__))
+    else:
+        print(reference(), end="")
