@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from generate.run_folder import RunFolder
-from utils.atomic import create_exclusive, temporary_beside
+from utils.atomic import TRIES, temporary_beside, write_new
+from utils.faults import point
 
 HEARTBEAT = 20.0  # seconds between two refreshings of a claim
 STALE_AFTER = 180.0  # a claim not refreshed for so long is given up for dead
+CLOCK_HOLDS = 5.0  # seconds for which the file server's clock need not be asked again
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,25 @@ class Owner:
 
 
 class Claims:
+    """A worker's own file beside the claims is its hand; each of its claims is one more link to it.
+
+    So claiming is one operation of the file server, and so is refreshing, however many claims there are. A link is
+    exclusive on every file system that has links, NFS included, and never shows a half-written file.
+    """
+
     def __init__(self, folder: RunFolder, owner: Owner) -> None:
         self._folder = folder
         self._owner = owner
         self.held: set[int] = set()
         self._planning = False
+        self._hand: Path | None = None
+        self._hand_was_lost = False
+        self._clock: tuple[float, float] | None = None  # the file server's time, and ours when we read it
+        self._lock = threading.Lock()  # the refreshing has a thread of its own
+
+    def taken(self) -> set[int]:
+        """The shards that have a claim, dead or alive, by one listing of one folder."""
+        return {int(name) for name in os.listdir(self._folder.claims) if name.isdigit()}
 
     def take(self, shard: int) -> bool:
         """Claim the shard, taking over from an owner that is gone; False if somebody works on it."""
@@ -61,10 +79,40 @@ class Claims:
         return self._planning
 
     def _take(self, path: Path) -> bool:
+        if self._link(path):
+            return True
         owner = _read(path)
-        if owner is None and not path.exists():
-            return create_exclusive(path, self._text())
-        return self._dead(path, owner) and self._take_over(path, owner)
+        # NFS may lose the answer to a link that it made and then refuse the repeated request.
+        return owner == self._owner or (self._dead(path, owner) and self._take_over(path, owner))
+
+    def _link(self, path: Path) -> bool:
+        for left in reversed(range(TRIES)):
+            hand = self._raised()
+            point("rename")
+            try:
+                os.link(hand, path)
+            except FileExistsError:
+                return False
+            except FileNotFoundError:  # somebody swept our hand away
+                self._lose()
+                if not left or not path.parent.exists():
+                    raise
+            else:
+                point("renamed")
+                return True
+        raise AssertionError("the last try returns or raises")
+
+    def _raised(self) -> Path:
+        with self._lock:
+            if self._hand is None:
+                hand = temporary_beside(self._folder.claims / self._owner.worker)
+                write_new(hand, json.dumps(asdict(self._owner)).encode(), sync=True)
+                self._hand = hand
+            return self._hand
+
+    def _lose(self) -> None:
+        with self._lock:
+            self._hand, self._hand_was_lost = None, True
 
     def free(self, shard: int) -> None:
         self.held.discard(shard)
@@ -76,7 +124,14 @@ class Claims:
 
     def refresh(self) -> None:
         """Say that we live, with the file server's clock: utime without a time leaves the choice to the server."""
-        for path in self._paths():
+        paths = self._paths()
+        if not paths:
+            return
+        try:
+            os.utime(self._raised())
+        except FileNotFoundError:
+            self._lose()
+        for path in paths if self._hand_was_lost else ():  # some of them are links to an earlier hand
             try:
                 os.utime(path)
             except FileNotFoundError:
@@ -114,7 +169,7 @@ class Claims:
         try:
             os.rename(path, aside)
         except FileNotFoundError:
-            return create_exclusive(path, self._text())
+            return self._link(path)
         if _read(aside) != dead:
             # Another was faster, and what was moved is its claim, which lives: back with it.
             with suppress(FileExistsError):
@@ -122,29 +177,45 @@ class Claims:
             aside.unlink(missing_ok=True)
             return False
         aside.unlink(missing_ok=True)
-        return create_exclusive(path, self._text())
+        return self._link(path)
 
     def _age(self, path: Path) -> float | None:
         """Seconds since the claim was refreshed, both ends read off the file server's clock; None if it is gone."""
-        clock = path.with_name(f".clock-{self._owner.worker}")
-        clock.touch()
+        now = self._now()
         try:
-            return clock.stat().st_mtime - path.stat().st_mtime
+            return now - path.stat().st_mtime
         except FileNotFoundError:
             return None
+
+    def _now(self) -> float:
+        """The file server's time. Between two questions our own clock tells how much has passed."""
+        for left in reversed(range(TRIES)):
+            began = time.monotonic()
+            if self._clock is not None and began - self._clock[1] < CLOCK_HOLDS:
+                break
+            hand = self._raised()
+            try:
+                os.utime(hand)
+                self._clock = hand.stat().st_mtime, began
+            except FileNotFoundError:
+                self._lose()
+                if not left:
+                    raise
+        assert self._clock is not None
+        return self._clock[0] + time.monotonic() - self._clock[1]
 
     def _paths(self) -> list[Path]:
         paths = [self._folder.claim(shard) for shard in tuple(self.held)]
         return [*paths, self._folder.claim_of_planning] if self._planning else paths
 
-    def _text(self) -> bytes:
-        return json.dumps(asdict(self._owner)).encode()
-
     def close(self) -> None:
         for path in self._paths():
             self._free(path)
         self.held.clear()
-        self._folder.claims.joinpath(f".clock-{self._owner.worker}").unlink(missing_ok=True)
+        with self._lock:
+            if self._hand is not None:
+                self._hand.unlink(missing_ok=True)
+            self._hand = None
 
 
 def owner_of(folder: RunFolder, shard: int) -> Owner | None:

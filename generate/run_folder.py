@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,11 @@ class RunFolder:
     def manifest(self, number: int) -> Path:
         return self.done / f"{number:05d}.jsonl"
 
+    def records_of(self, number: int) -> Path:
+        return self.path / "records" / f"{number:05d}"
+
     def record(self, number: int, item: Item) -> Path:
-        return self.path / "records" / f"{number:05d}" / f"label_{item.name}.json"
+        return self.records_of(number) / f"label_{item.name}.json"
 
     def image(self, name: str, number: int, item: Item) -> Path:
         return self.path / "images" / name / f"{number:05d}" / f"{item.name}.png"
@@ -163,16 +167,42 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Remove what killed writers left in the folders that are not of one shard."""
+        self.sweep_small()
         starts = (self.path / "hydra").glob("*")
-        for folder in (self.path, self.claims, self.workers, self.done, self.journals, self.path / "shards", *starts):
+        for folder in (self.done, self.journals, self.path / "shards", *starts):
             sweep(folder, writer_is_gone)
+
+    def sweep_small(self) -> None:
+        """The same, without the folders that have a file for every shard: what each of many workers can afford."""
+        for folder in (self.path, self.claims, self.workers):
+            sweep(folder, writer_is_gone)
+
+    def open_shard(self, number: int) -> bool:
+        """Make the folder of its records; True if it was not there: then nobody has opened this shard before."""
+        try:
+            self.records_of(number).mkdir(parents=True)
+        except FileExistsError:
+            return False
+        return True
+
+    def sync_shard(self, number: int) -> None:
+        """Make the names of its records and images last: once for all, before the manifest speaks of them."""
+        for folder in self._places_of(number):
+            with suppress(FileNotFoundError):  # taken away by hand; what lay in it shows as gone
+                sync_folder(folder)
 
     def sweep_shard(self, number: int, all_of_it: bool) -> None:
         """Remove what killed writers left among the shard's records and images. When the shard is finished, whatever is
         left is theirs: of another host's processes nobody here can tell otherwise."""
-        name = f"{number:05d}"
-        for folder in (self.path / "records" / name, *(self.path / "images").glob(f"*/{name}")):
+        for folder in self._places_of(number):
             sweep(folder, (lambda path: True) if all_of_it else writer_is_gone)
+
+    def record_names(self, number: int) -> set[str]:
+        return {name for name in _names(self.records_of(number)) if not name.startswith(".")}
+
+    def _places_of(self, number: int) -> list[Path]:
+        """The folders of the shard's records and of its images."""
+        return [self.records_of(number), *(self.path / "images").glob(f"*/{number:05d}")]
 
     def journals_of(self, number: int) -> list[Path]:
         return self.journals_by_shard().get(number, [])

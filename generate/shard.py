@@ -11,16 +11,22 @@ from generate.run_folder import RunFolder
 
 
 class ShardWork:
-    """Opened after the claim. What an earlier worker finished is taken over and not computed again."""
+    """Opened after the claim. What an earlier worker finished is taken over and not computed again.
 
-    def __init__(self, folder: RunFolder, number: int, worker: str, max_attempts: int) -> None:
+    Of a shard that nobody has opened before (`untouched`) there is nothing to look for.
+    """
+
+    def __init__(self, folder: RunFolder, number: int, worker: str, max_attempts: int, untouched: bool = False) -> None:
         self.number = number
         self._folder = folder
         self._worker = worker
         self._max_attempts = max_attempts
         self.items = list(folder.items(number))
-        history = read_history(folder.journals_of(number))
-        folder.sweep_shard(number, all_of_it=False)
+        history, self._there = History({}, {}), set[str]()
+        if not untouched:
+            history = read_history(folder.journals_of(number))
+            folder.sweep_shard(number, all_of_it=False)
+            self._there = folder.record_names(number)
         self.journal = Journal(folder.journal(number, worker))
         if history.retries:
             self.journal.write("opened", retries=history.retries)
@@ -34,7 +40,7 @@ class ShardWork:
         known, starts = history.outcomes.get(item.id), history.starts.get(item.id, 0)
         if known is not None and (not known.done or self._is_whole(item, known)):
             self.outcomes[item.id] = known
-        elif (adopted := self._adopt(item)) is not None:
+        elif self._is_there(item) and (adopted := self._adopt(item)) is not None:
             # The worker was killed between the rename and the journal's line.
             self.ended(adopted)
             self.journal.outcome(adopted)
@@ -68,8 +74,12 @@ class ShardWork:
             if not self.outcomes[item.id].done and (adopted := self._adopt(item)) is not None:
                 self.ended(adopted)
         self._folder.sweep_shard(self.number, all_of_it=True)
+        self._folder.sync_shard(self.number)
         write_manifest(self._folder, self.number, self.items, self.outcomes, self._worker)
         self.journal.close()
+
+    def _is_there(self, item: Item) -> bool:
+        return bool(self._there) and self._folder.record(self.number, item).name in self._there
 
     def _is_whole(self, item: Item, outcome: Outcome) -> bool:
         try:

@@ -7,7 +7,6 @@ may span shards. All bookkeeping happens in this thread.
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import Any
 
 from generate.annotation import Write
 from generate.budget import Budget
+from generate.claiming import Claiming
 from generate.claims import Claims, Owner
 from generate.errors import BrokenDevice, FatalError, ItemError, PassingError, explained
 from generate.journal import Outcome
@@ -44,7 +44,7 @@ class Work:
     schedule: str = transient("fused")  # or staged: one step after another over many images, one model loaded at a time
     staged_batch: int = transient(256)  # images in flight together when staged; each is in memory, decoded
     device: str = transient("auto")  # auto, cpu or cuda
-    write_threads: int = transient(4)
+    write_threads: int = transient(4)  # records written behind the steps, so many at a time
     max_attempts: int = transient(3)  # workers that an item may take down before it is quarantined
     max_failure_rate: float = transient(0.5)  # above that, after the first hundred, something else is wrong
     read_timeout: float = transient(120.0)  # seconds after which an image that does not come is given up
@@ -99,6 +99,7 @@ class Worker:
         self._made_by = made_by
         self._stop = stop
         self.claims = Claims(folder, owner)
+        self._claiming = Claiming(folder, self.claims, owner.worker, work.max_attempts, stop)
         self._budget = Budget(work.max_failure_rate, self._still_well, self._ever_well)
         self._open: dict[int, ShardWork] = {}
         self._writing: deque[tuple[ShardWork, Item, Future[Outcome]]] = deque()
@@ -114,7 +115,7 @@ class Worker:
         self._writers = ThreadPoolExecutor(max(1, self._work.write_threads), "write")
         blameless = False  # whether unfinished items had no part in why this worker ends
         try:
-            self._folder.sweep()
+            self._folder.sweep_small()
             self._work_off()
             blameless = True
         except FatalError as error:
@@ -147,13 +148,14 @@ class Worker:
     def _flights(self) -> Iterator[Flight]:
         """Batches of items, across shards. An empty one says: finish what is in hand, there is nothing to claim now."""
         filling: list[tuple[ShardWork, Item]] = []
-        for shard in self._claimed():
+        for shard in self._claiming.shards():
             if shard is None:
                 if filling:
                     yield Flight(filling)
                     filling = []
                 yield Flight([])
                 continue
+            self._open[shard.number] = shard
             for item in shard.fresh:
                 filling.append((shard, item))
                 if len(filling) >= self._work.in_flight:
@@ -162,31 +164,6 @@ class Worker:
             for group in shard.groups(self._work.in_flight):
                 yield Flight([(shard, item) for item in group], alone=True)
             self._finish_if_complete(shard)
-
-    def _claimed(self) -> Iterator[ShardWork | None]:
-        """Shards, claimed as they are asked for; None whenever there is none to be had at the moment."""
-        while not self._stop.asked:
-            plan = self._folder.read_plan()
-            finished = self._folder.finished()
-            offset = random.randrange(max(1, plan.shards))  # so that many workers do not queue at the same shard
-            for position in range(plan.shards):
-                number = (position + offset) % plan.shards
-                if number in finished or number in self.claims.held or not self.claims.take(number):
-                    continue
-                if self._folder.manifest(number).exists():  # finished by another since the listing
-                    self.claims.free(number)
-                    continue
-                shard = ShardWork(self._folder, number, self._owner.worker, self._work.max_attempts)
-                self._open[number] = shard
-                yield shard
-                if self._stop.asked:
-                    return
-            yield None
-            left = set(range(plan.shards)) - self._folder.finished()
-            waits = [wait for number in left if (wait := self.claims.seconds_until_stale(number)) is not None]
-            if not waits:
-                return  # all that is left is in the hands of workers that live
-            self._stop.wait(min(10.0, min(waits) + 0.2))
 
     def _start(self, flight: Flight) -> list[Loading]:
         by_shard: dict[int, list[str]] = {}
@@ -329,7 +306,7 @@ class Worker:
             shard.journal.close()
         with suppress(OSError):  # a claim that can't be taken back gets stale
             self.claims.close()
-            self._folder.sweep()
+            self._folder.sweep_small()
 
 
 def make_worker(folder: RunFolder, config: dict[str, Any], owner: Owner, pipeline: Pipeline, stop: Stop) -> Worker:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from generate.annotation import Write, to_json
@@ -26,14 +27,21 @@ def write(folder: RunFolder, shard: int, record: Record, options: Write, made_by
 
     def put() -> None:
         for name, data in images.items():
-            target = folder.image(name, shard, record.item)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(target, data)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text)
+            _write(folder.image(name, shard, record.item), data)
+        _write(path, text)
 
     patiently(put, str(folder.path))
     return Outcome(record.item.id, "done", {"file": path.name, "bytes": len(text), "instances": instances})
+
+
+def _write(path: Path, data: bytes) -> None:
+    """One create and one rename. The folder is nearly always there, and synced once for all when the shard is finished:
+    a name that a power cut takes before that is missed by whoever goes on with the shard."""
+    try:
+        write_atomic(path, data, sync_name=False)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data, sync_name=False)
 
 
 def patiently(put: Callable[[], None], place: str) -> None:

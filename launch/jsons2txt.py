@@ -6,6 +6,9 @@ Lists every finished record of a run by its absolute path, in the order of the i
 missing.jsonl (what is still pending), quarantine.jsonl (what failed, and why) and stats.json. It may be run at any
 time, any number of times, also while workers are at it. A plain folder of JSON files does too; each is checked.
 
+A record that has been removed or torn since it was finished is not listed. Of runs of more than 100,000 items the
+records are looked at where their folder has changed since; --check looks at every one.
+
 Exit code 0: everything is listed. 3: something is not, see the files above. 1: it could not be done.
 """
 
@@ -32,12 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "train", type=Path, nargs="?", help="where the list goes (default: train.txt in the run folder)"
     )
+    parser.add_argument("--check", action="store_true", help="look at every record, however many there are")
     chosen = parser.parse_args(arguments)
     try:
         if is_plain_folder(chosen.run):
             return plain(chosen.run, chosen.train or Path("train.txt"))
         folder = RunFolder.open(chosen.run)
-        merged = merge(folder, chosen.train)
+        merged = merge(folder, chosen.train, chosen.check or None)
     except OSError as error:
         print(f"jsons2txt: {explained(error, str(chosen.train or chosen.run))}", file=sys.stderr)
         return 1

@@ -6,17 +6,21 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from generate.run_folder import RunFolder, refuse_line_break
 from generate.shard import read_record
-from launch.standing import Standing, kind_of_reason
+from launch.by_reason import ByReason
+from launch.gauge import Gauge
+from launch.standing import Line, Standing, kind_of_reason
 from utils.atomic import replacing
 from utils.jsons import dump
 from utils.text import one_line
+
+CHECKED = 100_000  # items of a run up to which every record is looked at; it takes a second, and longer over a network
 
 
 @dataclass
@@ -43,39 +47,59 @@ class Merged:
         return self.done == self.items
 
 
-def merge(folder: RunFolder, train: Path | None = None) -> Merged:
-    """Write train.txt, and missing.jsonl, quarantine.jsonl and stats.json beside it, each whole or not at all."""
+def merge(folder: RunFolder, train: Path | None = None, check: bool | None = None) -> Merged:
+    """Write train.txt, and missing.jsonl, quarantine.jsonl and stats.json beside it, each whole or not at all.
+
+    `check`: look at every record, even of finished shards; by default as long as the run is small enough.
+    """
     train = (train or folder.path / "train.txt").resolve()
     refuse_line_break(folder.path)
     merged = Merged(train)
-    records = folder.path / "records"
-    failures: dict[str, list[bytes]] = {}
+    check = folder.read_plan().items <= CHECKED if check is None else check
+    standing = Standing(folder, check)
     with ExitStack() as stack:
         listed, missing, quarantined, stats = (
             stack.enter_context(replacing(train.with_name(name)))
             for name in (train.name, "missing.jsonl", "quarantine.jsonl", "stats.json")
         )
-        for shard, line in Standing(folder).everything():
-            merged.items += 1
-            if line["status"] == "done":
-                merged.done += 1
-                merged.instances += line["instances"]
-                merged.bytes += line["bytes"]
-                listed.write(os.fsencode(f"{records}/{shard:05d}/{line['file']}\n"))
-            elif line["status"] == "quarantined":
-                merged.quarantined += 1
-                kind = kind_of_reason(line["step"], line["reason"])
-                merged.reasons[kind] += 1
-                merged.examples.setdefault(kind, one_line(f"{line['image']}: {line['reason']}"))
-                entry = {key: line[key] for key in ("id", "image", "step", "reason", "attempts")}
-                failures.setdefault(kind, []).append(dump({**entry, "shard": shard}))
-            else:
-                merged.damaged += "damaged" in line
-                missing.write(dump({**line, "shard": shard}))
-        for kind, _ in merged.reasons.most_common():
-            quarantined.writelines(failures[kind])
+        failures = stack.enter_context(ByReason(train.parent))
+        gauge = stack.enter_context(Gauge("merging", standing.shards))
+        for shard in range(standing.shards):
+            lines = standing.of(shard)
+            done = [line for line in lines if line["status"] == "done"]
+            _list(listed, folder.records_of(shard), done)
+            merged.items += len(lines)
+            merged.done += len(done)
+            merged.instances += sum([line["instances"] for line in done])
+            merged.bytes += sum([line["bytes"] for line in done])
+            if len(done) < len(lines):
+                _tell_apart(shard, lines, merged, missing, failures)
+            gauge.tell(shard)
+        quarantined.writelines(failures.lines())
+        merged.reasons, merged.examples = failures.numbers, failures.examples
         stats.write(dump(stats_of(folder, merged), indent=2))
+    with suppress(OSError):  # who merges may be somebody who may only read the run
+        folder.sweep()
     return merged
+
+
+def _list(listed: IO[bytes], place: Path, done: list[Line]) -> None:
+    if done:
+        start = f"{place}/"
+        listed.write(os.fsencode(start + f"\n{start}".join([line["file"] for line in done]) + "\n"))
+
+
+def _tell_apart(shard: int, lines: list[Line], merged: Merged, missing: IO[bytes], failures: ByReason) -> None:
+    """What is not done: failed, or still to do."""
+    for line in lines:
+        if line["status"] == "quarantined":
+            merged.quarantined += 1
+            entry = {key: line[key] for key in ("id", "image", "step", "reason", "attempts")}
+            example = one_line(f"{line['image']}: {line['reason']}")
+            failures.add(kind_of_reason(line["step"], line["reason"]), dump({**entry, "shard": shard}), example)
+        elif line["status"] != "done":
+            merged.damaged += "damaged" in line
+            missing.write(dump({**line, "shard": shard}))
 
 
 def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
@@ -99,9 +123,9 @@ def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
 
 def records_of(folder: RunFolder) -> Iterator[Path]:
     """Every finished record, in the order of the plan."""
-    for shard, line in Standing(folder).everything():
+    for shard, line in Standing(folder, check=False).everything():
         if line["status"] == "done":
-            yield folder.path / "records" / f"{shard:05d}" / line["file"]
+            yield folder.records_of(shard) / line["file"]
 
 
 def merge_plain_folder(folder: Path, train: Path) -> tuple[int, list[tuple[Path, str]]]:

@@ -33,13 +33,10 @@ def overview(folder: RunFolder) -> dict[str, Any]:
             done += line["status"] == "done"
             quarantined += line["status"] == "quarantined"
             instances += line.get("instances", 0)
-            failed(line)
-
-    def failed(line: dict[str, Any]) -> None:
-        if line.get("status") == "quarantined":
-            kind = kind_of_reason(line["step"], line["reason"])
-            reasons[kind] += 1
-            examples.setdefault(kind, one_line(f"{line['image']}: {line['reason']}"))
+            if line["status"] == "quarantined":
+                kind = kind_of_reason(line["step"], line["reason"])
+                reasons[kind] += 1
+                examples.setdefault(kind, one_line(f"{line['image']}: {line['reason']}"))
 
     for number in sorted(standing.finished):
         try:
@@ -49,9 +46,9 @@ def overview(folder: RunFolder) -> dict[str, Any]:
             continue
         done, instances = done + sums["done"], instances + sums["instances"]
         quarantined += sums["quarantined"]
-        if sums["quarantined"]:
-            for line in standing.of(number):
-                failed(line)
+        for kind, (items, example) in sums.get("reasons", {}).items():
+            reasons[kind] += items
+            examples.setdefault(kind, example)
     begun = standing.begun()
     for number in begun:
         count(standing.of(number))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.journal import History, read_history, read_manifest
+from generate.journal import kind_of_reason as kind_of_reason
 from generate.record import Item
 from generate.run_folder import RunFolder
 
@@ -15,10 +16,16 @@ Line = dict[str, Any]
 
 
 class Standing:
-    """One look at a run folder; workers and retries may go on meanwhile."""
+    """One look at a run folder; workers and retries may go on meanwhile.
 
-    def __init__(self, folder: RunFolder) -> None:
+    A record counts only if it is there, all of it. Of finished shards, whose records were whole when the manifest was
+    written, that is seen record by record (`check`), or where something came or went among them since: of ten million
+    records two stats per shard then tell what was removed. What was cut short in its place, `check` alone finds.
+    """
+
+    def __init__(self, folder: RunFolder, check: bool = True) -> None:
         self.folder = folder
+        self.check = check
         self.shards = folder.read_plan().shards
         # In this order: what is finished in between is then found in the journals.
         self.finished = folder.finished()
@@ -34,19 +41,27 @@ class Standing:
             for line in self.of(number):
                 yield number, line
 
-    def of(self, number: int) -> Iterator[Line]:
-        """Every item of one shard. A record counts only if it is there, all of it, whatever was written down."""
+    def of(self, number: int) -> list[Line]:
+        """Every item of one shard."""
         if number in self.finished:
             try:
                 lines = list(read_manifest(self.folder.manifest(number)))[1:]
             except FileNotFoundError:  # taken back by a retry since the listing
                 self._journals[number] = self.folder.journals_of(number)
             else:
-                return self._finished(number, lines)
-        return self._unfinished(number, read_history(self._journals.get(number, [])))
+                return lines if not self.check and self._is_untouched(number) else list(self._finished(number, lines))
+        return list(self._unfinished(number, read_history(self._journals.get(number, []))))
+
+    def _is_untouched(self, number: int) -> bool:
+        """Both times are of one file server; a worker writes the manifest after the last of the records."""
+        try:
+            written = self.folder.manifest(number).stat().st_mtime_ns
+            return self.folder.records_of(number).stat().st_mtime_ns <= written
+        except FileNotFoundError:
+            return False
 
     def _finished(self, number: int, lines: list[Line]) -> Iterator[Line]:
-        written = sizes(self.folder.path / "records" / f"{number:05d}")
+        written = sizes(self.folder.records_of(number))
         items: dict[str, Item] = {}
         for line in lines:
             if line["status"] == "done" and written.get(line["file"]) != line["bytes"]:
@@ -58,7 +73,7 @@ class Standing:
                 yield line
 
     def _unfinished(self, number: int, history: History) -> Iterator[Line]:
-        written = sizes(self.folder.path / "records" / f"{number:05d}")
+        written = sizes(self.folder.records_of(number))
         for item in self.folder.items(number):
             outcome = history.outcomes.get(item.id)
             line: Line = {"id": item.id, "image": item.image}
@@ -81,9 +96,3 @@ def sizes(folder: Path) -> dict[str, int]:
     except FileNotFoundError:
         return found
     return found
-
-
-def kind_of_reason(step: str, reason: str) -> str:
-    """The part of a reason that many items share: the step, and the words before the particulars."""
-    kind = reason.partition(":")[0]
-    return f"{step}: {kind}" if step else kind

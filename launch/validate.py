@@ -15,19 +15,26 @@ import json
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from generate.item_lines import BYTES
+from generate.rows import AT_ONCE
 from generate.run_folder import RunFolder
 from generate.schema import record_problems, trainer_problems
+from launch.gauge import Gauge
+from launch.marks import Marks
 from launch.merge import records_of
 from utils.errors import UserError
 from utils.text import harmless
 
 SHOWN = 100
+KNOWN, SEEN = 1, 2  # marks of a path: a record of the run; met before
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,6 +63,7 @@ class Check:
     def __init__(self, path: Path, sample: int | None) -> None:
         self._path = path
         self._sample = sample
+        self._ids = Marks()
         self.checked = 0
 
     def problems(self) -> Iterator[str]:
@@ -71,50 +79,51 @@ class Check:
             raise UserError(f"{self._path} is not there")
 
     def _run(self, folder: RunFolder) -> Iterator[str]:
-        done = [str(path) for path in records_of(folder)]
-        yield from self._files([Path(path) for path in done], folder)
-        train = folder.path / "train.txt"
-        if train.exists():
-            listed = lines_of(train)
-            if len(set(listed)) != len(listed):
-                yield f"{train}: {len(listed) - len(set(listed))} lines stand in it twice"
-            known = set(done)
-            strangers = [line for line in listed if line not in known]
-            if strangers:
-                yield f"{train}: {len(strangers)} lines are not records of this run, the first is {strangers[0]}"
-            if len(listed) < len(done):
-                again = f"python launch/jsons2txt.py {folder.path}"
-                yield f"{train} lists {len(listed)} of {len(done)} records; merge again: {again}"
+        if self._sample is None:
+            yield from self._all(records_of(folder), folder.read_plan().items, folder)
+        else:
+            from launch.report.sample import sample
 
-    def _files(self, paths: list[Path], folder: RunFolder | None = None) -> Iterator[str]:
+            chosen = sample(folder, self._sample, random.randrange(1 << 30)).chosen
+            yield from self._all((one.path for one in chosen), len(chosen), folder)
+        if (folder.path / "train.txt").exists():
+            yield from list_problems(folder, folder.path / "train.txt")
+
+    def _files(self, paths: list[Path]) -> Iterator[str]:
         if self._sample is not None and self._sample < len(paths):
             paths = random.sample(paths, self._sample)
-        seen: dict[str, Path] = {}
-        for path in paths:
-            self.checked += 1
-            try:
-                record = json.loads(path.read_bytes())
-            except FileNotFoundError:
-                yield f"{path}: is not there"
-                continue
-            except OSError as error:
-                yield f"{path}: can't be read ({error.strerror})"
-                continue
-            except (ValueError, RecursionError) as error:
-                yield f"{path}: not whole JSON ({error})"
-                continue
-            if not isinstance(record, dict):
-                yield f"{path}: not an object"
-                continue
-            check = record_problems if "schema" in record else trainer_problems
-            for problem in check(record):
-                yield f"{path}: {problem}"
-            own_id = str(record.get("id", path))
-            if own_id in seen:
-                yield f"{path}: has the id of {seen[own_id]}"
-            seen[own_id] = path
-            if folder is not None:
-                yield from self._images(path, record.get("images", {}), folder)
+        yield from self._all(paths, len(paths))
+
+    def _all(self, paths: Iterable[Path], number: int, folder: RunFolder | None = None) -> Iterator[str]:
+        with Gauge("validating", number) as gauge:
+            for path in paths:
+                self.checked += 1
+                yield from self._one(path, folder)
+                gauge.tell(self.checked)
+
+    def _one(self, path: Path, folder: RunFolder | None) -> Iterator[str]:
+        try:
+            record = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            yield f"{path}: is not there"
+            return
+        except OSError as error:
+            yield f"{path}: can't be read ({error.strerror})"
+            return
+        except (ValueError, RecursionError) as error:
+            yield f"{path}: not whole JSON ({error})"
+            return
+        if not isinstance(record, dict):
+            yield f"{path}: not an object"
+            return
+        check = record_problems if "schema" in record else trainer_problems
+        for problem in check(record):
+            yield f"{path}: {problem}"
+        own_id = str(record.get("id", path))
+        if self._ids.mark(digest(own_id), SEEN) == bytes([SEEN]):
+            yield f"{path}: has the id of another, {own_id}"
+        if folder is not None:
+            yield from self._images(path, record.get("images", {}), folder)
 
     def _images(self, path: Path, images: object, folder: RunFolder) -> Iterator[str]:
         if not isinstance(images, dict):
@@ -128,9 +137,43 @@ class Check:
                 yield f"{path}: images.{name} points to {place}, which is not there"
 
 
-def lines_of(path: Path) -> list[str]:
+def list_problems(folder: RunFolder, train: Path) -> Iterator[str]:
+    """Whether the list has the run's finished records, each once. Of each path a few bytes are remembered."""
+    marks, records, listed, twice, strangers = Marks(), 0, 0, 0, 0
+    first = ""
+    for paths in grouped(map(str, records_of(folder))):
+        records += len(paths)
+        marks.mark(b"".join(map(digest, paths)), KNOWN)
+    for lines in grouped(lines_of(train)):
+        listed += len(lines)
+        for line, before in zip(lines, marks.mark(b"".join(map(digest, lines)), SEEN), strict=True):
+            twice += bool(before & SEEN)
+            strangers += not before & KNOWN
+            first = first or ("" if before & KNOWN else line)
+    if twice:
+        yield f"{train}: {twice} lines stand in it twice"
+    if strangers:
+        yield f"{train}: {strangers} lines are not records of this run, the first is {first}"
+    if listed < records:
+        yield f"{train} lists {listed} of {records} records; merge again: python launch/jsons2txt.py {folder.path}"
+
+
+def grouped(texts: Iterable[str]) -> Iterator[list[str]]:
+    stream = iter(texts)
+    while some := list(islice(stream, AT_ONCE)):
+        yield some
+
+
+def digest(text: str) -> bytes:
+    return blake2b(os.fsencode(text), digest_size=BYTES).digest()
+
+
+def lines_of(path: Path) -> Iterator[str]:
     """A list of paths. Only a line feed ends a line: names may hold what Unicode counts as line breaks too."""
-    return [os.fsdecode(line) for line in path.read_bytes().split(b"\n") if line]
+    with path.open("rb") as file:
+        for line in file:
+            if line := line.removesuffix(b"\n"):
+                yield os.fsdecode(line)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def write_atomic(path: Path, data: bytes, sync: bool = True, sync_name: bool = T
     for left in reversed(range(TRIES)):
         temporary = temporary_beside(path)
         try:
-            _write(temporary, data, sync)
+            write_new(temporary, data, sync)
             point("rename")
             os.replace(temporary, path)
             break
@@ -70,41 +70,6 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
     point("renamed")
     sync_folder(path.parent)
-
-
-def create_exclusive(path: Path, data: bytes) -> bool:
-    """Create `path` with all of `data` in it, unless it exists; say whether we were the one.
-
-    A link from a complete temporary file is exclusive on every file system that has links, NFS included, and never
-    shows a half-written file as O_EXCL with a write behind it would.
-    """
-    for left in reversed(range(TRIES)):
-        temporary = temporary_beside(path)
-        try:
-            _write(temporary, data, sync=True)
-            point("rename")
-            os.link(temporary, path)
-            break
-        except FileExistsError:
-            # NFS may lose the answer to a link that it made and then refuse the repeated request. The count tells.
-            if not _linked_twice(temporary):
-                return False
-            break
-        except FileNotFoundError:
-            if not path.parent.exists() or not left:
-                raise
-        finally:
-            temporary.unlink(missing_ok=True)
-    point("renamed")
-    sync_folder(path.parent)
-    return True
-
-
-def _linked_twice(path: Path) -> bool:
-    try:
-        return path.stat().st_nlink == 2
-    except FileNotFoundError:
-        return False
 
 
 def sweep(folder: Path, dead: Callable[[Path], bool]) -> int:
@@ -165,7 +130,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write(path: Path, data: bytes, sync: bool) -> None:
+def write_new(path: Path, data: bytes, sync: bool) -> None:
+    """A file under a name that nobody else uses."""
     with open(path, "xb") as file:
         point("write", lambda: os.write(file.fileno(), data[: len(data) // 2]))
         file.write(data)

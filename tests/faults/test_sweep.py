@@ -36,7 +36,8 @@ def sweep(folder: Path, *how: str) -> dict[str, int]:
 
 def test_killed_at_every_write_rename_and_journal_line(folder: Path) -> None:
     survived = sweep(folder, "crash")
-    assert survived["write"] == survived["rename"] == survived["renamed"] >= 20 and survived["journal"] >= 10
+    # A claim is one more link to a file that its worker wrote once: a name without a write.
+    assert survived["rename"] == survived["renamed"] > survived["write"] >= 15 and survived["journal"] >= 10
 
 
 def test_the_disk_is_full_at_any_write(folder: Path) -> None:

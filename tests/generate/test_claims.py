@@ -57,9 +57,10 @@ def test_of_many_at_once_one_gets_it(make_run: MakeRun) -> None:
     folder = make_run(8)
     put(folder, elsewhere(), age=STALE_AFTER + 10)
     start, won = threading.Barrier(8), []
+    everybody = [claims(folder, f"w{n}") for n in range(8)]
 
     def take(name: str) -> None:
-        mine = claims(folder, name)
+        mine = everybody[int(name[1:])]
         start.wait()
         if mine.take(0):
             won.append(name)
@@ -70,8 +71,10 @@ def test_of_many_at_once_one_gets_it(make_run: MakeRun) -> None:
     for thread in threads:
         thread.join()
     owner = owner_of(folder, 0)
-    assert owner is not None and owner.worker in won
-    assert not [path for path in folder.claims.iterdir() if path.name.endswith(".tmp")]
+    assert owner is not None and [owner.worker] == won
+    for each in everybody:
+        each.close()
+    assert not list(folder.claims.iterdir())
 
 
 def test_the_claim_of_an_ended_process_is_taken_over_at_once(make_run: MakeRun) -> None:
@@ -170,3 +173,37 @@ def test_closing_frees_everything_and_leaves_no_trace(make_run: MakeRun) -> None
     assert mine.take(0) and mine.take_planning() and not mine.take(1)
     mine.close()
     assert [path.name for path in folder.claims.iterdir()] == ["00001"]
+
+
+def test_a_link_whose_answer_was_lost_counts_as_made(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS repeats a request whose answer got lost, and then says that the file exists."""
+    folder = make_run(8)
+    real = os.link
+
+    def link(source: Path, target: Path) -> None:
+        real(source, target)
+        raise FileExistsError(17, "File exists")
+
+    monkeypatch.setattr(os, "link", link)
+    mine = claims(folder, "mine")
+    assert mine.take(0)
+    monkeypatch.undo()
+    assert not claims(folder, "other").take(0)
+    mine.close()
+    assert not folder.claim(0).exists()
+
+
+def test_a_worker_whose_hand_was_swept_away_still_claims_and_refreshes(make_run: MakeRun) -> None:
+    folder = make_run(16)
+    mine, other = claims(folder, "mine"), claims(folder, "other")
+    assert mine.take(0)
+    for hand in folder.claims.glob(".*"):
+        hand.unlink()
+    os.utime(folder.claim(0), (1, 1))
+    mine.refresh()
+    assert other.seconds_until_stale(0) is None, "the claim that was linked to the lost hand is refreshed by itself"
+    assert mine.take(1)
+    os.utime(folder.claim(1), (1, 1))
+    mine.refresh()
+    assert other.seconds_until_stale(1) is None
+    assert mine.taken() == {0, 1}

@@ -15,7 +15,6 @@ import pytest
 from tests.conftest import environment
 from utils import faults
 from utils.atomic import (
-    create_exclusive,
     is_temporary,
     replacing,
     server_clock,
@@ -62,40 +61,6 @@ def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path: Path, fault: 
     with pytest.raises(OSError):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
-
-
-def test_of_many_that_create_a_file_one_succeeds(tmp_path: Path) -> None:
-    path = tmp_path / "claim"
-    won: list[int] = []
-    start = threading.Barrier(8)
-
-    def create(n: int) -> None:
-        start.wait()
-        if create_exclusive(path, b"%d" % n):
-            won.append(n)
-
-    threads = [threading.Thread(target=create, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1 and path.read_bytes() == b"%d" % won[0]
-    assert os.listdir(tmp_path) == ["claim"]
-
-
-def test_a_link_whose_answer_was_lost_counts_as_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NFS repeats a request whose answer got lost, and then says that the file exists."""
-    real = os.link
-
-    def link(source: Path, target: Path) -> None:
-        real(source, target)
-        raise FileExistsError(17, "File exists")
-
-    monkeypatch.setattr(os, "link", link)
-    assert create_exclusive(tmp_path / "claim", b"mine")
-    monkeypatch.undo()
-    assert not create_exclusive(tmp_path / "claim", b"other")
-    assert (tmp_path / "claim").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "猫" * 85, "short"])

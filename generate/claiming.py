@@ -1,0 +1,67 @@
+"""A worker's way from the plan to a shard that is its own, in as few questions to the file server as there can be."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from generate.claims import Claims
+from generate.run_folder import RunFolder
+from generate.shard import ShardWork
+from generate.stop import Stop
+from generate.turns import Turns, some
+
+LONGEST_WAIT = 10.0  # seconds
+
+
+class Claiming:
+    def __init__(self, folder: RunFolder, claims: Claims, worker: str, max_attempts: int, stop: Stop) -> None:
+        self._folder, self._claims, self._stop = folder, claims, stop
+        self._worker, self._max_attempts = worker, max_attempts
+        self._chance = random.Random()
+        self.looks = 0
+
+    def shards(self) -> Iterator[ShardWork | None]:
+        """Claimed as they are asked for; None whenever there is none to be had at the moment."""
+        while not self._stop.asked:
+            left, taken = self.look()
+            turns = Turns(sorted(left - taken), self._chance)
+            yield from self._tried(turns)
+            if turns.hits or turns.old:
+                continue  # whoever stops meanwhile leaves shards behind
+            others = Turns(some(left, self._chance), self._chance)
+            yield from self._tried(others)
+            if others.hits:
+                continue
+            yield None
+            left, _ = self.look()
+            waits = [self._claims.seconds_until_stale(number) for number in some(left, self._chance)]
+            if all(wait is None for wait in waits):
+                return  # all that is left is in the hands of workers that live
+            self._stop.wait(min([LONGEST_WAIT, *(wait + 0.2 for wait in waits if wait is not None)]))
+
+    def look(self) -> tuple[set[int], set[int]]:
+        """The shards that are not finished and not ours, and those that have a claim."""
+        self.looks += 1
+        taken = self._claims.taken()  # first: what is finished in between is on the other list
+        left = set(range(self._folder.read_plan().shards)) - self._folder.finished() - self._claims.held
+        return left, taken
+
+    def _tried(self, turns: Turns) -> Iterator[ShardWork]:
+        for number in turns:
+            if self._stop.asked:
+                return
+            shard = self.open(number)
+            turns.tell(shard is not None)
+            if shard is not None:
+                yield shard
+
+    def open(self, number: int) -> ShardWork | None:
+        """Claim the shard; None if somebody works on it or has finished it since the look."""
+        if not self._claims.take(number):
+            return None
+        untouched = self._folder.open_shard(number)
+        if not untouched and self._folder.manifest(number).exists():
+            self._claims.free(number)
+            return None
+        return ShardWork(self._folder, number, self._worker, self._max_attempts, untouched)
