@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from PIL import Image
 
 from generate.step import transient
 from launch.reference import reference, rows
@@ -49,28 +52,80 @@ def test_the_settings_that_the_readme_names_exist() -> None:
         assert "there is no key" not in done.stderr, done.stderr
 
 
+NAMED_BLOCK = re.compile(r"^`([^`\n]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", re.S | re.M)
+
+
+class Example:
+    """A complete example of a document: its files laid out as it says, and its command."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        text = (ROOT / "docs" / name).read_text()
+        self._folder = folder
+        for place, body in NAMED_BLOCK.findall(text):
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_text(body)
+        (self.command,) = re.findall(r"```bash\n(.*?)```", text, re.S)
+
+    def call(self, old: str = "", new: str = "") -> subprocess.CompletedProcess[str]:
+        """The command as it stands, or with one piece in it changed."""
+        assert old in self.command
+        command = self.command.replace(old, new) if old else self.command
+        command = command.replace("python launch/", f"{sys.executable} {ROOT}/launch/")
+        return subprocess.run(
+            ["bash", "-c", command.replace("PYTHONPATH=.", f"PYTHONPATH=.:{ROOT}")],
+            cwd=self._folder, env=environment(), capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+
+
 def test_the_step_of_the_document_works_as_written(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "adding-a-step.md").read_text()
-    code, yaml, shell = (re.findall(rf"```{kind}\n(.*?)```", text, re.S)[0] for kind in ("python", "yaml", "bash"))
-    (tmp_path / "mine" / "conf" / "brightness").mkdir(parents=True)
-    (tmp_path / "mine" / "brightness.py").write_text(code)
-    (tmp_path / "mine" / "conf" / "brightness" / "mean.yaml").write_text(yaml)
-    command = shell.replace("python launch/", f"{sys.executable} {ROOT}/launch/").replace(
-        "PYTHONPATH=.", f"PYTHONPATH=.:{ROOT}"
-    )
-    done = subprocess.run(
-        command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240
-    )
+    example = Example("adding-a-step.md", tmp_path)
+    done = example.call()
     assert done.returncode == 0, done.stderr
     found = [json.loads(Path(path).read_text()) for path in listed(tmp_path / "runs" / "bright")]
     values = [anno["brightness"] for record in found for anno in record["annos"] if "pad" not in anno]
     assert values and all(0 < value < 255 for value in values)
     assert all(record["models"]["brightness"] == {"name": "mean grey value"} for record in found)
-    refused = subprocess.run(
-        command.replace("~edges", "~edges brightness.drakest=20"), shell=True, cwd=tmp_path, env=environment(),
-        capture_output=True, text=True,
-    )  # fmt: skip
+    refused = example.call("~edges", "~edges brightness.drakest=20")
     assert refused.returncode == 1 and "Did you mean brightness.darkest?" in refused.stderr
+
+
+def test_the_source_of_the_document_works_as_written(photos: dict[str, Image.Image], tmp_path: Path) -> None:
+    example = Example("adding-a-source.md", tmp_path)
+    (tmp_path / "photos").mkdir()
+    photos["chelsea"].save(tmp_path / "photos" / "cat.jpg")
+    photos["coffee"].save(tmp_path / "photos" / "cup.jpg")
+    done = example.call()
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(Path(path).read_text()) for path in listed(tmp_path / "runs" / "blocks")]
+    assert [(record["file_name"], record["caption"]) for record in found] == [
+        ("photos/cat.jpg", "A ginger cat looks into the camera"),
+        ("photos/cup.jpg", "A cup of espresso"),
+    ]
+    (refusal,) = map(json.loads, (tmp_path / "runs" / "blocks" / "refused.jsonl").read_text().splitlines())
+    assert refusal["where"] == "archive.blocks, above line 6" and "photos/nobody.jpg" in refusal["reason"]
+    refused = example.call("source.path", "source.joined=x source.path")
+    assert refused.returncode == 1 and "Did you mean source.joined_by?" in refused.stderr
+
+
+def test_the_exporter_of_the_document_works_as_written(make_list: MakeList, tmp_path: Path) -> None:
+    example = Example("adding-an-exporter.md", tmp_path)
+    assert call("run", *fake_run(make_list(6), tmp_path / "runs" / "demo")).returncode == 0
+    done = example.call()
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "tables" / "00000.csv").open(newline="") as file:
+        written = list(csv.reader(file))
+    expected = []
+    for path in listed(tmp_path / "runs" / "demo"):
+        record = json.loads(Path(path).read_text())
+        for anno in record["annos"]:
+            if "pad" not in anno and anno["pred_score"] >= 0.6:
+                box = [str(float(value)) for value in anno["bbox"]]
+                expected.append([record["file_name"], anno["category_name"], str(anno["pred_score"]), *box])
+    assert expected and [[*row[:3], *(str(float(value)) for value in row[3:])] for row in written] == expected
+    refused = example.call("digits", "digit")
+    assert refused.returncode == 1 and "Did you mean digits?" in refused.stderr
+    unknown = example.call(" boxes ", " boxen ")
+    assert unknown.returncode == 1 and "Did you mean boxes?" in unknown.stderr
 
 
 def test_the_configuration_page_is_what_the_code_says() -> None:
