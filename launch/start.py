@@ -38,8 +38,8 @@ def start(composed: Composed) -> int:
     check_output(folder, wish.location)
     if wish.dry_run:
         return dry_run(folder, wish)
-    check_models(composed, wish)
     wish.source.peek()
+    check_models(composed, wish)
     prepare(folder, wish.location)
     with planning(folder):
         settle(folder, wish.config, wish.steps, wish.location)
@@ -160,7 +160,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         *(f"           {name}: {_step_line(node)}" for name, node in wish.config["steps"].items()),
         *(f"workers    {text}" for text in wish.cluster.describe(folder)),
         f"time       {estimate(folder, wish.rate, items, wish.cluster.workers())}",
-        f"disk       about {need / 1e9:.1f} GB for new records; {free / 1e9:.1f} GB are free at {there}",
+        f"disk       about {need / 1e9:.3g} GB for new records; {free / 1e9:.1f} GB are free at {there}",
         f"output     {short(folder.path)} ({items} items in all)",
         "Nothing was written and nobody was started.",
     ]
