@@ -1,4 +1,5 @@
-"""The jobs of a run, written down in its folder: slurm/<submission>.json, one file per submission.
+"""The jobs of a run, written down in its folder: slurm/<submission>.json, one file per submission, beside a folder of
+that name with the scripts that sbatch got.
 
 A submission is written down before the first sbatch, under a job name that nobody else has, and again after every
 sbatch. Whatever is killed in between, its jobs are found: by their ids, or by that name.
@@ -7,6 +8,7 @@ sbatch. Whatever is killed in between, its jobs are found: by their ids, or by t
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -48,6 +50,7 @@ def write_submission(folder: RunFolder, submission: Submission) -> None:
 
 def forget_submission(folder: RunFolder, submission: Submission) -> None:
     """Of which SLURM took nothing."""
+    shutil.rmtree(scripts_of(folder, submission), ignore_errors=True)
     (place(folder) / f"{submission.name}.json").unlink()
 
 
@@ -65,3 +68,8 @@ def _read(folder: RunFolder) -> Iterator[Submission]:
 
 def place(folder: RunFolder) -> Path:
     return folder.path / "slurm"
+
+
+def scripts_of(folder: RunFolder, submission: Submission) -> Path:
+    """Of each submission alone: another may be made at the same moment."""
+    return place(folder) / submission.name

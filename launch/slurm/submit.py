@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import io
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 
 from generate.run_folder import RunFolder
 from launch.slurm.arrays import Window, windows
-from launch.slurm.jobs import MERGE, WORKERS, Job, Submission, forget_submission, place, write_submission
+from launch.slurm.jobs import MERGE, WORKERS, Job, Submission, forget_submission, scripts_of, write_submission
 from launch.slurm.options import Options
 from launch.slurm.script import array_parameters, merge_command, merge_parameters, worker_command
 from utils.errors import UserError
@@ -71,7 +72,7 @@ def _workers(options: Options, folder: RunFolder, config: Path, site: Site, subm
         dependency = after(earlier) if earlier else options.dependency
         parameters = array_parameters(options, folder.path, submission.name, window, dependency)
         try:
-            job_id = sbatch(folder, parameters, command)
+            job_id = sbatch(scripts_of(folder, submission), parameters, command)
         except Refused as refused:
             raise _Halted(str(refused), submission, f"array {number} of {len(arrays)}") from None
         behind.setdefault(generation, []).append(job_id)
@@ -84,7 +85,7 @@ def _merge(options: Options, folder: RunFolder, submission: Submission) -> Submi
     dependency = after([job.id for job in submission.jobs])
     parameters = merge_parameters(options, folder.path, merge_name(submission.name), dependency)
     try:
-        job_id = sbatch(folder, parameters, merge_command(options, folder.path))
+        job_id = sbatch(scripts_of(folder, submission), parameters, merge_command(options, folder.path))
     except Refused as refused:
         raise _Halted(str(refused), submission, "the merge job") from None
     submission = submission.with_job(Job(job_id, MERGE, behind=dependency))
@@ -132,13 +133,16 @@ def told(job: Job) -> str:
     return f"{job.id}  workers: {indices}" + (f", behind {job.behind}" if job.behind else "")
 
 
-def sbatch(folder: RunFolder, parameters: dict[str, Any], command: str) -> str:
-    """Give one script to sbatch, through submitit; the job's id."""
+def sbatch(scripts: Path, parameters: dict[str, Any], command: str) -> str:
+    """Give one script to sbatch, through submitit, which keeps it in `scripts`; the job's id."""
     from submitit import SlurmExecutor
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
+    if shutil.which("sbatch") is None:
+        raise Refused("there is no sbatch on this machine; is it a login node of the cluster?")
+    scripts.mkdir(exist_ok=True)
     try:
-        executor = SlurmExecutor(folder=place(folder))
+        executor = SlurmExecutor(folder=scripts)
     except RuntimeError:
         raise Refused("there is no srun on this machine; is it a login node of the cluster?") from None
     # Its pickles are of no use here: they are put in place after sbatch, and a worker needs nothing but the run folder.
@@ -147,12 +151,10 @@ def sbatch(folder: RunFolder, parameters: dict[str, Any], command: str) -> str:
     try:
         with _outside_of_jobs(), redirect_stderr(said):
             return executor._submit_command(command).job_id
-    except FileNotFoundError as error:
-        raise Refused(f"there is no {error.filename} on this machine; is it a login node of the cluster?") from None
     except (FailedJobError, FailedSubmissionError) as error:
         raise Refused(" ".join(str(error).split()) or said.getvalue().strip()) from None
     finally:
-        for left in place(folder).glob(".submission_file_*"):
+        for left in scripts.glob(".submission_file_*"):
             left.unlink()  # a link to <id>_submission.sh, or the script that was refused
 
 

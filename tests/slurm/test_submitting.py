@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
@@ -119,6 +120,26 @@ def test_started_twice_at_once_there_is_one_plan_and_two_sets_of_workers(
     assert len(jobs(out)) == 2 and len({life["task"].split("_")[0] for life in lives(out)}) == 2
     assert (out / "plan.json").read_text().count('"fingerprint"') == 1
     assert_all_done_once(out, 60)
+
+
+def test_a_start_while_another_waits_for_sbatch(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    train, out, slow = make_list(12), tmp_path / "out", tmp_path / "slow"
+    slow.mkdir()
+    asked, go_on = tmp_path / "asked", tmp_path / "go on"
+    patient = f"touch '{asked}'; until [ -e '{go_on}' ]; do sleep 0.1; done; exec {shutil.which('sbatch')} \"$@\""
+    (slow / "sbatch").write_text(f"#!/bin/bash\n{patient}\n")
+    (slow / "sbatch").chmod(0o755)
+    behind = Cluster(slurm.folder, {**slurm.env, "PATH": f"{slow}:{slurm.env['PATH']}"})
+    first = subprocess.Popen(command("run", *fake_run(train, out, "cluster=slurm")), env=environment(behind))
+    wait_until(asked.exists, "sbatch is asked")
+    submitted(slurm, train, out, "work.batch=1", "trouble.seconds=0.5")
+    go_on.touch()
+    assert first.wait(timeout=60) == 0
+    assert len(jobs(out)) == 2 and len(jobs(out, "merge")) == 2
+    scripts = {path.name for path in out.glob("slurm/*/*_submission.sh")}
+    assert scripts == {f"{job['id']}_submission.sh" for kind in ("workers", "merge") for job in jobs(out, kind)}
+    wait_for_the_end(slurm, out)
+    assert len(listed(out)) == 12
 
 
 def test_wait_follows_to_the_end(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
