@@ -3,6 +3,7 @@
 {"record": "/runs/first/records/00000/label_….json"}          taken over in the image's own pixels, nothing rounded
 {"record": …, "from": "record"}                               likewise, but in the record's frame, with its image
 {"instances": [{"box": [x, y, width, height], "label": …}]}   and "score", "caption", "mask" (COCO: RLE or polygons)
+{"instances": …, "size": [width, height]}                     likewise, for an image of that size alone
 """
 
 from __future__ import annotations
@@ -49,7 +50,18 @@ def take_over(record: Record, known: Mapping[str, Any]) -> None:
     if "record" in known:
         _from_record(record, Path(known["record"]), known.get("from") == "record")
     if "instances" in known:
+        _check_size(known.get("size"), record)
         record.instances = [_given(entry, record) for entry in known["instances"]]
+
+
+def _check_size(size: list[int] | None, record: Record) -> None:
+    if size is not None and size != [record.width, record.height]:
+        turned = ", turned upright as its EXIF data says" if "orientation" in record.facts else ""
+        raise ItemError(
+            f"boxes for an image of {size[0]}x{size[1]}, which has {record.width}x{record.height}{turned}: "
+            f"{record.item.image}",
+            record.item.id,
+        )
 
 
 def image_in_record(path: Path, item_id: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,17 +22,23 @@ from utils.atomic import replacing, write_atomic
 from utils.errors import UserError
 from utils.jsons import dump
 
+IMAGE = ("embedded", "file", "none")
+
 
 @dataclass(kw_only=True)
 class InstanceDiffusion(Exporter):
-    """Boxes and masks come from the original pixels, where nothing is rounded.
+    """Boxes and masks come from the original pixels, where nothing is rounded. So does the image, if the frame changes.
 
-    So does the image, if the frame changes.
+    The trainer needs the image in the record. With `image=file` it lies under images/, and `image_path` says where.
     """
 
     short_side: int | None = 512  # null: the original size
     jpeg_quality: int = 95  # of images that change their size, 1 to 100
-    embedded: bool = True  # false: no image inside; `image_path` says where the original lies
+    image: str = "embedded"  # or file, or none
+
+    def __post_init__(self) -> None:
+        if self.image not in IMAGE:
+            raise UserError(f"image={self.image}: give {', '.join(IMAGE[:-1])} or {IMAGE[-1]}")
 
     def begin(self, dest: Path, run: RunFolder) -> None:
         try:
@@ -51,6 +58,8 @@ class InstanceDiffusion(Exporter):
                 part.instances -= len(record.instances(self.min_score))
                 part.left_out.append(f"{record.path}: {error}")
                 continue
+            if self.image != "embedded":
+                self._take_out(body, dest / "images" / f"{number:05d}", record)
             path = dest / "records" / f"{number:05d}" / record.path.name
             path.parent.mkdir(exist_ok=True)
             write_atomic(path, dump(body), sync=False)
@@ -65,10 +74,15 @@ class InstanceDiffusion(Exporter):
             body = self._in_frame(record)
         for entry in body.get("images", {}).values():
             entry["path"] = str(self._run.path / entry["path"])
-        if not self.embedded:
-            del body["image"]
-            body["image_path"] = os.path.join(self._root, record.item.image)
         return body
+
+    def _take_out(self, body: dict[str, Any], folder: Path, record: Finished) -> None:
+        data = base64.b64decode(body.pop("image"))
+        if self.image == "file":
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / record.image_name(data)
+            write_atomic(path, data, sync=False)
+            body["image_path"] = str(path.resolve())
 
     def _in_frame(self, record: Finished) -> dict[str, Any]:
         item, old = record.item, record.body
@@ -95,7 +109,7 @@ class InstanceDiffusion(Exporter):
         instances = 0
         for path in paths:
             body = read_record(path)
-            problems = ["not whole JSON"] if body is None else record_problems(body) if self.embedded else []
+            problems = ["not whole JSON"] if body is None else self._problems(body)
             if body is None or problems:
                 raise Damage(f"{path}: {problems[0]}")
             annotations: Any = body["annos"]
@@ -103,3 +117,9 @@ class InstanceDiffusion(Exporter):
         expected = sum(part.records for part in parts), sum(part.instances for part in parts)
         if (len(paths), instances) != expected:
             raise Damage(f"{dest} has {len(paths)} records with {instances} instances, not {expected}")
+
+    def _problems(self, body: dict[str, Any]) -> list[str]:
+        if self.image == "file":
+            body = {**body, "image": base64.b64encode(Path(body["image_path"]).read_bytes()).decode()}
+        problems = record_problems(body)
+        return problems if self.image != "none" else [text for text in problems if not text.startswith("image:")]

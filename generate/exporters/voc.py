@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from generate.exporter import Damage, Labels, Part, Pictured
@@ -23,12 +24,13 @@ class Voc(Pictured):
     the border, which is not drawn.
     """
 
-    segments: bool = False
+    segments: bool = False  # pictures of the masks, too
 
     def begin(self, dest: Path, run: RunFolder) -> None:
         super().begin(dest, run)
         folders = ["Annotations", "ImageSets/Main", *(["JPEGImages"] if self.images else [])]
-        for name in (*folders, *(["SegmentationClass", "SegmentationObject"] if self.segments else [])):
+        pictures = ["SegmentationClass", "SegmentationObject", "ImageSets/Segmentation"] if self.segments else []
+        for name in (*folders, *pictures):
             (dest / name).mkdir(exist_ok=True, parents=True)
 
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
@@ -81,11 +83,14 @@ class Voc(Pictured):
             # 8 bits as VOC has it; 16 where there are more objects or classes than these can tell apart.
             deep = values.max(initial=0) > 254
             picture = Image.fromarray(values.astype(np.uint16 if deep else np.uint8))
+            if not deep:
+                picture.putpalette(colours())
             write_atomic(dest / folder / f"{record.item.name}.png", encode_png(picture), sync=False)
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
-        with replacing(dest / "ImageSets" / "Main" / "default.txt") as file:
-            file.writelines(f"{name}\n".encode() for part in parts for name in part.facts["names"])
+        for folder in ("Main", "Segmentation") if self.segments else ("Main",):
+            with replacing(dest / "ImageSets" / folder / "default.txt") as file:
+                file.writelines(f"{name}\n".encode() for part in parts for name in part.facts["names"])
         with replacing(dest / "labels.txt") as file:
             file.writelines(f"{_printable(label)}\n".encode() for label in labels)
 
@@ -94,12 +99,35 @@ class Voc(Pictured):
         names = (dest / "ImageSets" / "Main" / "default.txt").read_text(encoding="utf-8").splitlines()
         for name in names:
             root = ElementTree.parse(dest / "Annotations" / f"{name}.xml").getroot()
-            objects += len(root.findall("object"))
+            found = len(root.findall("object"))
+            objects += found
+            if self.segments:
+                self._check_pictures(dest, name, root, found)
             if self.images and not (dest / "JPEGImages" / str(root.findtext("filename"))).exists():
                 raise Damage(f"{name}.xml names {root.findtext('filename')}, which is not there")
         expected = sum(part.records for part in parts), sum(part.instances for part in parts)
         if (len(names), objects) != expected:
             raise Damage(f"{dest} has {len(names)} images with {objects} objects, not {expected}")
+
+    def _check_pictures(self, dest: Path, name: str, root: ElementTree.Element, found: int) -> None:
+        from PIL import Image
+
+        size = (int(root.findtext("size/width", "0")), int(root.findtext("size/height", "0")))
+        for folder in ("SegmentationObject", "SegmentationClass"):
+            path = dest / folder / f"{name}.png"
+            with Image.open(path) as picture:
+                highest: Any = picture.getextrema()[1]
+                if picture.size != size or (folder == "SegmentationObject" and highest > found):
+                    raise Damage(f"{path}: {picture.size} pixels and object {highest}, not {size} and {found} objects")
+
+
+def colours() -> list[int]:
+    """VOC's palette: the bits of a number, three by three, are the highest bits of red, green and blue."""
+    return [
+        sum((number >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))
+        for number in range(256)
+        for channel in range(3)
+    ]
 
 
 def corners(found: Found, width: int, height: int) -> tuple[int, int, int, int]:

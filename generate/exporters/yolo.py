@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generate.exporter import Damage, Labels, Part, Pictured
 from generate.finished import Finished, Found
@@ -14,8 +14,16 @@ from utils import rle
 from utils.atomic import write_atomic
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from utils.rle import Rle
 
+    Points = NDArray[np.int64]
+
+Point = tuple[int, int]
+AT_ONCE = 256  # points whose distances are held at the same time
+MANY = 256  # pieces; in a mask of more the way to the largest one will do
 SIDES = 6  # decimals of a number between 0 and 1: a thousandth of a pixel in an image of 1000
 
 
@@ -23,8 +31,8 @@ SIDES = 6  # decimals of a number between 0 and 1: a thousandth of a pixel in an
 class Yolo(Pictured):
     """Classes are numbered in the order of their first appearance.
 
-    An outline is one polygon: of a mask in several pieces the pieces are joined by lines there and back, and holes are
-    lost, as the format has it.
+    An outline is one polygon through the centres of a mask's outermost pixels. Pieces of a mask, and its holes, are
+    joined by lines there and back: drawn again at the same size, these lines are all that is more than the mask.
     """
 
     segments: bool = False  # outlines instead of boxes, where there are masks
@@ -35,25 +43,26 @@ class Yolo(Pictured):
             (dest / name).mkdir(exist_ok=True)
 
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
-        lines = 0
+        names = []
         for record, data in self.pictured(self.taken(records, part), part):
             if self.images:
                 write_atomic(dest / "images" / record.image_name(data), data, sync=False)
             size = record.size(self.original)
             text = [self._line(found, size, labels) for found in record.instances(self.min_score, self.original)]
-            lines += len(text)
+            names.append(record.item.name)
             write_atomic(dest / "labels" / f"{record.item.name}.txt", "".join(text).encode(), sync=False)
-        part.facts["lines"] = lines
+        part.facts["names"] = names
 
     def _line(self, found: Found, size: tuple[int, int], labels: Labels) -> str:
         width, height = size
         numbers: list[float] = []
         if self.segments and found.mask is not None:
-            numbers = [side / limit for x, y in outline(found.mask) for side, limit in ((x, width), (y, height))]
+            # A pixel's centre stays in that pixel whatever a reader does: cut off, or rounded at another size.
+            numbers = [(at + 0.5) / side for point in outline(found.mask) for at, side in zip(point, size, strict=True)]
         if not numbers:
             x, y, w, h = found.box
-            left, top = max(0.0, x / width), max(0.0, y / height)
-            right, bottom = min(1.0, (x + w) / width), min(1.0, (y + h) / height)
+            left, right = (min(max(at / width, 0.0), 1.0) for at in (x, x + w))
+            top, bottom = (min(max(at / height, 0.0), 1.0) for at in (y, y + h))
             numbers = [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
             if self.segments:
                 numbers = [left, top, right, top, right, bottom, left, bottom]
@@ -62,7 +71,13 @@ class Yolo(Pictured):
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         import yaml
 
-        data = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(labels))}
+        names = {name for part in parts for name in part.facts["names"]}
+        for folder in ("labels", "images"):  # whatever lies there is trained on
+            for path in (dest / folder).glob("*"):
+                if path.stem not in names:
+                    path.unlink()
+        # Without a `path` the folders are sought beside this file, wherever it is moved to.
+        data = {"train": "images", "val": "images", "names": dict(enumerate(labels))}
         write_atomic(dest / "data.yaml", yaml.safe_dump(data, allow_unicode=True, sort_keys=False).encode())
 
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
@@ -79,25 +94,62 @@ class Yolo(Pictured):
                 if not well or (len(numbers) != 4 if not self.segments else len(numbers) < 6 or len(numbers) % 2):
                     raise Damage(f"{path} has the line {line[:80]!r}")
         expected = sum(part.records for part in parts), sum(part.instances for part in parts)
-        if files < expected[0] or lines < expected[1]:
+        if (files, lines) != expected:
             raise Damage(f"{dest / 'labels'} has {files} files with {lines} lines, not {expected}")
+        if self.images and (pictures := sum(1 for _ in (dest / "images").iterdir())) != files:
+            raise Damage(f"{dest / 'images'} has {pictures} images, not {files}")
 
 
-def outline(mask: Rle) -> list[tuple[float, float]]:
-    """The mask's edge as one polygon."""
+def outline(mask: Rle) -> list[Point]:
+    """The mask's edges as one closed path: filled by the even-odd rule, and drawn, it is the mask."""
     import cv2
     import numpy as np
 
     pixels = rle.decode(mask).astype(np.uint8)
-    found, _ = cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    pieces: list[Any] = [piece.reshape(-1, 2) for piece in found]
-    pieces = [np.repeat(piece, 3, axis=0)[:3] if len(piece) < 3 else piece for piece in pieces]
+    found, _ = cv2.findContours(pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    pieces: list[Points] = [piece.reshape(-1, 2).astype(np.int64) for piece in found]
     if not pieces:
         return []
     pieces.sort(key=len, reverse=True)
-    first, *others = pieces
-    path: list[tuple[float, float]] = [(float(x), float(y)) for x, y in first]
-    for piece in others:  # from the point before to the piece, around it, and back by the same way
-        back = path[-1]
-        path += [(float(x), float(y)) for x, y in (*piece, piece[0])] + [back]
-    return path
+    path: list[Point] = [(x, y) for x, y in pieces[0].tolist()]
+    for piece, at, back in _bridges(pieces):
+        around: list[Point] = [(x, y) for x, y in np.roll(piece, -at, axis=0).tolist()]
+        place = path.index(back)
+        path[place + 1 : place + 1] = [*around, around[0], back]
+    path = _corners(path)
+    return path if len(path) > 2 else (path * 3)[:3]  # two points are no polygon to any reader
+
+
+def _corners(path: list[Point]) -> list[Point]:
+    """Without the points between which it goes straight on."""
+    import numpy as np
+
+    points = np.array(path)
+    coming, going = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    straight = (coming[:, 0] * going[:, 1] == coming[:, 1] * going[:, 0]) & ((coming * going).sum(axis=1) > 0)
+    return [(x, y) for x, y in points[~straight].tolist()]
+
+
+def _bridges(pieces: list[Points]) -> Iterator[tuple[Points, int, Point]]:
+    """The pieces behind the first, each time the one next to those that are joined: from which of its points to which
+    of theirs it is nearest."""
+    waiting = {number: _nearest(piece, pieces[0]) for number, piece in enumerate(pieces) if number}
+    while waiting:
+        number = min(waiting, key=lambda key: waiting[key][0])
+        _, at, back = waiting.pop(number)
+        yield pieces[number], at, back
+        for other, before in waiting.items() if len(pieces) <= MANY else ():
+            waiting[other] = min(before, _nearest(pieces[other], pieces[number]))
+
+
+def _nearest(piece: Points, others: Points) -> tuple[int, int, Point]:
+    """The square of the distance, where in the piece, and the other end."""
+    best: tuple[int, int, Point] | None = None
+    for first in range(0, len(piece), AT_ONCE):
+        squares = ((piece[first : first + AT_ONCE, None] - others[None]) ** 2).sum(axis=2)
+        at, there = divmod(int(squares.argmin()), len(others))
+        x, y = others[there].tolist()
+        found = (int(squares[at, there]), first + at, (x, y))
+        best = found if best is None else min(best, found)
+    assert best is not None
+    return best

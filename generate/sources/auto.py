@@ -42,7 +42,11 @@ class Auto(Source):
                 f"source.path={self.path}: {seen}. Name it, for example source={(fitting or ['train_json'])[0]}; "
                 f"there are {', '.join(sorted(known))}"
             )
-        return known[fitting[0]](**{f.name: getattr(self, f.name) for f in dataclasses.fields(Source)})
+        # What nobody has set is the format's own affair: COCO names images otherwise, a list of paths has no captions.
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(Source)}
+        chosen = known[fitting[0]](**{k: v for k, v in given.items() if k == "path" or v != getattr(Source, k)})
+        self.caption_key = chosen.caption_key
+        return chosen
 
     def _by_name(self, known: dict[str, type[Source]], name: str) -> list[str]:
         name = without_compression(name.lower())

@@ -20,7 +20,7 @@ from utils.jsons import dump, finite
 from utils.streams import Damaged, opened
 from utils.text import one_line
 
-LISTS = ("images", "annotations", "categories")
+NONE, GIVEN = -1, -2  # instead of a place
 
 
 @dataclass(kw_only=True)
@@ -42,7 +42,7 @@ class Coco(Source):
         with opened(path) as file:
             try:
                 return file.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and _is_coco(path)
-            except Damaged:
+            except (Damaged, UserError):  # not to be read as COCO's JSON
                 return False
 
     def gives(self) -> dict[str, tuple[str, ...]]:
@@ -57,17 +57,16 @@ class Coco(Source):
         with Aside(path) as found, Aside(self._captions()) as captions:
             for number, image in enumerate(_list(path, "images")):
                 where = f"{path}: image {number}"
-                if not isinstance(image, dict) or not isinstance(image.get("id"), int):
-                    yield Refusal(where, "has no 'id' that is a whole number")
-                    continue
-                yield self._row(image, [*found.of(image["id"])], [*captions.of(image["id"])], labels, where)
-            strangers = list(found.strangers())
-            if strangers and found.taken == 0:
-                raise UserError(
-                    f"{path}: none of its {len(strangers)} annotations points to one of its images; the first points "
-                    f"to image {strangers[0].get('image_id')}. Are 'images' and 'annotations' from different files?"
-                )
-            for entry in strangers:
+                image_id = image.get("id") if isinstance(image, dict) else None
+                if not _is_id(image_id):
+                    yield Refusal(where, "has no 'id' that is a number or text")
+                elif found.is_taken(image_id):
+                    yield Refusal(where, f"has the id {image_id} of an earlier image, which has got its annotations")
+                else:
+                    yield self._row(image, found.of(image_id), captions.of(image_id), labels, where)
+            found.check_any_taken("annotations")
+            captions.check_any_taken("captions")
+            for entry in found.strangers():
                 where = f"{path}: annotation {entry.get('id')}"
                 yield Refusal(where, f"points to image {entry.get('image_id')}, which is not among the images")
 
@@ -88,7 +87,7 @@ class Coco(Source):
         given["coco_id"] = image["id"]
         if words:
             given["captions"] = words
-        row = self.entry({**given, self.image_key: image.get(self.image_key)}, where)
+        row = self.entry({**given, **{key: image[key] for key in (self.image_key,) if key in image}}, where)
         if isinstance(row, Refusal):
             return row
         caption = row.caption or (words[0] if words and self.caption_key is not None else "")
@@ -97,11 +96,21 @@ class Coco(Source):
         known = None
         if self.instances and boxes:
             try:
-                known = {"instances": [_instance(entry, labels) for entry in boxes]}
+                known = {"instances": [_instance(entry, labels) for entry in boxes], **_size(image)}
             except (KeyError, TypeError, ValueError) as error:
                 return Refusal(where, f"an annotation of it can't be used: {type(error).__name__}: {error}")
         # A file without captions says nothing about their key, so nothing is missed.
         return Entry(row.image, caption, row.given, has_caption=True, known=known)
+
+
+def _size(image: dict[str, Any]) -> dict[str, Any]:
+    """Of the image that the boxes are meant for, if the file says it."""
+    size = [image.get("width"), image.get("height")]
+    return {"size": size} if all(type(side) is int and side > 0 for side in size) else {}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | str)
 
 
 def _instance(entry: dict[str, Any], labels: dict[Any, Any]) -> dict[str, Any]:
@@ -125,17 +134,17 @@ class Aside:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self.taken = 0
+        self._taken = 0
 
     def __enter__(self) -> Aside:
         self._file: IO[bytes] = tempfile.TemporaryFile()
-        self._next = array("q")  # of each annotation, the place of the image's previous one, or -1
-        self._last: dict[int, int] = {}  # image -> the place of its last one
+        self._next = array("q")  # of each annotation, the place of the image's previous one, or NONE
+        self._last: dict[Any, int] = {}  # image -> the place of its last one, or GIVEN
         self._starts = array("q")
         for entry in _list(self._path, "annotations") if self._path is not None else ():
             image = entry.get("image_id") if isinstance(entry, dict) else None
-            key = image if isinstance(image, int) else -1
-            self._next.append(self._last.get(key, -1))
+            key = image if _is_id(image) else None
+            self._next.append(self._last.get(key, NONE))
             self._last[key] = len(self._starts)
             self._starts.append(self._file.tell())
             self._file.write(dump(finite(entry)))
@@ -144,22 +153,36 @@ class Aside:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def of(self, image: int) -> list[dict[str, Any]]:
+    def of(self, image: Any) -> list[dict[str, Any]]:
         """Each image's annotations are given out once, in the order of the file."""
-        found, place = [], self._last.pop(image, -1)
-        while place >= 0:
-            self._file.seek(self._starts[place])
-            found.append(json.loads(self._file.readline()))
-            place = self._next[place]
-        self.taken += len(found)
-        return found[::-1]
+        place = self._last.get(image, NONE)
+        self._last[image] = GIVEN
+        found = list(self._from(place))[::-1]
+        self._taken += len(found)
+        return found
+
+    def is_taken(self, image: Any) -> bool:
+        return self._last.get(image) == GIVEN
 
     def strangers(self) -> Iterator[dict[str, Any]]:
         """What no image has asked for."""
-        for image in list(self._last):
-            taken = self.taken
-            yield from (entry if isinstance(entry, dict) else {} for entry in self.of(image))
-            self.taken = taken
+        for place in self._last.values():
+            yield from reversed(list(self._from(place)))
+
+    def check_any_taken(self, what: str) -> None:
+        first = next(self.strangers(), None) if self._taken == 0 else None
+        if first is not None:
+            raise UserError(
+                f"{self._path}: none of its {len(self._starts)} {what} points to one of the images; the first points "
+                f"to image {first.get('image_id')}. Are 'images' and 'annotations' from different files?"
+            )
+
+    def _from(self, place: int) -> Iterator[dict[str, Any]]:
+        while place >= 0:
+            self._file.seek(self._starts[place])
+            entry = json.loads(self._file.readline())
+            yield entry if isinstance(entry, dict) else {}
+            place = self._next[place]
 
 
 def _list(path: Path | None, key: str) -> Iterator[Any]:

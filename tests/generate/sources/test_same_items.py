@@ -94,7 +94,10 @@ def test_every_format(
     assert made(items, source.image_root()) == reference
     before = source.fingerprint()
     assert type(source)(path=source.path).fingerprint() == before, "reading changes nothing"
-    assert type(Auto(path=source.path).chosen) is type(source), "source=auto finds it"
+    auto = Auto(path=source.path, root=source.root)
+    assert type(auto.chosen) is type(source), "source=auto finds it"
+    if getattr(source, "name_key", None) is None:
+        assert planned(auto) == items and auto.image_root() == source.image_root()
 
 
 def test_paths_alone(rows: Rows, pictures: Path, tmp_path: Path) -> None:
@@ -106,3 +109,17 @@ def test_paths_alone(rows: Rows, pictures: Path, tmp_path: Path) -> None:
     assert len(paths) == NUMBER
     assert [item.to_json() for item in paths] == [item.to_json() for item in planned(others)]
     assert made(paths[:20], str(pictures)) == made(planned(others)[:20], str(pictures))
+    auto = Auto(path=str(tmp_path / "list.txt"), root=str(pictures))
+    assert planned(auto) == paths and auto.caption_key is None, "nobody misses captions in a list of paths"
+
+
+def test_coco_s_captions(rows: Rows, pictures: Path, tmp_path: Path, reference: list[dict[str, Any]]) -> None:
+    images = [{"id": 7 * n, "file_name": row["image"], "url": row["url"]} for n, row in enumerate(rows)]
+    captions = [{"id": n, "image_id": 7 * n, "caption": row["caption"]} for n, row in enumerate(rows)]
+    (tmp_path / "captions.json").write_text(json.dumps({"images": images, "annotations": captions[::-1]}))
+    source = Auto(path=str(tmp_path / "captions.json"), root=str(pictures))
+    found = made(planned(source), source.image_root())
+    assert [(record.pop("coco_id"), record.pop("captions")) for record in found] == [
+        (7 * n, [row["caption"]]) for n, row in enumerate(rows)
+    ]
+    assert found == reference
