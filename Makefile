@@ -68,11 +68,13 @@ test-native: .venv-native/.with-native .venv-lavis/.with-lavis
 test-slow: $(VENV)/.with-dev
 	$(PYTHON_IN) -m pytest -m slow
 
-# Random kills, pauses, torn files and full disks for SECONDS_OF_CHAOS, from a SEED.
-SEED ?= 1
-SECONDS_OF_CHAOS ?= 600
-chaos: $(VENV)/.with-dev
-	$(PYTHON_IN) -m tests.faults.chaos --seed $(SEED) --seconds $(SECONDS_OF_CHAOS)
+# Random kills, pauses, torn files, full disks and requeues, on a throw-away SLURM where there can be one: ten minutes in
+# all, for every seed SECONDS_OF_CHAOS.
+SEEDS ?= 1 2 3
+SECONDS_OF_CHAOS ?= 200
+chaos: $(VENV)/.with-dev slurm-packages
+	set -e; for seed in $(SEEDS); do \
+	$(PYTHON_IN) -m tests.faults.chaos --cluster any --seed $$seed --seconds $(SECONDS_OF_CHAOS); done
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

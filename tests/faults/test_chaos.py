@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT, environment
+from tests.faults.chaos import slurm_can_be_had
 
 
 def chaos(*arguments: str) -> str:
@@ -24,10 +25,17 @@ def chaos(*arguments: str) -> str:
 
 
 def test_a_little_chaos() -> None:
-    assert "seed 7: as if nothing had happened" in chaos("--seed", "7", "--seconds", "8", "--items", "120")
+    assert "seed 7, local: as if nothing had happened" in chaos("--seed", "7", "--seconds", "8", "--items", "120")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_minute_of_chaos(seed: int) -> None:
     assert "as if nothing had happened" in chaos("--seed", str(seed), "--seconds", "60")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not slurm_can_be_had(), reason="no SLURM to test on: slurm/testcluster.sh install says why")
+@pytest.mark.parametrize("seed", range(3))
+def test_a_minute_of_chaos_on_slurm(seed: int) -> None:
+    assert "as if nothing had happened" in chaos("--cluster", "slurm", "--seed", str(seed), "--seconds", "60")

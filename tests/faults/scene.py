@@ -1,0 +1,85 @@
+"""What chaos plays on: a list of pictures, a run folder on a small disk of its own, and what can happen to files."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from generate.run_folder import RunFolder
+from tests.conftest import command, environment, fake_run
+from tests.faults.outcome import outcome
+
+libc = ctypes.CDLL(None, use_errno=True)
+DISK = 64  # MB
+
+
+class Scene:
+    def __init__(self, folder: Path, chance: random.Random, items: int) -> None:
+        self.folder, self.chance, self.items = folder, chance, items
+        self.disk = folder / "disk"
+        self.disk.mkdir(parents=True)
+        self.mounted = libc.mount(b"none", os.fsencode(self.disk), b"tmpfs", 0, b"size=%dm" % DISK) == 0
+        self.out = self.disk / "out"
+        self.listed = self._make_list(items)
+        self.log = (folder / "log").open("ab")
+
+    def close(self) -> None:
+        self.log.close()
+        if self.mounted:
+            libc.umount2(os.fsencode(self.disk), 2)
+
+    def _make_list(self, number: int) -> Path:
+        """Every fiftieth picture is torn: those are to be quarantined, and nothing else."""
+        pictures = self.folder / "pictures"
+        pictures.mkdir()
+        entries = []
+        for n in range(number):
+            path = pictures / f"{n:05d}.jpg"
+            Image.radial_gradient("L").resize((40 + n % 9, 32)).convert("RGB").rotate(n % 360).save(path)
+            if n % 50 == 25:
+                os.truncate(path, 300)
+            entries.append({"image": str(path), "caption": f"number {n}"})
+        listed = self.folder / "list.json"
+        listed.write_text(json.dumps(entries))
+        return listed
+
+    def arguments(self, out: Path, *more: object) -> list[object]:
+        # So many attempts that the innocent are not convicted: here workers are killed all the time.
+        pace = ("work.batch=4", "work.max_attempts=1000", "shard_size=20", "write.short_side=32")
+        return fake_run(self.listed, out, *pace, *more)
+
+    def undisturbed(self) -> dict[str, object]:
+        clean = self.folder / "clean"
+        done = subprocess.run(
+            command("run", *self.arguments(clean, "cluster.num_jobs=2")), env=environment(), capture_output=True
+        )
+        assert done.returncode == 3, done.stderr.decode()
+        return outcome(clean)
+
+    def tear(self) -> None:
+        """Nobody is at work. A journal, or a record of a shard that is not finished, loses its end."""
+        finished = {f"{number:05d}" for number in RunFolder(self.out).finished()}
+        records = [path for path in self.out.glob("records/*/label_*") if path.parent.name not in finished]
+        journals = [path for path in self.out.glob("journal/*.jsonl") if path.name[:5] not in finished]
+        for path in self.chance.sample(sorted(records), min(2, len(records))):
+            os.truncate(path, self.chance.randrange(path.stat().st_size))
+        for path in self.chance.sample(sorted(journals), min(2, len(journals))):
+            os.truncate(path, self.chance.randrange(path.stat().st_size + 1))
+
+    def fill(self) -> None:
+        balloon = self.disk / "balloon"
+        try:
+            with balloon.open("wb") as file:
+                while True:
+                    file.write(bytes(1 << 16))
+        except OSError:
+            time.sleep(self.chance.uniform(0.2, 1.0))
+        finally:
+            balloon.unlink(missing_ok=True)
