@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from generate.step import transient
@@ -35,21 +36,59 @@ def test_every_key_of_a_record_is_described(make_list: MakeList, tmp_path: Path)
     assert {"mask", "caption", "pad", "blip_clip_embeddings"} <= seen <= described
 
 
-def test_the_files_that_the_readme_names_are_there() -> None:
-    text = (ROOT / "README.md").read_text()
-    for program in set(re.findall(r"launch/\w+\.py", text)):
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text()
+    for program in set(re.findall(r"(?<!/)launch/\w+\.py|(?:generate|tests)/[\w/]+\.py", text)):
         assert (ROOT / program).exists(), program
-    for link in re.findall(r"\]\((docs/[^)]+)\)", text):
-        assert (ROOT / link).exists(), link
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
 
 
-def test_the_settings_that_the_readme_names_exist() -> None:
-    named = set(re.findall(r"((?:source|work|write|tag|ground|segment)\.\w+)=", (ROOT / "README.md").read_text()))
-    assert {"source.path", "ground.box_threshold", "tag.checkpoint"} <= named
-    for segment in ("sam", "sam_hq"):
-        overrides = [f"{name}=1" for name in named if not name.startswith("source.")]
-        done = call("run", "source.path=absent.json", "output=nowhere", f"segment={segment}", *overrides)
-        assert "there is no key" not in done.stderr, done.stderr
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = {name for page in PAGES[:1] for name in re.findall(r"\]\(docs/([\w-]+\.md)", page.read_text())}
+    assert linked == {page.name for page in PAGES[1:]}
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert set(re.findall(r"\]\(([\w-]+\.md)", index)) == linked - {"README.md"}
+
+
+COMING = (ROOT / "docs" / "coming-from-instancediffusion.md").read_text()
+# What the original's two argument parsers take.
+FLAGS = {
+    *("config", "ram_checkpoint", "grounded_checkpoint", "sam_checkpoint", "sam_hq_checkpoint", "use_sam_hq"),
+    *("input_image", "split", "openai_key", "openai_proxy", "output_dir", "box_threshold", "text_threshold"),
+    *("iou_threshold", "device", "train_data_path", "job_index", "num_jobs"),
+    *("ngpus", "nodes", "timeout", "job_dir", "partition", "comment"),
+}
+
+
+def test_every_flag_of_the_original_script_has_its_place() -> None:
+    rows = [line for line in COMING.splitlines() if line.startswith("| `--")]
+    told = [flag for row in rows for flag in re.findall(r"`--(\w+)`", row.split(" | ")[0])]
+    assert sorted(told) == sorted(FLAGS), "each once"
+
+
+def test_the_original_command_in_our_words_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "train_data.json").write_text('[{"image": "a.jpg", "caption": "a"}]')
+    (command,) = re.findall(r"```bash\n(.*?)```", COMING, re.S)
+    command = command.strip().replace("python launch/", f"{sys.executable} {ROOT}/launch/") + " dry_run=true"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "tag -> ground -> segment -> caption -> embed" in done.stdout and "#SBATCH --array=0-63" in done.stdout
+    for value in ("ram_swin_large_14m.pth", "groundingdino_swint_ogc.pth", "SamHQ(checkpoint=sam_hq_vit_h.pth"):
+        assert value in done.stdout
+    assert list(tmp_path.iterdir()) == [tmp_path / "train_data.json"]
+
+
+def test_the_settings_of_the_tables_exist(tmp_path: Path) -> None:
+    text = COMING + (ROOT / "README.md").read_text()
+    named = set(re.findall(r"((?:source|work|write|tag|ground|segment|cluster)\.\w+)=", text))
+    assert {"source.path", "ground.box_threshold", "tag.checkpoint", "cluster.qos", "write.short_side"} <= named
+    known = set(re.findall(r"`([a-z_]+\.[\w.]+)`", (ROOT / "docs" / "configuration.md").read_text()))
+    assert named <= known
 
 
 NAMED_BLOCK = re.compile(r"^`([^`\n]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", re.S | re.M)
