@@ -1,6 +1,6 @@
 """End the jobs of a run, and only those: its workers, their successors, and the merge job.
 
-    python launch/cancel.py RUN
+    python launch/cancel.py train-data
 
 Nothing is lost: what is finished stays, and the same run.py command goes on from there. Other runs' jobs are not
 touched, whatever their numbers: a job is this run's if its number and its name both stand in the run folder.

@@ -1,15 +1,17 @@
 """Merge: finished records to a train list.
 
-    python launch/jsons2txt.py RUN [train.txt]
+    python launch/jsons2txt.py train-data                     train-data/train.txt
+    python launch/jsons2txt.py train-data lists/train.txt     another place for it
+    python launch/jsons2txt.py OLD_FOLDER train.txt           a plain folder of JSON files
 
-Lists every finished record of a run by its absolute path, in the order of the input. Beside it appear
-missing.jsonl (what is still pending), quarantine.jsonl (what failed, and why) and stats.json. It may be run at any
-time, any number of times, also while workers are at it. A plain folder of JSON files does too; each is checked.
+Lists every finished record by its absolute path, in the order of the input.
+Beside the list appear missing.jsonl (pending), quarantine.jsonl (what failed, and
+why) and stats.json. It may be run at any time, also while workers are at it.
 
-A record that has been removed or torn since it was finished is not listed. Of runs of more than 100,000 items the
-records are looked at where their folder has changed since; --check looks at every one.
+A record that was removed or torn since it was finished is not listed. Of more
+than 100,000 items those are looked at whose folder has changed; --check: all.
 
-Exit code 0: everything is listed. 3: something is not, see the files above. 1: it could not be done.
+Exit code 0: all is listed. 3: something is not, see above. 1: it could not be done.
 """
 
 from __future__ import annotations

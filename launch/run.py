@@ -1,21 +1,24 @@
 """Start a run, or go on with one.
 
-    python launch/run.py source.path=train_data.json output=train-data            the published models, on this machine
-    python launch/run.py source.path=… output=… cluster=slurm cluster.partition=learn cluster.num_jobs=64
-    python launch/run.py --config-name demo                                        small models on photos, no downloads
+    python launch/run.py --config-name demo             small models, no downloads
+    python launch/run.py source.path=train_data.json output=train-data       here
+    python launch/run.py source.path=train_data.json output=train-data \\
+        cluster=slurm cluster.partition=learn cluster.num_jobs=64
 
-The same command again goes on where the last one ended. Any setting is key=value (Hydra):
+The same command goes on where it ended. Any setting is key=value:
 
-    ground.box_threshold=0.3     a setting of a step        pipeline=demo         another pipeline
-    segment=sam                  another model for a step    limit=20              only the first items
-    dry_run=true                 say what would happen       plan_only=true        plan, start nobody
-    cluster.num_jobs=2           workers                     cluster=debug         one worker in this process
+    ground.box_threshold=0.3  a step's setting   segment=sam      another model
+    dry_run=true   say what would happen         pipeline=demo    another pipeline
+    limit=20       only the first items          cluster=debug    in this process
+    plan_only=true plan, start nobody            cluster.num_jobs=2    workers
 
-    --config-name NAME   a configuration of conf/ (config, demo)     --cfg job      print the whole configuration
-    --config-dir DIR     more options from a folder of yours         --info, -sc …  Hydra's own, see --hydra-help
+    --config-name NAME  a configuration of conf/: config (default) or demo
+    --config-dir DIR    more options, from a folder of yours
+    --wait              with cluster=slurm: until the jobs have ended
+    --cfg job           print the whole configuration; --hydra-help says more
 
-Exit code 0: every item is in the train list. 3: some are quarantined or pending. 1: it could not be done.
-With cluster=slurm and without --wait, 0 says that the jobs are submitted.
+Exit code 0: every item is in the train list (with cluster=slurm: submitted).
+3: some are quarantined or pending. 1: it could not be done.
 """
 
 from __future__ import annotations

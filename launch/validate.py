@@ -1,6 +1,8 @@
 """Check records against the schema (docs/schema.md).
 
-    python launch/validate.py RUN_OR_FILE [FILE …] [--sample N]
+    python launch/validate.py train-data                    a run, whole
+    python launch/validate.py train-data --sample 1000      a thousand of its records
+    python launch/validate.py train.txt one.json            a list, a file
 
 A run folder is checked whole: every record that its manifests and journals call done, its side images, that ids are
 unique, and that train.txt lists exactly these. A JSON file, a list of paths (train.txt) and a plain folder do too.
