@@ -106,7 +106,7 @@ class Cluster:
             self.run("scancel", "--quiet", *jobs, check=False)
         for node in NODES:
             if self.run("sinfo", "-h", "-p", "learn", "-n", node, "-o", "%T").stdout.strip() not in (
-                "idle", "mixed", "allocated", "completing", "planned",
+                "idle", "mixed", "allocated", "completing", "planned", "reserved",
             ):  # fmt: skip
                 self.revive_node(node)
         if jobs:
