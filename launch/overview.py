@@ -107,7 +107,7 @@ def _worker(state: dict[str, Any], now: float) -> dict[str, Any]:
 def table(seen: dict[str, Any]) -> str:
     share = 100 * (seen["done"] + seen["quarantined"]) / seen["items"] if seen["items"] else 100.0
     shards = seen["shards"]
-    rate = f"{seen['images_per_second']:.3g} images/s" if seen["images_per_second"] else "no worker is at work"
+    rate = f"{seen['images_per_second']:.3g} images/s" if seen["images_per_second"] else _no_rate(seen["workers"])
     left = f", {duration(seen['seconds_left'])} left" if seen["seconds_left"] else ""
     lines = [
         f"run          {seen['run']}",
@@ -123,6 +123,12 @@ def table(seen: dict[str, Any]) -> str:
     if len(seen["reasons"]) > 5:
         lines.append(f"             and {len(seen['reasons']) - 5} more reasons")
     return "\n".join(lines)
+
+
+def _no_rate(workers: list[dict[str, Any]]) -> str:
+    if any(worker["state"] in LIVING and not worker["silent"] for worker in workers):
+        return f"not known yet (workers say every {HEARTBEAT:g} s how far they are)"
+    return "no worker is at work"
 
 
 def _worker_lines(workers: list[dict[str, Any]]) -> list[str]:

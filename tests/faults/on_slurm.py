@@ -94,8 +94,8 @@ class OnSlurm(Place):
         running = [task for task, state in self._tasks().items() if state == "RUNNING"]
         if not running:
             return False
-        # It may have ended a moment ago.
-        return self.cluster.run(*what, self.chance.choice(running), check=False).returncode == 0
+        # It may have ended a moment ago, or wait again: then scancel would try for a minute and a half.
+        return self.cluster.run("timeout", "3", *what, self.chance.choice(running), check=False).returncode == 0
 
     def _tasks(self) -> dict[str, str]:
         """The run's worker tasks in the queue, and their states."""
