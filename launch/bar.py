@@ -15,20 +15,22 @@ class Bar:
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._last = 0.0
-        self._said = ""
+        self._said: tuple[int, int] | None = None  # done and quarantined
         self._unsaid = ""  # the last look's line, where it was too soon to say it
 
     def __enter__(self) -> Bar:
         return self
 
     def show(self, progress: Progress) -> None:
-        text = line(progress)
+        text, counts = line(progress), (progress.done, progress.quarantined)
         if self._terminal:
             self._draw(progress, text)
-        elif time.monotonic() - self._last >= BETWEEN_LINES and text != self._said:
-            self._last, self._said, self._unsaid = time.monotonic(), text, ""
+        elif counts == self._said:  # another rate alone is no news
+            return
+        elif time.monotonic() - self._last >= BETWEEN_LINES:
+            self._last, self._said, self._unsaid = time.monotonic(), counts, ""
             print(text, file=sys.stderr, flush=True)
-        elif text != self._said:
+        else:
             self._unsaid = text
 
     def _draw(self, progress: Progress, text: str) -> None:

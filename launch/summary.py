@@ -27,12 +27,14 @@ def summary(folder: RunFolder, merged: Merged) -> str:
     if merged.damaged:
         lines.append(
             f"{merged.damaged} finished records are gone or torn, and not listed. Have them made again: "
-            f"python launch/retry.py {short(folder.path)} --damaged, then the same command"
+            f"python launch/retry.py {shlex.quote(short(folder.path))} --damaged, then the same command"
         )
     lines.append(f"train list   {short(merged.train)}")
     lines.append(f"records      {short(folder.path / 'records')}")
     if merged.quarantined:
+        again = f"python launch/retry.py {shlex.quote(short(folder.path))}, then the same command"
         lines.append(f"quarantine   {short(merged.train.with_name('quarantine.jsonl'))}")
+        lines.append(f"try again    {again}; once the cause is mended")
     if merged.missing:
         lines.append(f"pending      {short(merged.train.with_name('missing.jsonl'))}   (run the same command to go on)")
     lines.append(f"look at it   python launch/view.py {shlex.quote(short(folder.path))}")

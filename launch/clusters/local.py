@@ -47,7 +47,8 @@ class Local(Cluster):
     def describe(self, folder: RunFolder) -> list[str]:
         gpus = visible_gpus()
         place = f"sharing GPUs {', '.join(gpus)}" if gpus else "on the CPU"
-        return [f"{self.workers()} workers on this machine, {place}"]
+        number = self.workers()
+        return [f"{number} worker{'s' if number > 1 else ''} on this machine, {place}"]
 
     def run(self, start: Start) -> int:
         slots = [Slot(number, start) for number in range(self.workers())]
