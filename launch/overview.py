@@ -94,6 +94,7 @@ def _worker(state: dict[str, Any], now: float) -> dict[str, Any]:
     return {
         "worker": state["worker"],
         "host": state["host"],
+        "node": state.get("slurm", {}).get("SLURMD_NODENAME", ""),
         "state": state["state"],
         "reason": state["reason"],
         "done": state.get("done", 0),
@@ -136,9 +137,10 @@ def _worker_lines(workers: list[dict[str, Any]]) -> list[str]:
     lines = [f"workers      {', '.join(f'{number} {state}' for state, number in states.most_common()) or 'none yet'}"]
     lively = [worker for worker in workers if worker["state"] in LIVING]
     for worker in sorted(lively, key=lambda w: w["rate"])[:10]:
-        silent = f"   silent for {duration(worker['seconds_since'])}" if worker["silent"] else ""
+        more = f"   on {worker['node']}" if worker["node"] else ""
+        more += f"   silent for {duration(worker['seconds_since'])}" if worker["silent"] else ""
         lines.append(
-            f"  {worker['worker']:<40} {worker['state']:<9} {worker['done']:>8} done  {worker['rate']:>7.3g}/s{silent}"
+            f"  {worker['worker']:<40} {worker['state']:<9} {worker['done']:>8} done  {worker['rate']:>7.3g}/s{more}"
         )
     if len(lively) > 10:
         lines.append(f"  and {len(lively) - 10} faster ones")

@@ -80,5 +80,7 @@ def test_status_does_with_less_where_slurm_is_not_reached(slurm: Cluster, make_l
     assert seen.returncode == 0, seen.stderr
     assert "there is no squeue on this machine" in seen.stdout and "40: " in seen.stdout
     assert "no worker is at work" not in seen.stdout, "one is, even if it has not said yet how fast"
+    (line,) = [line for line in seen.stdout.splitlines() if line.startswith("  slurm-")]
+    assert line.endswith(f"/s   on {lives(out)[0]['slurm']['SLURMD_NODENAME']}"), "the slow ones' nodes are named"
     refused = call(nowhere, "cancel", out)
     assert refused.returncode == 1 and "where squeue and scancel are" in refused.stderr
