@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from generate.rows import Rows, of_rows
 from generate.source import Entry, Refusal, Row, Source
 from utils.errors import UserError
 from utils.jsons import finite
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pyarrow import Array, DataType, Field, RecordBatch, Schema
 
 Convert = Callable[[Any], Any]
+Read = TypeVar("Read")
 
 
 @dataclass(kw_only=True)
@@ -26,6 +28,42 @@ class ColumnSource(Source):
 
     def columns(self, schema: Schema, path: Path) -> Columns:
         return Columns(self, schema, path)
+
+    def pieces(self) -> Iterator[Piece]:
+        raise NotImplementedError
+
+    def entries(self) -> Iterator[Row]:
+        for piece in self.pieces():
+            yield from piece.one_by_one()
+
+    def rows(self) -> Iterator[Rows]:
+        return (piece.together() for piece in self.pieces())
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a table."""
+
+    columns: Columns
+    batch: RecordBatch
+    first: int  # the number of the first row
+    count: int
+    label: str  # the table's name, to name images inside it by
+    places: Iterator[dict[str, Any] | None] | None  # of images in the table, where the bytes of each are
+
+    def one_by_one(self) -> list[Row]:
+        return self._read(self.columns.rows)
+
+    def together(self) -> Rows:
+        if self.places is not None:
+            return of_rows(self.one_by_one())
+        return self._read(self.columns.together) or of_rows(self.one_by_one())
+
+    def _read(self, how: Callable[[Piece], Read]) -> Read:
+        try:
+            return how(self)
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self.columns.no_text(self.batch, self.first)}: {error.reason}") from None
 
 
 class Columns:
@@ -57,31 +95,54 @@ class Columns:
         names += [name for name in (self._caption, self._name) if name is not None]
         return list(dict.fromkeys([*names, *self._others]))
 
-    def rows(
-        self, batch: RecordBatch, first: int, label: str, places: Iterator[dict[str, Any] | None] | None
-    ) -> Iterator[Row]:
-        """`places`: of images in the table, where the bytes of each are; `label`: the table's name, to name them by."""
-        nothing: Any = repeat(None)
-        captions = nothing if self._caption is None else batch.column(self._caption).to_pylist()
-        values = [self._values(batch, name) for name in self._others]
-        others: Any = zip(*values, strict=True) if values else repeat(())
-        if places is not None:
-            names = nothing if self._name is None else batch.column(self._name).to_pylist()
-            yield from self._embedded(first, label, zip(places, names, captions, others, strict=False))
-            return
-        locations = batch.column(self.image)
-        if self.cell is not None:
-            locations = locations.field("path")
+    def rows(self, piece: Piece) -> list[Row]:
+        batch, nothing, keys = piece.batch, [None] * piece.count, self._others
+        captions = nothing if self._caption is None else _listed(batch.column(self._caption))
+        values = [self._values(batch, name) for name in keys]
+        others: Any = zip(*values, strict=True) if values else repeat((), piece.count)
+        if piece.places is not None:
+            names = nothing if self._name is None else _listed(batch.column(self._name))
+            rows = zip(piece.places, names, captions, others, strict=True)
+            return list(self._embedded(piece.first, piece.label, rows))
+        return [
+            Entry(image, caption or "", dict(zip(keys, other, strict=True)))
+            if image
+            else Refusal(f"{self._path}, row {number}", f"'{self.image}' is {'null' if image is None else 'empty'}")
+            for number, (image, caption, other) in enumerate(
+                zip(self._locations(batch), captions, others, strict=True), piece.first
+            )
+        ]
+
+    def together(self, piece: Piece) -> Rows | None:
+        """None where a row is no item."""
+        locations = [location for location in self._locations(piece.batch) if location]
+        if len(locations) < piece.count:
+            return None
+        captions = [""] * piece.count if self._caption is None else _listed(piece.batch.column(self._caption))
+        if None in captions:
+            captions = [caption or "" for caption in captions]
         keys = self._others
-        for number, (image, caption, other) in enumerate(
-            zip(locations.to_pylist(), captions, others, strict=False), first
-        ):
-            if image:
-                yield Entry(image, caption or "", dict(zip(keys, other, strict=True)))
-            else:
-                yield Refusal(
-                    f"{self._path}, row {number}", f"'{self.image}' is {'null' if image is None else 'empty'}"
-                )
+        given: list[Mapping[str, Any]] | None = None
+        if len(keys) == 1:
+            given = [{keys[0]: value} for value in self._values(piece.batch, keys[0])]
+        elif keys:
+            values = zip(*(self._values(piece.batch, name) for name in keys), strict=True)
+            given = [dict(zip(keys, row, strict=True)) for row in values]
+        return Rows(piece.count, locations, captions, given)
+
+    def no_text(self, batch: RecordBatch, first: int) -> str:
+        """Where the bytes are that are no text."""
+        for name in batch.schema.names:
+            for number, value in enumerate(batch.column(name), first):
+                try:
+                    value.as_py()
+                except UnicodeDecodeError:
+                    return f"{self._path}, row {number}: '{name}' is not UTF-8"
+        return f"{self._path}, rows from {first}: not UTF-8"
+
+    def _locations(self, batch: RecordBatch) -> list[str | None]:
+        locations = batch.column(self.image)
+        return _listed(locations if self.cell is None else locations.field("path"))
 
     def _embedded(self, first: int, label: str, rows: Any) -> Iterator[Row]:
         for number, (place, name, caption, other) in enumerate(rows, first):
@@ -95,9 +156,26 @@ class Columns:
                 yield Entry(name or f"{label}#{number}", caption or "", given, place=place)
 
     def _values(self, batch: RecordBatch, name: str) -> list[Any]:
-        values = batch.column(name).to_pylist()
+        values = _listed(batch.column(name))
         convert = self._convert[name]
         return values if convert is None else [None if value is None else convert(value) for value in values]
+
+
+def _listed(column: Array) -> list[Any]:
+    """As `to_pylist` has it, several times as fast for what tables are full of."""
+    from pyarrow import types
+
+    kind = column.type
+    text = types.is_string(kind) or types.is_large_string(kind)
+    number = (types.is_integer(kind) or types.is_boolean(kind) or types.is_float64(kind)) and column.null_count == 0
+    if not text and not number:
+        return column.to_pylist()
+    from pyarrow import ArrowException
+
+    try:
+        return column.to_numpy(zero_copy_only=False).tolist()
+    except ArrowException:
+        return column.to_pylist()  # says what is wrong
 
 
 def _check_text(field: Field, path: Path) -> None:

@@ -34,7 +34,7 @@ class Entry:
     image: str
     caption: str
     given: Mapping[str, Any] = field(default_factory=dict)
-    has_caption: bool = True
+    has_caption: bool = True  # or none is expected
     place: Mapping[str, Any] | None = None  # see Item
     known: Mapping[str, Any] | None = None  # see Item
 
@@ -160,7 +160,7 @@ class Source:
             given = finite(self.kept(given))
         except ValueError as error:
             return Refusal(where, f"{error}; such a thing can't be passed on. Drop it from the list")
-        return Entry(image, caption or "", given, has_caption=self.caption_key in row)
+        return Entry(image, caption or "", given, has_caption=self.caption_key is None or self.caption_key in row)
 
     def kept(self, given: dict[str, Any]) -> dict[str, Any]:
         return given if self.keep is None else {key: given[key] for key in self.keep if key in given}

@@ -7,6 +7,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ from utils.errors import UserError
 
 COMPRESSED = (".gz", ".zst")
 CHUNK = 1 << 18
+LINES = 8192
 
 
 class Damaged(Exception):
@@ -36,6 +38,26 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
         elif name.endswith(".zst"):
             raw = _Zstandard(file)
         yield file if raw is None else io.BufferedReader(raw, CHUNK)
+
+
+def lumps(path: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """Lines, thousands at a time, with the number of the first. A damaged file gives those before the damage."""
+    first = 1
+    with opened(path) as file:
+        while True:
+            lines: list[bytes] = []
+            damage: Damaged | None = None
+            try:
+                lines.extend(islice(file, LINES))  # keeps what came before an exception
+            except Damaged as error:
+                damage = error
+            if lines:
+                yield first, lines
+            first += len(lines)
+            if damage is not None:
+                raise UserError(f"{path}: {damage}, after line {first - 1}. Fetch or make it again") from None
+            if not lines:
+                return
 
 
 class _Guarded(io.RawIOBase):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
+from generate.rows import AT_ONCE, Rows, of_rows
 from generate.source import Entry, Refusal, Row, Source
 from utils.errors import UserError
 from utils.streams import Damaged, opened
 
+Found = TypeVar("Found", Row, Rows)
 LONGEST_FIELD = 1 << 24  # more is a quote that was never closed
 
 
@@ -28,12 +31,15 @@ class Csv(Source):
 
     def entries(self) -> Iterator[Row]:
         for path in self.files():
-            yield from self._of(path)
+            yield from self._read(path, self._one_by_one)
 
-    def _of(self, path: Path) -> Iterator[Row]:
+    def rows(self) -> Iterator[Rows]:
+        for path in self.files():
+            yield from self._read(path, self._together)
+
+    def _read(self, path: Path, how: Callable[[Table], Iterator[Found]]) -> Iterator[Found]:
         csv.field_size_limit(LONGEST_FIELD)
         encoding = "utf-8-sig" if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else self.encoding
-        number = 0
         with opened(path) as file:
             try:
                 text = io.TextIOWrapper(file, encoding=encoding, newline="")
@@ -42,7 +48,7 @@ class Csv(Source):
                 names = self.header or next(rows, None)
                 if not names:
                     raise UserError(f"{path} is empty; the names of its columns are expected in the first row")
-                yield from self._rows(rows, names, path)
+                yield from how(Table(rows, path, self._columns(names, path)))
             except UnicodeDecodeError:
                 raise UserError(_not_text(path, encoding)) from None
             except LookupError:
@@ -51,23 +57,40 @@ class Csv(Source):
                 where = f"{path}, line {rows.line_num}"
                 raise UserError(f"{where}: {error}. {self._stray()}") from None
             except Damaged as error:
-                number = rows.line_num
-                raise UserError(f"{path}: {error}, after line {number}. Fetch or make it again") from None
+                raise UserError(f"{path}: {error}, after line {rows.line_num}. Fetch or make it again") from None
 
-    def _rows(self, rows: Iterator[list[str]], names: list[str], path: Path) -> Iterator[Row]:
-        make = self._maker(names, path)
-        width = len(names)
-        for number, row in enumerate(rows, 1):
-            if len(row) != width:
-                if not row:
-                    continue
-                line = getattr(rows, "line_num", number)
+    def _one_by_one(self, table: Table) -> Iterator[Row]:
+        width = table.columns.width
+        for number, row in enumerate(table.rows, 1):
+            if len(row) == width:
+                yield self._entry(row, number, table)
+            elif row:
+                line = getattr(table.rows, "line_num", number)
                 raise UserError(
-                    f"{path}, row {number} (it ends on line {line}) has {len(row)} fields, the header has {width}: "
-                    f"{self.delimiter.join(row)[:80]!r}. {self._stray()}"
+                    f"{table.path}, row {number} (it ends on line {line}) has {len(row)} fields, the header has "
+                    f"{width}: {self.delimiter.join(row)[:80]!r}. {self._stray()}"
                 )
-            entry = make(row)
-            yield entry if entry is not None else Refusal(f"{path}, row {number}", f"'{self.image_key}' is empty")
+
+    def _together(self, table: Table) -> Iterator[Rows]:
+        columns, first = table.columns, 1
+        while some := list(islice(table.rows, AT_ONCE)):
+            widths = set(map(len, some))
+            if widths - {columns.width, 0}:
+                for _ in self._read(table.path, self._one_by_one):
+                    pass  # the line is known to a reader that is not ahead of it
+            images = [row[columns.image] for row in some] if 0 not in widths else []
+            if images and all(images):
+                yield Rows(len(some), images, columns.captions(some), columns.given(some))
+            else:
+                yield of_rows([self._entry(row, number, table) for number, row in enumerate(some, first) if row])
+            first += len(some)
+
+    def _entry(self, row: list[str], number: int, table: Table) -> Row:
+        columns = table.columns
+        if not row[columns.image]:
+            return Refusal(f"{table.path}, row {number}", f"'{self.image_key}' is empty")
+        (caption,), given = columns.captions([row]), columns.given([row])
+        return Entry(row[columns.image], caption, given[0] if given else {})
 
     def _stray(self) -> str:
         return (
@@ -75,8 +98,7 @@ class Csv(Source):
             "If quotation marks are mere letters in this file: source.quotes=false"
         )
 
-    def _maker(self, names: list[str], path: Path) -> Callable[[list[str]], Entry | None]:
-        """From a row's fields to its entry, with as little work for each row as can be."""
+    def _columns(self, names: list[str], path: Path) -> Columns:
         for option in ("image_key", "caption_key"):
             key = getattr(self, option)
             if key is not None and key not in names:
@@ -85,19 +107,41 @@ class Csv(Source):
                 raise UserError(f"{path}: two columns are called '{key}'. Rename one, or give source.header=[…]")
         image = names.index(self.image_key)
         caption = -1 if self.caption_key is None else names.index(self.caption_key)
-        others = [n for n, name in enumerate(names) if n not in (image, caption)]
+        others = [n for n in range(len(names)) if n not in (image, caption)]
         others = [n for n in others if self.keep is None or names[n] in self.keep]
-        keys = [names[n] for n in others]
-        pick = itemgetter(*others) if len(others) > 1 else (lambda row: [row[n] for n in others])
+        return Columns(len(names), image, caption, others, [names[n] for n in others])
 
-        def make(row: list[str]) -> Entry | None:
-            location = row[image]
-            if not location:
-                return None
-            given = dict(zip(keys, pick(row), strict=True)) if keys else {}
-            return Entry(location, row[caption] if caption >= 0 else "", given)
 
-        return make
+@dataclass(frozen=True)
+class Columns:
+    """Where in a row is what."""
+
+    width: int
+    image: int
+    caption: int  # -1: there is none
+    others: list[int]
+    keys: list[str]
+
+    def captions(self, rows: list[list[str]]) -> list[str]:
+        return [row[self.caption] for row in rows] if self.caption >= 0 else [""] * len(rows)
+
+    def given(self, rows: list[list[str]]) -> list[Mapping[str, Any]] | None:
+        keys = self.keys
+        if not keys:
+            return None
+        if len(keys) == 1:
+            return [{keys[0]: row[self.others[0]]} for row in rows]
+        pick = itemgetter(*self.others)
+        return [dict(zip(keys, pick(row), strict=True)) for row in rows]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file while it is read."""
+
+    rows: Iterator[list[str]]
+    path: Path
+    columns: Columns
 
 
 def _not_text(path: Path, encoding: str) -> str:

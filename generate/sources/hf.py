@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generate.columns import ColumnSource, byte_ranges
-from generate.source import Row
+from generate.columns import ColumnSource, Piece, byte_ranges
 from utils.errors import UserError
 
 
@@ -46,22 +45,22 @@ class Hf(ColumnSource):
             )
         return folder
 
-    def entries(self) -> Iterator[Row]:
+    def pieces(self) -> Iterator[Piece]:
         try:
             import pyarrow
         except ImportError:
             raise UserError("source=hf needs the package pyarrow. Try: pip install -e '.[formats]'") from None
         for path in self.files():
-            number = -1
+            number = 0
             try:
-                for row in self._of(path):
-                    number += 1
-                    yield row
+                for piece in self._of(path):
+                    yield piece
+                    number += piece.count
             except (pyarrow.ArrowException, OSError) as error:
-                after = f"after row {number}: " if number >= 0 else ""
+                after = f"after row {number - 1}: " if number else ""
                 raise UserError(f"{path} can't be read as Arrow: {after}{error}. Was it cut off?") from None
 
-    def _of(self, path: Path) -> Iterator[Row]:
+    def _of(self, path: Path) -> Iterator[Piece]:
         import pyarrow
 
         root, file = Path(self.image_root()).resolve(), path.resolve()
@@ -72,7 +71,8 @@ class Hf(ColumnSource):
             columns = self.columns(reader.schema, path)
             first = 0
             for batch in reader:
-                yield from columns.rows(batch, first, label, self._places(columns.cell, batch, content, label))
+                places = self._places(columns.cell, batch, content, label)
+                yield Piece(columns, batch, first, batch.num_rows, label, places)
                 first += batch.num_rows
 
     def _places(self, cell: str | None, batch: Any, content: Any, label: str) -> Iterator[dict[str, Any] | None] | None:

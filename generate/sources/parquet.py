@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generate.columns import Columns, ColumnSource
-from generate.source import Row
+from generate.columns import Columns, ColumnSource, Piece
 from utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,35 +20,34 @@ ROWS = 4096  # read at a time
 class Parquet(ColumnSource):
     suffixes = (".parquet", ".pq")
 
-    def entries(self) -> Iterator[Row]:
+    def pieces(self) -> Iterator[Piece]:
         try:
             import pyarrow.parquet
         except ImportError:
             raise UserError("source=parquet needs the package pyarrow. Try: pip install -e '.[formats]'") from None
         root = Path(self.image_root()).resolve()
         for path in self.files():
-            number = -1
+            number = 0
             try:
                 with pyarrow.parquet.ParquetFile(path) as table:
-                    for row in self._rows(table, path, root):
-                        number += 1
-                        yield row
+                    for piece in self._of(table, path, root):
+                        yield piece
+                        number += piece.count
             except (pyarrow.ArrowException, OSError) as error:
-                after = f"after row {number}: " if number >= 0 else ""
+                after = f"after row {number - 1}: " if number else ""
                 raise UserError(
                     f"{path} can't be read as Parquet: {after}{error}. Was it cut off? Fetch or make it again"
                 ) from None
 
-    def _rows(self, table: ParquetFile, path: Path, root: Path) -> Iterator[Row]:
+    def _of(self, table: ParquetFile, path: Path, root: Path) -> Iterator[Piece]:
         columns = self.columns(table.schema_arrow, path)
         embedded = columns.cell is not None and not _all_null(table, columns.cell)
         file = path.resolve()
         label = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
-        wanted = columns.wanted(embedded)
         first = 0
-        for count, batch in _batches(table, wanted):
+        for count, batch in _batches(table, columns.wanted(embedded)):
             places = _places(label, columns, first, count) if embedded else None
-            yield from columns.rows(batch, first, label, places)
+            yield Piece(columns, batch, first, count, label, places)
             first += count
 
 

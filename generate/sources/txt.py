@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from generate.rows import Rows
 from generate.source import Entry, Row, Source
 from utils.errors import UserError
-from utils.streams import Damaged, opened
+from utils.streams import lumps
 
 
 @dataclass(kw_only=True)
@@ -19,17 +20,27 @@ class Txt(Source):
 
     def entries(self) -> Iterator[Row]:
         for path in self.files():
-            yield from self._of(path)
+            for first, lines in lumps(path):
+                for location in _locations(path, first, lines):
+                    yield Entry(location, "")
 
-    def _of(self, path: Path) -> Iterator[Row]:
-        number = 0
-        with opened(path) as file:
+    def rows(self) -> Iterator[Rows]:
+        for path in self.files():
+            for first, lines in lumps(path):
+                found = _locations(path, first, lines)
+                yield Rows(len(found), found, [""] * len(found))
+
+
+def _locations(path: Path, first: int, lines: list[bytes]) -> list[str]:
+    try:
+        # Only a line feed ends a line, as in the file: a name may hold what Unicode counts as line breaks too.
+        found = b"".join(lines).decode("utf-8-sig" if first == 1 else "utf-8").split("\n")
+    except UnicodeDecodeError:
+        for number, line in enumerate(lines, first):
             try:
-                for number, line in enumerate(file, 1):
-                    location = line.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
-                    if location.strip():
-                        yield Entry(location, "", has_caption=False)
+                line.decode()
             except UnicodeDecodeError as error:
-                raise UserError(f"{path}, line {number} is not UTF-8: {error.reason} at byte {error.start}") from None
-            except Damaged as error:
-                raise UserError(f"{path}: {error}, after line {number}. Fetch or make it again") from None
+                wrong = f"{path}, line {number} is not UTF-8: {error.reason} at byte {error.start}"
+                raise UserError(wrong) from None
+        raise
+    return [location for line in found if (location := line.strip("\r")) and not location.isspace()]

@@ -32,11 +32,16 @@ from utils.errors import UserError
 def error_of(source: Source) -> str:
     with pytest.raises(UserError) as caught:
         list(source.entries())
+    with pytest.raises(UserError) as together:
+        list(source.rows())
+    assert str(together.value) == str(caught.value), "thousands at a time"
     return str(caught.value)
 
 
 def refusals(source: Source) -> list[str]:
-    return [str(row) for row in source.entries() if isinstance(row, Refusal)]
+    found = [str(row) for row in source.entries() if isinstance(row, Refusal)]
+    assert [str(row) for rows in source.rows() for _, row in rows.refused] == found, "thousands at a time"
+    return found
 
 
 def good(source: Source) -> list[str]:
@@ -141,6 +146,16 @@ def test_a_table_that_is_cut_off_or_damaged(tmp_path: Path) -> None:
     path.write_bytes(data[:middle] + b"\xff" * 4000 + data[middle + 4000 :])
     said = error_of(Parquet(path=str(path)))
     assert "after row" in said and "can't be read as Parquet" in said
+
+
+def test_a_table_with_bytes_that_are_no_text(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    captions = pyarrow.array([b"fine", b"caf\xe9", b"fine"]).view(pyarrow.string())
+    table = pyarrow.table({"image": ["a", "b", "c"], "caption": captions})
+    pyarrow.parquet.write_table(table, tmp_path / "list.parquet")
+    assert "list.parquet, row 1: 'caption' is not UTF-8" in error_of(Parquet(path=str(tmp_path / "list.parquet")))
 
 
 def test_columns_of_the_wrong_type(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from generate.annotation import Write, to_json
 from generate.load import Load, load
 from generate.pipeline import Pipeline
 from generate.record import Item, item_id
+from generate.run_folder import RunFolder
 from generate.source import Entry, Source
 from generate.sources.auto import Auto
 from generate.sources.txt import Txt
+from launch.plan import plan
 from tests.conftest import crops
 from tests.fakes import FakeBoxes, FakeMasks, FakeTags
 from tests.generate.sources.formats import FORMATS, Rows
@@ -61,6 +63,17 @@ def planned(source: Source) -> list[Item]:
     return items
 
 
+def together(source: Source) -> list[tuple[Any, ...]]:
+    """The same, from thousands of rows at a time."""
+    found: list[tuple[Any, ...]] = []
+    for rows in source.rows():
+        assert rows.count == len(rows.images) and not rows.refused
+        places = rows.places or [None] * rows.count
+        given = [dict(rows.given_of(n)) for n in range(rows.count)]
+        found += zip(rows.images, rows.captions, given, places, strict=True)
+    return found
+
+
 def made(items: list[Item], root: str) -> list[dict[str, Any]]:
     pipeline = Pipeline({"tag": FakeTags(), "ground": FakeBoxes(), "segment": FakeMasks()})
     records = [load(item, root, Load()) for item in items]
@@ -92,6 +105,7 @@ def test_every_format(
     items = planned(source)
     assert [item.id for item in items] == [record["id"] for record in reference]
     assert made(items, source.image_root()) == reference
+    assert together(source) == [(item.image, item.caption, item.given, item.place) for item in items]
     before = source.fingerprint()
     assert type(source)(path=source.path).fingerprint() == before, "reading changes nothing"
     auto = Auto(path=source.path, root=source.root)
@@ -107,6 +121,7 @@ def test_paths_alone(rows: Rows, pictures: Path, tmp_path: Path) -> None:
     others.caption_key = None
     paths = planned(Txt(path=str(tmp_path / "list.txt"), root=str(pictures)))
     assert len(paths) == NUMBER
+    assert together(Txt(path=str(tmp_path / "list.txt"))) == [(row["image"], "", {}, None) for row in rows]
     assert [item.to_json() for item in paths] == [item.to_json() for item in planned(others)]
     assert made(paths[:20], str(pictures)) == made(planned(others)[:20], str(pictures))
     auto = Auto(path=str(tmp_path / "list.txt"), root=str(pictures))
@@ -123,3 +138,18 @@ def test_coco_s_captions(rows: Rows, pictures: Path, tmp_path: Path, reference: 
         (7 * n, [row["caption"]]) for n, row in enumerate(rows)
     ]
     assert found == reference
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.jsonl", "list.csv"])
+def test_a_long_list_without_captions_is_planned_to_its_end(tmp_path: Path, name: str) -> None:
+    number, path = 20_000, tmp_path / name
+    if name == "list.txt":
+        path.write_text("".join(f"{n}.jpg\n" for n in range(number)))
+    elif name == "list.csv":
+        path.write_text("image\n" + "".join(f"{n}.jpg\n" for n in range(number)))
+    else:
+        path.write_text("".join(f'{{"image": "{n}.jpg"}}\n' for n in range(number)))
+    folder = RunFolder(tmp_path / "out")
+    folder.make()
+    source = Auto(path=str(path)) if name == "list.txt" else Auto(path=str(path), caption_key=None)
+    assert plan(folder, source, None, None, lambda seen: None).items == number
