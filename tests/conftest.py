@@ -24,6 +24,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
+NO_SLURM = "no SLURM to test on"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Here, not beside those tests: with xdist the process that sums up has not looked into their folder."""
+    skipped = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
+    lacking = [reason for reason in skipped if NO_SLURM in reason]
+    if lacking:
+        terminalreporter.section("SLURM NOT TESTED", sep="!", yellow=True, bold=True)
+        terminalreporter.write_line(f"{len(lacking)} tests were skipped: {lacking[0].removeprefix('Skipped: ')}")
+        terminalreporter.write_line("They need root on Debian or Ubuntu: slurm/testcluster.sh install")
+
+
 @pytest.fixture(scope="session")
 def photos() -> dict[str, Image.Image]:
     """Real photos, by name, from installed packages."""

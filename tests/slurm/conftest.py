@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NO_SLURM
+
 SCRIPT = Path(__file__).resolve().parents[2] / "slurm" / "testcluster.sh"
 NODES = ("n1", "n2")
 CANNOT = 4  # the script's exit code for "this machine can't"
-
-_skipped: list[str] = []  # why there is no cluster; for the summary at the end
 
 
 def clean_environment() -> dict[str, str]:
@@ -138,8 +138,7 @@ def slurm_possible() -> None:
         else:
             assert done.returncode == 0, f"testcluster.sh install: {done.stdout}{done.stderr}"
     if reason:
-        _skipped.append(reason)
-        pytest.skip(f"no SLURM to test on: {reason}")
+        pytest.skip(f"{NO_SLURM}: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -159,10 +158,3 @@ def slurm(slurm_session: Cluster) -> Iterator[Cluster]:
 @pytest.fixture(autouse=True)
 def _every_test_here_needs_slurm(slurm: Cluster) -> None:
     """So that none of this folder runs, and seems to pass, without one."""
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _skipped:
-        terminalreporter.section("SLURM NOT TESTED", sep="!", yellow=True, bold=True)
-        terminalreporter.write_line(f"Every test of tests/slurm was skipped: {_skipped[0]}")
-        terminalreporter.write_line("They need root on Debian or Ubuntu: slurm/testcluster.sh install")

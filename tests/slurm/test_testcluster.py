@@ -6,13 +6,16 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import Cluster, bring_up, cluster_script, wait_until
+from tests.conftest import ROOT
+
+from .conftest import Cluster, bring_up, clean_environment, cluster_script, wait_until
 
 
 def script(folder: Path, body: str) -> Path:
@@ -220,3 +223,19 @@ def test_the_cluster_ends_with_its_owner(slurm: Cluster, tmp_path_factory: pytes
     owner.wait()
     wait_until(lambda: not processes_of(folder), "the cluster is down")
     assert cluster_script("status", slurm.folder).returncode == 0
+
+
+def test_where_no_cluster_can_be_had_the_tests_say_so_loudly(tmp_path: Path) -> None:
+    nobody = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    own = ["-p", "no:cacheprovider", "-n", "2", "--basetemp", str(tmp_path / "tests"), "tests/slurm/test_options.py"]
+    done = subprocess.run(
+        [*nobody, sys.executable, "-m", "pytest", *own],
+        env={**clean_environment(), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "! SLURM NOT TESTED !" in done.stdout
+    assert "1 tests were skipped: no SLURM to test on: a test cluster needs root" in done.stdout
