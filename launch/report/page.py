@@ -39,7 +39,7 @@ HEAD = """<!doctype html>
 
 GALLERY = """<section id="part-gallery">
 <div class="tools" role="search">
-<input type="search" id="text" placeholder="caption, label, tag, file …" aria-label="text">
+<input type="search" id="text" placeholder="caption, label, tag, file" aria-label="text">
 <button type="button" id="more-filters" aria-expanded="false">filters</button>
 <div class="filters">
 <label>label <select id="label"><option value="">any</option></select></label>
