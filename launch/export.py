@@ -150,10 +150,9 @@ class Bar:
 
 
 def tell(totals: Totals, dest: Path) -> int:
+    found = f" with {totals.instances} instances" if totals.instances else ""  # a mere list does not count them
     parts = f", {totals.parts - totals.written} of {totals.parts} parts were there" if totals.parts > 1 else ""
-    print(
-        f"{totals.records} records with {totals.instances} instances in {short(dest.resolve())}{parts}; read back well"
-    )
+    print(f"{totals.records} records{found} in {short(dest.resolve())}{parts}; read back well")
     for text in totals.left_out[:SHOWN]:
         print(harmless(f"left out: {text}"))
     if len(totals.left_out) > SHOWN:

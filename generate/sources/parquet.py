@@ -52,12 +52,13 @@ class Parquet(ColumnSource):
 
 
 def _batches(table: ParquetFile, wanted: list[str]) -> Iterator[tuple[int, Any]]:
-    if wanted:
-        for batch in table.iter_batches(batch_size=ROWS, columns=wanted):
-            yield batch.num_rows, batch
-    else:  # nothing but the images, which stay where they are
-        for group in range(table.num_row_groups):
+    for group in range(table.num_row_groups):
+        if not wanted:  # nothing but the images, which stay where they are
             yield table.metadata.row_group(group).num_rows, None
+            continue
+        # One group after another: asked for all of them, the reader keeps what it has read of each.
+        for batch in table.iter_batches(batch_size=ROWS, row_groups=[group], columns=wanted):
+            yield batch.num_rows, batch
 
 
 def _places(file: str, columns: Columns, first: int, count: int) -> Iterator[dict[str, Any]]:
