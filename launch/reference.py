@@ -217,9 +217,9 @@ def _said(kind: type) -> str:
 
 
 def _type(written: str) -> str:
-    inner = re.fullmatch(r"Optional\[(.+)\]", written)
-    parts = [*inner.groups(), "None"] if inner else written.split(" | ")
-    return " or ".join(_word(part) for part in parts)
+    inner = re.fullmatch(r"(Optional|Union)\[(.+)\]", written)
+    parts = inner[2].split(", ") if inner else written.split(" | ")
+    return " or ".join(map(_word, [*parts, "None"] if inner and inner[1] == "Optional" else parts))
 
 
 def _word(part: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional, Union
 
 import pytest
 from PIL import Image
@@ -188,6 +189,8 @@ class Plain:
     # of all
     # of them
     places: list[str] = field(default_factory=list)
+    batch: Union[int, str] = 8  # noqa: UP007  (as OmegaConf reads it on Python 3.10)
+    limit: Optional[float] = None  # noqa: UP045
 
 
 @dataclass(kw_only=True)
@@ -201,5 +204,7 @@ def test_a_meaning_comes_from_the_field_or_the_nearest_base_that_has_one() -> No
         "| `x.checkpoint` | text | `mine` | where the weights lie |",
         "| `x.size`° | whole number | `4` | a \\| b |",
         "| `x.places` | list of text | `[]` | of all of them |",
+        "| `x.batch` | whole number or text | `8` |  |",
+        "| `x.limit` | number or null | `null` |  |",
     ]
-    assert [row.meaning for row in rows(Plain, "")] == ["where the weights lie", "", "of all of them"]
+    assert [row.meaning for row in rows(Plain, "")] == ["where the weights lie", "", "of all of them", "", ""]
