@@ -1,10 +1,10 @@
 """How fast a million rows of each tabular format are planned, beside a bare reader of the same file, in one run.
 
-    python -m tests.bench.tables [--rows 1000000] [--folder DIR] [--formats csv,parquet]
+    python -m tests.bench.tables [--rows 1000000] [--folder DIR] [--formats 'csv;parquet'] [--repeats 3]
 
 Planning is all that `run.py` does before it starts workers: read, check, give ids, leave out duplicates, write shards
 (to a folder in DIR). The bare reader makes Python's values of every field and does nothing with them; for Parquet there
-is a second one that leaves them in Arrow's batches. Each is a process of its own, best of REPEATS, in turn.
+is a second one that leaves them in Arrow's batches. Each is a process of its own, the best of a few, in turn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-REPEATS = 3
 SENTENCE = "a photo of two dogs that run over a wet meadow behind a red ball in the early morning light"
 WORDS = SENTENCE.split()
 
@@ -119,13 +117,9 @@ def planned(path: Path) -> int:
     from generate.sources.auto import Auto
     from launch.plan import plan
 
-    out = Path(tempfile.mkdtemp(dir=path.parent))
-    try:
-        folder = RunFolder(out)
-        folder.make()
-        return plan(folder, Auto(path=str(path)), None, None, lambda seen: None).items
-    finally:
-        shutil.rmtree(out)
+    folder = RunFolder(Path(tempfile.mkdtemp(prefix="planned-", dir=path.parent)))
+    folder.make()
+    return plan(folder, Auto(path=str(path)), None, None, lambda seen: None).items
 
 
 Read = Callable[[Path], int]
@@ -148,8 +142,13 @@ def measured(call: Read, path: Path, number: int) -> dict[str, float]:
     before, cpu = time.perf_counter(), time.process_time()
     found = call(path)
     assert found == number, (found, number)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": time.perf_counter() - before, "cpu": time.process_time() - cpu, "peak": peak}
+    return {"seconds": time.perf_counter() - before, "cpu": time.process_time() - cpu, "peak": peak()}
+
+
+def peak() -> float:
+    """MB; of this program alone, where getrusage would tell of the process that it was forked from."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def apart(name: str, what: str, path: Path, number: int) -> dict[str, float]:
@@ -164,6 +163,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", help="where the files and the shards lie meanwhile")
     parser.add_argument("--formats", default=";".join(FORMATS), help="divided by ;")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
@@ -177,9 +177,11 @@ def main() -> None:
             path = Path(folder) / file
             write(path, chosen.rows)
             kinds: dict[str, list[dict[str, float]]] = {"bare": [], "plan": []}
-            for _ in range(REPEATS):
+            for _ in range(chosen.repeats):
                 for what, times in kinds.items():
                     times.append(apart(name, what, path, chosen.rows))
+                for left in path.parent.glob("planned-*"):
+                    shutil.rmtree(left)
             bare, plan = (min(times, key=lambda one: one["seconds"]) for times in kinds.values())
             ratio, of_cpu = plan["seconds"] / bare["seconds"], plan["cpu"] / bare["cpu"]
             print(
