@@ -9,7 +9,7 @@ from generate.claims import Claims
 from generate.run_folder import RunFolder
 from generate.shard import ShardWork
 from generate.stop import Stop
-from generate.turns import Turns, some
+from generate.turns import LOOKED_AT, Turns, some
 
 LONGEST_WAIT = 10.0  # seconds
 
@@ -29,7 +29,7 @@ class Claiming:
             yield from self._tried(turns)
             if turns.hits or turns.old:
                 continue  # whoever stops meanwhile leaves shards behind
-            others = Turns(some(left, self._chance), self._chance)
+            others = Turns(some(left, self._chance), self._chance, patience=LOOKED_AT + 1)
             yield from self._tried(others)
             if others.hits:
                 continue

@@ -33,6 +33,7 @@ class Rows:
     known: list[Given | None] | None = None
     refused: list[tuple[int, Refusal]] = field(default_factory=list)  # with how many rows were read by then
     has_caption: bool = True  # any of them
+    digests: bytes | None = None  # of the items, where somebody has made them already (generate/item_lines.py)
 
     def given_of(self, number: int) -> Given:
         return {} if self.given is None else self.given[number]

@@ -142,15 +142,18 @@ class RunFolder:
 
     def items(self, number: int) -> Iterator[Item]:
         path = self.shard(number)
-        with path.open("rb") as file:
-            for place, line in enumerate(file, 1):
-                try:
-                    yield Item.from_json(json.loads(line))
-                except (ValueError, KeyError, TypeError) as error:
-                    raise UserError(
-                        f"{path}, line {place}, is damaged ({error}). Nothing of Labelyard changes a shard once it is "
-                        "planned: bring it back from a copy, or begin anew with another output"
-                    ) from None
+        lines = path.read_bytes().split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        bodies = _parsed_at_once(lines)
+        for place, line in enumerate(lines, 1):
+            try:
+                yield Item.from_json(json.loads(line) if bodies is None else bodies[place - 1])
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{path}, line {place}, is damaged ({error}). Nothing of Labelyard changes a shard once it is "
+                    "planned: bring it back from a copy, or begin anew with another output"
+                ) from None
 
     def digests(self, number: int) -> bytes:
         """The ids alone, as bytes, read off their fixed place in the line: ten million are too many to parse."""
@@ -185,17 +188,18 @@ class RunFolder:
             return False
         return True
 
-    def sync_shard(self, number: int) -> None:
-        """Make the names of its records and images last: once for all, before the manifest speaks of them."""
+    def sweep_shard(self, number: int) -> None:
+        """Remove what killed writers of this machine left among the shard's records and images."""
         for folder in self._places_of(number):
+            sweep(folder, writer_is_gone)
+
+    def settle_shard(self, number: int) -> None:
+        """All its records and images are made. Whatever temporary files are left are killed writers', since of another
+        host's processes nobody here can tell otherwise; and the names last, before the manifest speaks of them."""
+        for folder in self._places_of(number):
+            sweep(folder, lambda path: True)
             with suppress(FileNotFoundError):  # taken away by hand; what lay in it shows as gone
                 sync_folder(folder)
-
-    def sweep_shard(self, number: int, all_of_it: bool) -> None:
-        """Remove what killed writers left among the shard's records and images. When the shard is finished, whatever is
-        left is theirs: of another host's processes nobody here can tell otherwise."""
-        for folder in self._places_of(number):
-            sweep(folder, (lambda path: True) if all_of_it else writer_is_gone)
 
     def record_names(self, number: int) -> set[str]:
         return {name for name in _names(self.records_of(number)) if not name.startswith(".")}
@@ -272,6 +276,15 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is not whole JSON ({error}). It is written atomically: was it edited by hand?"
         ) from None
+
+
+def _parsed_at_once(lines: list[bytes]) -> list[Any] | None:
+    """In half the time that it takes line by line; None if that is how it has to be done."""
+    try:
+        found = json.loads(b"[%b]" % b",".join(lines))
+    except ValueError:
+        return None
+    return found if len(found) == len(lines) else None
 
 
 def _names(folder: Path) -> list[str]:

@@ -25,7 +25,7 @@ class ShardWork:
         history, self._there = History({}, {}), set[str]()
         if not untouched:
             history = read_history(folder.journals_of(number))
-            folder.sweep_shard(number, all_of_it=False)
+            folder.sweep_shard(number)
             self._there = folder.record_names(number)
         self.journal = Journal(folder.journal(number, worker))
         if history.retries:
@@ -33,6 +33,9 @@ class ShardWork:
         self.outcomes: dict[str, Outcome] = {}
         self.fresh: list[Item] = []
         self.suspects: list[tuple[Item, int]] = []  # with how often they were started and left by a vanished worker
+        if untouched:
+            self.fresh = list(self.items)
+            return
         for item in self.items:
             self._sort(item, history)
 
@@ -73,8 +76,7 @@ class ShardWork:
             # Another worker on this shard may have succeeded where this one failed. What is done is done.
             if not self.outcomes[item.id].done and (adopted := self._adopt(item)) is not None:
                 self.ended(adopted)
-        self._folder.sweep_shard(self.number, all_of_it=True)
-        self._folder.sync_shard(self.number)
+        self._folder.settle_shard(self.number)
         write_manifest(self._folder, self.number, self.items, self.outcomes, self._worker)
         self.journal.close()
 

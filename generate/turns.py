@@ -17,15 +17,15 @@ LOOKED_AT = 64  # claims of others, of which one may be dead, that one worker lo
 class Turns:
     """What was free at one look, in random order, until it is all tried or has become old."""
 
-    def __init__(self, free: Iterable[int], chance: random.Random) -> None:
+    def __init__(self, free: Iterable[int], chance: random.Random, patience: int = MISSES) -> None:
         self._left = list(free)
-        self._chance = chance
+        self._chance, self._patience = chance, patience
         self._misses = 0
         self.hits = 0
 
     @property
     def old(self) -> bool:
-        return self._misses >= MISSES
+        return self._misses >= self._patience
 
     def __iter__(self) -> Iterator[int]:
         while self._left and not self.old:

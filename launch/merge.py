@@ -121,11 +121,12 @@ def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
     }
 
 
-def records_of(folder: RunFolder) -> Iterator[Path]:
-    """Every finished record, in the order of the plan."""
-    for shard, line in Standing(folder, check=False).everything():
-        if line["status"] == "done":
-            yield folder.records_of(shard) / line["file"]
+def records_of(folder: RunFolder) -> Iterator[list[str]]:
+    """Every finished record, shard by shard in the order of the plan."""
+    standing = Standing(folder, check=False)
+    for shard in range(standing.shards):
+        place = folder.records_of(shard)
+        yield [f"{place}/{line['file']}" for line in standing.of(shard) if line["status"] == "done"]
 
 
 def merge_plain_folder(folder: Path, train: Path) -> tuple[int, list[tuple[Path, str]]]:

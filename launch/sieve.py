@@ -48,7 +48,7 @@ class Sieve:
             for number, refusal in rows.refused:
                 self.refusals.add(refusal, self.rows + number)
             self.rows += rows.count
-            data = digests(rows.images, rows.captions)
+            data = digests(rows.images, rows.captions) if rows.digests is None else rows.digests
             yield Sifted(rows, hex_ids(data), self._new(data))
             tell(self.rows)
 

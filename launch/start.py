@@ -17,11 +17,12 @@ from omegaconf import OmegaConf
 
 from generate import model_cache
 from generate.run_folder import Plan, RunFolder
+from launch.ahead import rows_ahead
 from launch.cluster import COMPLETE, FAILED, Start
 from launch.config import Composed
 from launch.frozen import compare, settle
 from launch.pace import estimate
-from launch.plan import fitting_size, plan, planning, rows_of
+from launch.plan import fitting_size, plan, planning
 from launch.progress import duration
 from launch.summary import short
 from launch.wish import Wish, wished
@@ -147,7 +148,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     sieve = Sieve(Refusals(wish.source.max_refused))
     sieve.know(folder, known.shards)
     began = time.perf_counter()
-    new = sum(len(sifted.new) for sifted in sieve.sift(rows_of(wish.source, wish.limit), tell_rows))
+    new = sum(len(sifted.new) for sifted in sieve.sift(rows_ahead(wish.source, wish.limit), tell_rows))
     size = wish.shard_size or fitting_size(new)
     items = known.items + new
     there = next(path for path in (folder.path, *folder.path.parents) if path.exists())

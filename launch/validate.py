@@ -19,7 +19,7 @@ import random
 import sys
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -82,7 +82,7 @@ class Check:
 
     def _run(self, folder: RunFolder) -> Iterator[str]:
         if self._sample is None:
-            yield from self._all(records_of(folder), folder.read_plan().items, folder)
+            yield from self._all(map(Path, chain.from_iterable(records_of(folder))), folder.read_plan().items, folder)
         else:
             from launch.report.sample import sample
 
@@ -143,12 +143,15 @@ def list_problems(folder: RunFolder, train: Path) -> Iterator[str]:
     """Whether the list has the run's finished records, each once. Of each path a few bytes are remembered."""
     marks, records, listed, twice, strangers = Marks(), 0, 0, 0, 0
     first = ""
-    for paths in grouped(map(str, records_of(folder))):
+    for paths in records_of(folder):
         records += len(paths)
         marks.mark(b"".join(map(digest, paths)), KNOWN)
     for lines in grouped(lines_of(train)):
         listed += len(lines)
-        for line, before in zip(lines, marks.mark(b"".join(map(digest, lines)), SEEN), strict=True):
+        marked = marks.mark(b"".join(map(digest, lines)), SEEN)
+        if marked.count(KNOWN) == len(lines):
+            continue
+        for line, before in zip(lines, marked, strict=True):
             twice += bool(before & SEEN)
             strangers += not before & KNOWN
             first = first or ("" if before & KNOWN else line)

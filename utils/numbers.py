@@ -26,9 +26,10 @@ class Numbers:
 
     def mark(self, numbers: NDArray[np.uint64], bit: int) -> NDArray[np.uint8]:
         """Set the bit in the numbers' marks; what the marks were before. A number that comes twice finds it set."""
-        distinct, first, back = np.unique(numbers, return_index=True, return_inverse=True)
-        if len(distinct) == len(numbers):
+        ordered = np.sort(numbers)  # much faster than the unique that tells which they are
+        if not (ordered[1:] == ordered[:-1]).any():
             return self._mark(numbers, bit)
+        distinct, first, back = np.unique(numbers, return_index=True, return_inverse=True)
         before = (self._mark(distinct, bit)[back.reshape(-1)]).astype(np.uint8)
         again = np.ones(len(numbers), bool)
         again[first] = False

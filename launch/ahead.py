@@ -1,0 +1,77 @@
+"""A long list is read, parsed and hashed by a process of its own, while this one writes shards: half the time.
+
+The other process gets the source on its stdin and answers with pickles on its stdout: rows, or why it can't go on.
+It is ours and runs our code, so pickles are safe here. When one of the two dies, the other's pipe breaks.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from generate.item_lines import digests
+from generate.rows import Rows, grouped
+from generate.source import Source
+from utils.errors import UserError
+
+LARGE = 1 << 27  # bytes of a list; below that the process would take about as long to start as it saves
+
+
+def rows_of(source: Source, limit: int | None) -> Iterator[Rows]:
+    return source.rows() if limit is None else grouped(islice(source.entries(), limit))
+
+
+def rows_ahead(source: Source, limit: int | None) -> Iterator[Rows]:
+    """The same rows. With their digests, where that has saved time."""
+    return _from_a_process(source, limit) if _is_worth_it(source, limit) else rows_of(source, limit)
+
+
+def _is_worth_it(source: Source, limit: int | None) -> bool:
+    path = Path(source.path)
+    return limit is None and path.is_file() and path.stat().st_size >= LARGE and (os.cpu_count() or 1) > 1
+
+
+def _from_a_process(source: Source, limit: int | None) -> Iterator[Rows]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    command = [sys.executable, "-m", "launch.ahead"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as reader:
+        assert reader.stdin is not None and reader.stdout is not None
+        try:
+            pickle.dump((source, limit), reader.stdin)
+            reader.stdin.close()
+            while (found := pickle.load(reader.stdout)) is not None:  # noqa: S301
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+        except (EOFError, BrokenPipeError):
+            code = reader.wait()
+            raise UserError(
+                f"the process that reads {source.path} ended with {code} before the list did. "
+                "Was it killed, for want of memory perhaps? The same command plans anew"
+            ) from None
+        finally:
+            reader.stdout.close()
+
+
+def main() -> None:
+    source, limit = pickle.load(sys.stdin.buffer)  # noqa: S301
+    out = sys.stdout.buffer
+    try:
+        for rows in rows_of(source, limit):
+            rows.digests = digests(rows.images, rows.captions)
+            pickle.dump(rows, out, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(None, out)
+    except (UserError, OSError) as error:
+        pickle.dump(error, out)
+    except KeyboardInterrupt:
+        return  # who asked us has been asked to stop as well
+    out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""What keeps ten million items cheap, at sizes that take seconds. The measured figures are in docs/scaling.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import launch.ahead
+import launch.merge
+from generate.claiming import Claiming
+from generate.claims import Claims, Owner
+from generate.run_folder import RunFolder
+from generate.sources.train_json import TrainJson
+from generate.stop import Stop
+from generate.turns import LOOKED_AT, MISSES, Turns, some
+from launch.by_reason import ByReason
+from launch.marks import FEW, Marks
+from launch.merge import merge
+from launch.plan import plan
+from launch.validate import digest, list_problems
+from tests.bench import synthetic
+from tests.bench.fleet import Fleet, Model, static
+from tests.conftest import ROOT, environment
+from tests.generate.conftest import planned
+from utils.errors import UserError
+
+
+def test_every_phase_of_the_benchmark_at_ten_thousand_items(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.bench.scale", str(tmp_path / "bench"), "--items", "10000"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout.splitlines()[-1])["phases"]
+    assert facts["plan"]["items"] == facts["json.load"]["items"] == 10_000
+    assert facts["plan again"]["new"] == 0
+    assert facts["merge"]["listed"] == facts["status"]["done"] == 9_900
+    assert facts["merge"]["quarantined"] == facts["status"]["quarantined"] == 100
+    assert facts["validate the list"]["problems"] == 0 and facts["gallery's sample"]["chosen"] == 200
+    assert 0.4 * 10_000 < facts["resume"]["left"] < facts["resume"]["opened"] < 0.8 * 10_000
+    assert facts["plan what is new"]["items"] == 11_000
+    assert not list((tmp_path / "bench").iterdir()), "it leaves nothing"
+
+
+def test_a_fleet_comes_to_its_end_the_same_way_every_time() -> None:
+    model = Model(items=200_000, preempted_every=1800.0)
+    first, again = Fleet(model, 40).run(), Fleet(model, 40).run()
+    assert first == again != Fleet(replace(model, seed=1), 40).run()
+    split, kept = static(model, 40, keeps=False), static(model, 40, keeps=True)
+    assert split.busy < kept.busy < 1.0 and split.hours > kept.hours > first.hours
+    assert first.tail < 3.0 and first.misses_per_claim < 3.0 and first.busy > 0.85
+
+
+def test_a_list_read_ahead_is_planned_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"image": f"{n}.jpg", "caption": "two\ud800", "n": n / 7} for n in range(20_000)]
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps([*rows, {"image": 3}, *rows[:100], "none"]))
+    folders = {}
+    for name, large in (("here", 1 << 40), ("ahead", 0)):
+        monkeypatch.setattr(launch.ahead, "LARGE", large)
+        folder = RunFolder(tmp_path / name)
+        folder.make()
+        made = plan(folder, TrainJson(path=str(listed)), None, None, lambda rows: None)
+        shards = {path.name: path.read_bytes() for path in (folder.path / "shards").iterdir()}
+        folders[name] = replace(made.passes[0], at=""), shards, folder.refused.read_bytes()
+    assert folders["here"] == folders["ahead"]
+    assert folders["here"][0].duplicates == 100 and folders["here"][0].refused == 2
+
+
+def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch.ahead, "LARGE", 0)
+    listed = tmp_path / "list.json"
+    listed.write_text('[{"image": "a.jpg", "caption": ""}, {"image"')
+    folder = RunFolder(tmp_path / "run")
+    folder.make()
+    with pytest.raises(UserError, match="is not whole JSON: after entry 0"):
+        plan(folder, TrainJson(path=str(listed)), None, None, lambda rows: None)
+    assert not folder.plan_json.exists()
+
+
+def test_a_reader_that_is_killed_ends_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch.ahead, "LARGE", 0)
+    pipe = tmp_path / "list.json"
+    pipe.write_text("[]")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").write_text("#!/bin/sh\nkill -9 $$\n")
+    os.chmod(tmp_path / "python", 0o755)
+    with pytest.raises(UserError, match="ended with -9 before the list did"):
+        list(launch.ahead.rows_ahead(TrainJson(path=str(pipe)), None))
+
+
+def test_turns_come_in_random_order_and_end_when_the_look_is_old() -> None:
+    turns = Turns(range(100), random.Random(1))
+    order = []
+    for number in turns:
+        order.append(number)
+        turns.tell(True)
+    assert sorted(order) == list(range(100)) != order and not turns.old and turns.hits == 100
+    stale = Turns(range(100), random.Random(1))
+    tried = []
+    for number in stale:
+        tried.append(number)
+        stale.tell(len(tried) == 3)
+    assert stale.old and len(tried) == 3 + MISSES
+
+
+def test_of_many_that_others_hold_a_worker_looks_at_some_and_of_few_at_all() -> None:
+    chance = random.Random(0)
+    assert sorted(some(set(range(10)), chance)) == list(range(10))
+    seen = {number for _ in range(200) for number in some(set(range(500)), chance)}
+    assert len(some(set(range(500)), chance)) == LOOKED_AT and seen == set(range(500))
+
+
+def test_whatever_is_finished_or_claimed_is_not_asked_for(tmp_path: Path) -> None:
+    """Nine tenths are finished, others are at work: the next shard still costs one claim."""
+    folder = planned(tmp_path / "run", 200, size=1)
+    synthetic.finish(folder, iter(range(180)))
+    others = Claims(folder, Owner("other", "", "another-host", 1, "1", "another machine"))
+    for number in range(180, 190):
+        assert others.take(number)
+    asked: list[int] = []
+
+    class Watched(Claims):
+        def take(self, shard: int) -> bool:
+            asked.append(shard)
+            return super().take(shard)
+
+    mine = Watched(folder, Owner.here("mine"))
+    claiming = Claiming(folder, mine, "mine", 3, Stop())
+    got = []
+    for shard in claiming.shards():
+        if shard is None:
+            break
+        assert shard.fresh == shard.items
+        shard.journal.close()
+        got.append(shard.number)
+    assert sorted(got) == sorted(asked[:10]) == list(range(190, 200))
+    assert sorted(asked[10:]) == list(range(180, 190)), "in the end it sees whether one of the others is dead"
+    assert claiming.looks <= 3
+
+
+def test_an_item_that_was_left_in_a_shard_with_a_folder_is_found(tmp_path: Path) -> None:
+    folder = planned(tmp_path / "run", 8, size=8)
+    synthetic.begin(folder, iter([0]))
+    claiming = Claiming(folder, Claims(folder, Owner.here("mine")), "mine", 3, Stop())
+    shard = claiming.open(0)
+    assert shard is not None and len(shard.outcomes) == 4 and len(shard.fresh) == 4
+    shard.journal.close()
+
+
+def test_a_large_run_is_merged_from_its_manifests_and_what_was_removed_is_still_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = planned(tmp_path / "run", 40, size=10)
+    for number in range(4):
+        folder.records_of(number).mkdir()
+        for item in folder.items(number):
+            size = 180_000 + item.index % 50_000
+            folder.record(number, item).touch()
+            os.truncate(folder.record(number, item), size)
+    synthetic.finish(folder, iter(range(4)))
+    assert merge(folder).complete
+    first, second, *_ = folder.items(1)
+    os.truncate(folder.record(1, first), 5)
+    assert merge(folder).damaged == 1
+    monkeypatch.setattr(launch.merge, "CHECKED", 0)
+    assert merge(folder).damaged == 0, "torn in its place, and not looked at"
+    assert merge(folder, check=True).damaged == 1
+    folder.record(1, second).unlink()
+    assert merge(folder).damaged == 2, "the folder has changed, so each of its records is looked at"
+
+
+def test_failures_are_listed_by_reason_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launch.by_reason.IN_MEMORY", 100)
+    with ByReason(tmp_path) as failures:
+        for n in range(60):
+            reason = "many" if n % 3 else "few"
+            failures.add(reason, f"{reason} {n}\n".encode(), f"e.g. {n}")
+        lines = [line.decode().strip() for line in failures.lines()]
+    assert lines == [f"many {n}" for n in range(60) if n % 3] + [f"few {n}" for n in range(60) if not n % 3]
+    assert failures.numbers == {"many": 40, "few": 20} and failures.examples == {"few": "e.g. 0", "many": "e.g. 1"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_marks_are_the_same_in_a_dict_and_in_a_table() -> None:
+    marks, texts = Marks(), [str(n) for n in range(FEW + 10)]
+    marks.mark(b"".join(map(digest, texts[:100])), 1)
+    marks.mark(b"".join(map(digest, texts[50:150])), 2)
+    before = marks.mark(b"".join(map(digest, texts)), 4)
+    assert before == bytes([1] * 50 + [3] * 50 + [2] * 50) + bytes(len(texts) - 150)
+
+
+def test_a_list_with_strangers_and_repetitions_is_told(tmp_path: Path) -> None:
+    folder = planned(tmp_path / "run", 8, size=4)
+    synthetic.finish(folder, iter(range(2)))
+    merge(folder, check=False)
+    train = folder.path / "train.txt"
+    assert list(list_problems(folder, train)) == []
+    lines = train.read_text().splitlines()
+    train.write_text("\n".join([*lines[:5], lines[0], "/elsewhere/label_x.json"]) + "\n")
+    told = " ".join(list_problems(folder, train))
+    assert "1 lines stand in it twice" in told and "the first is /elsewhere/label_x.json" in told
+    assert f"lists 7 of {len(lines)} records" in told
