@@ -41,17 +41,17 @@ def untouched(out: Path, before: dict[Path, int]) -> bool:
 
 def test_preempted_half_way_they_are_requeued_and_finish(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    submitted(slurm, make_list(48), out, "cluster.num_jobs=2", *SLOW)
+    submitted(slurm, make_list(72), out, "cluster.num_jobs=2", *SLOW)
     wait_for_records(out, 12)
     urgent(slurm)
     array = jobs(out)[0]["id"]
     wait_until(lambda: [row for row in slurm.squeue("-j", array) if row["state"] == "PENDING"], "they are preempted")
     before = stamps(out)
-    assert len(before) < 48
+    assert len(before) < 72
     wait_for_the_end(slurm, out)
     assert {life["worker"] for life in lives(out)} == {f"slurm-{array}_{n}_0-r{r}" for n in (0, 1) for r in (0, 1)}
     assert untouched(out, before)
-    assert len(listed(out)) == len(set(listed(out))) == 48
+    assert len(listed(out)) == len(set(listed(out))) == 72
     logs = sorted(path.name for path in out.glob(f"logs/slurm-{array}_*"))
     assert logs == [f"slurm-{array}_{n}_0.log" for n in (0, 1)], "one log for every worker, through all its lives"
     assert all(log(out, [name[:-4]]).count("started as process") == 2 for name in logs)
@@ -64,7 +64,7 @@ def test_a_grace_before_preemption_saves_the_batch_in_flight(
     out = tmp_path / "out"
     slurm.run("scontrol", "update", "PartitionName=learn", "GraceTime=60")
     try:
-        submitted(slurm, make_list(48), out, "cluster.num_jobs=2", *SLOW)
+        submitted(slurm, make_list(96), out, "cluster.num_jobs=2", *SLOW)
         wait_for_records(out, 12)
         urgent(slurm)
         wait_until(lambda: len([life for life in lives(out) if life["state"] == "stopped"]) == 2, "they stop")
@@ -72,30 +72,30 @@ def test_a_grace_before_preemption_saves_the_batch_in_flight(
         wait_for_the_end(slurm, out)
     finally:
         slurm.run("scontrol", "update", "PartitionName=learn", "GraceTime=0")
-    assert_all_done_once(out, 48)
+    assert_all_done_once(out, 96)
     assert len(lives(out)) == 4
 
 
 def test_the_time_limit_twice(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    submitted(slurm, make_list(36), out, *SLOW)
+    submitted(slurm, make_list(60), out, *SLOW)
     task = f"{jobs(out)[0]['id']}_0"
     for life, number in enumerate((6, 18)):
         wait_for_records(out, number)
         slurm.run("scancel", "--signal=USR2", "--batch", task)  # as SLURM does ahead of the limit
         wait_until(partial(stopped, out, life + 1), "it stops")
-        assert len(records(out)) < 36
+        assert len(records(out)) < 60
     wait_for_the_end(slurm, out)
     assert [(life["reason"], life["state"]) for life in lives(out)] == [
         ("SIGUSR2", "stopped"), ("SIGUSR2", "stopped"), ("", "finished"),
     ]  # fmt: skip
-    assert_all_done_once(out, 36)
+    assert_all_done_once(out, 60)
     assert slurm.sacct(task, "State")[0]["State"] == "COMPLETED"
 
 
 def test_a_node_dies_and_the_others_finish(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    submitted(slurm, make_list(60), out, "cluster.num_jobs=4", *SLOW)
+    submitted(slurm, make_list(100), out, "cluster.num_jobs=4", *SLOW)
     wait_until(lambda: len([life for life in lives(out) if life["state"] == "working"]) == 4, "four work")
     wait_for_records(out, 12)
     slurm.kill_node("n1")
@@ -104,7 +104,7 @@ def test_a_node_dies_and_the_others_finish(slurm: Cluster, make_list: MakeList, 
     seen = call(slurm, "status", out).stdout
     assert "2 node failures" in seen and "avoid      n1" in seen and "--exclude=n1" in seen
     wait_for_the_end(slurm, out)
-    assert len(listed(out)) == len(set(listed(out))) == 60 and untouched(out, before)
+    assert len(listed(out)) == len(set(listed(out))) == 100 and untouched(out, before)
     later = [life for life in lives(out) if life["worker"].endswith("-r1")]
     assert {life["slurm"]["SLURMD_NODENAME"] for life in later} <= {"n2"}
 
@@ -112,7 +112,7 @@ def test_a_node_dies_and_the_others_finish(slurm: Cluster, make_list: MakeList, 
 def test_preemption_that_cancels_is_made_good_by_a_successor_or_by_the_same_command(
     slurm: Cluster, make_list: MakeList, tmp_path: Path
 ) -> None:
-    train, with_one, without = make_list(36), tmp_path / "with", tmp_path / "without"
+    train, with_one, without = make_list(60), tmp_path / "with", tmp_path / "without"
     options = ("cluster.partition=cancelled", "cluster.num_jobs=2", *SLOW)
     submitted(slurm, train, with_one, *options, "cluster.successors=1")
     submitted(slurm, train, without, *options)
@@ -121,15 +121,15 @@ def test_preemption_that_cancels_is_made_good_by_a_successor_or_by_the_same_comm
     urgent(slurm)
     first, second = jobs(with_one)
     wait_until(lambda: slurm.state(first["id"]) == "PREEMPTED", "they are cancelled")
-    assert len(records(with_one)) < 36
+    assert len(records(with_one)) < 60
 
     wait_for_the_end(slurm, without)
     missing = (without / "missing.jsonl").read_text().splitlines()
-    assert len(missing) > 0 and len(listed(without)) + len(missing) == 36
+    assert len(missing) > 0 and len(listed(without)) + len(missing) == 60
     submitted(slurm, train, without, *options)
     for out in (with_one, without):
         wait_for_the_end(slurm, out)
-        assert len(listed(out)) == len(set(listed(out))) == 36
+        assert len(listed(out)) == len(set(listed(out))) == 60
     assert {life["task"].split("_")[0] for life in lives(with_one)} == {first["id"], second["id"]}
 
 
