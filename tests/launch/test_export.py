@@ -71,7 +71,7 @@ def test_killed_half_way_it_goes_on_and_ends_the_same(run: Path, tmp_path: Path)
     assert not [path for path in broken.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", ["coco", "parquet", "lmdb"])
+@pytest.mark.parametrize("name", ["coco", "parquet", "lmdb", "yolo", "voc", "instancediffusion"])
 def test_terminated_at_any_time_it_goes_on(run: Path, tmp_path: Path, name: str) -> None:
     target = tmp_path / name
     with subprocess.Popen(command("export", run, name, target), env=environment()) as process:
