@@ -1,57 +1,116 @@
-"""A batch size that learns: halved for good when the GPU's memory runs out."""
+"""A batch size that learns: found by the GPU's memory where it is `auto`, halved for good when that runs out."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
+
+from generate.gpu_memory import free_memory
+from generate.threads import Ahead
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 
+AUTO = "auto"
+MOST = 64  # that auto tries; what is gained beyond is lost where batches have to be filled up
+PART = 0.7  # of the free memory that a batch may take: not every unit takes as much as the first
+
+
+class Memory(Protocol):
+    def free(self) -> int: ...
+
+    def used_by(self, call: Callable[[], Any]) -> int: ...
+
+
+def check_batch_size(size: object) -> None:
+    """For a step's `__post_init__`."""
+    if size != AUTO and (not isinstance(size, int) or size < 1):
+        raise ValueError(f"batch_size={size}: give a number of at least 1, or auto, which finds it by the GPU's memory")
+
+
 class Batches:
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, memory: Memory | None = None) -> None:
+        """With `memory`, the size is found by it at the first batch."""
         self.size = max(1, size)
+        self._memory = memory
 
     def map(
         self,
-        call: Callable[[Sequence[Unit]], Sequence[Result]],
+        call: Callable[[Sequence[Any]], Sequence[Result]],
         units: Sequence[Unit],
         key: Callable[[Unit], Hashable] | None = None,
+        prepare: Callable[[Unit], Any] | None = None,
     ) -> list[Result]:
-        """Results in the order of the units. Only units of one key (an image size, say) share a batch."""
+        """Results in the order of the units. Only units of one key (an image size, say) share a batch.
+
+        With `prepare`, `call` gets what that makes of the units, in threads, while an earlier batch is computed.
+        """
         groups: dict[Hashable, list[int]] = {}
         for position, unit in enumerate(units):
             groups.setdefault(key(unit) if key else None, []).append(position)
+        order = [position for positions in groups.values() for position in positions]
+        ahead = Ahead(prepare, units, order) if prepare else None
         results: dict[int, Result] = {}
-        for positions in groups.values():
+        try:
             start = 0
-            while start < len(positions):
-                chosen = positions[start : start + self.size]
-                answers: Sequence[Result] | None = None
-                try:
-                    answers = call([units[p] for p in chosen])
-                except Exception as error:
-                    if not is_out_of_memory(error) or len(chosen) == 1:
-                        raise
-                if answers is None:  # only here is the exception gone, and with it what its frames held on the GPU
-                    self.size = len(chosen) // 2
-                    free_memory()
-                    continue
-                if len(answers) != len(chosen):
-                    raise RuntimeError(f"a step answered {len(answers)} times to {len(chosen)} units")
-                results.update(zip(chosen, answers, strict=True))
-                start += len(chosen)
+            for positions in groups.values():
+                end = start + len(positions)
+                while start < end:
+                    stop = min(end, start + self.size)
+                    given = ahead.get(start, stop) if ahead else [units[p] for p in order[start:stop]]
+                    if self._memory is not None:
+                        self._fit(call, given[0])
+                        continue
+                    answers = self._answers(call, given)
+                    if answers is None:
+                        continue
+                    results.update(zip(order[start:stop], answers, strict=True))
+                    start = stop
+                    if ahead:
+                        ahead.drop(stop)
+        finally:
+            if ahead:
+                ahead.close()
         return [results[p] for p in range(len(units))]
+
+    def _fit(self, call: Callable[[Sequence[Any]], Sequence[Result]], unit: Any) -> None:
+        """As many as fit, in powers of two, so that GPUs of one kind come to the same size. Nothing is kept of what is
+        computed meanwhile."""
+        memory, self._memory = self._memory, None
+        assert memory is not None
+        self.size = 1
+        while True:
+            size, free, used = self.size, memory.free(), -1
+            try:
+                used = memory.used_by(lambda: call([unit] * size))  # noqa: B023  (it is called at once)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            if used < 0:
+                self.size = max(1, size // 2)
+                return free_memory()
+            if 2 * size > MOST or 2 * used > PART * free:
+                return
+            self.size = 2 * size
+
+    def _answers(self, call: Callable[[Sequence[Any]], Sequence[Result]], given: list[Any]) -> Sequence[Result] | None:
+        """None if the memory does not suffice for so many; for one alone that is an error."""
+        answers: Sequence[Result] | None = None
+        try:
+            answers = call(given)
+        except Exception as error:
+            if not is_out_of_memory(error) or len(given) == 1:
+                raise
+        if answers is None:  # only here is the exception gone, and with it what its frames held on the GPU
+            self.size = len(given) // 2
+            free_memory()
+            return None
+        if len(answers) != len(given):
+            raise RuntimeError(f"a step answered {len(answers)} times to {len(given)} units")
+        return answers
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """CUDA's complaint, whichever class this version of torch gives it; without importing torch to find out."""
     return type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error)
-
-
-def free_memory() -> None:
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

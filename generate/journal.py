@@ -8,7 +8,7 @@ was killed) and ignored. Events:
     done         id, bytes, …     the record is on disk under its final name
     quarantined  id, reason, …
     stopping                      a signal came: what is unfinished from here on is nobody's fault
-    spent        seconds          where the time went since the last such line
+    spent        seconds          where the time went since the last such line; gpu_bytes: the most memory so far
     retried      retry, ids       launch/retry.py: what was said of these items, by whoever did not know of it, is void
 
 A manifest is the outcome of a whole shard: a line of sums, then one line per item in the shard's order.

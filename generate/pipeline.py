@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from generate.batches import free_memory, is_out_of_memory
+from generate.batches import is_out_of_memory
 from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from generate.gpu_memory import free_memory
 from generate.record import Record
 from generate.settings import build
 from generate.step import Step

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from generate.batches import Batches
+from generate.batches import AUTO, Batches
+from generate.gpu_memory import GpuMemory
 from generate.record import Record
 from generate.settings import transient
 
@@ -72,13 +73,26 @@ class Step:
 
     def map(
         self,
-        call: Callable[[Sequence[Unit]], Sequence[Result]],
+        call: Callable[[Sequence[Any]], Sequence[Result]],
         units: Sequence[Unit],
         key: Callable[[Unit], Hashable] | None = None,
+        prepare: Callable[[Unit], Any] | None = None,
     ) -> list[Result]:
         """`call` over all units in batches of at most `batch_size`, units of one `key` together; results in order.
 
-        When the GPU's memory runs out, the batch size is halved for good and the same units are tried again.
+        With `prepare`, `call` gets what that makes of each unit (a resized picture, say): in threads, while an earlier
+        batch is computed. When the GPU's memory runs out, the batch size is halved for good and the same units are
+        tried again.
         """
-        batches = self.__dict__.setdefault(BATCHES, Batches(getattr(self, "batch_size", 1)))
-        return batches.map(call, units, key)
+        batches: Batches | None = self.__dict__.get(BATCHES)
+        if batches is None:
+            batches = self.__dict__[BATCHES] = self._batches()
+        return batches.map(call, units, key, prepare)
+
+    def _batches(self) -> Batches:
+        size = getattr(self, "batch_size", 1)
+        if size != AUTO:
+            return Batches(size)
+        usual = next(f.default for f in fields(self) if f.name == "batch_size")
+        on_gpu = str(getattr(self, "_device", "cpu")).startswith("cuda")
+        return Batches(usual if isinstance(usual, int) else 1, GpuMemory() if on_gpu else None)

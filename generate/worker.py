@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from generate.budget import Budget
 from generate.claiming import Claiming
 from generate.claims import Claims, Owner
 from generate.errors import BrokenDevice, FatalError, ItemError, PassingError, explained
+from generate.gpu_memory import peak
 from generate.journal import Outcome
 from generate.load import Load, load, read
 from generate.pipeline import Pipeline
@@ -113,6 +114,7 @@ class Worker:
         """Work until nothing is left to claim or a stop is asked for."""
         self._readers = Readers(max(1, self._load.threads), self._work.read_timeout)
         self._writers = ThreadPoolExecutor(max(1, self._work.write_threads), "write")
+        self._accounted = time.perf_counter()
         blameless = False  # whether unfinished items had no part in why this worker ends
         try:
             self._folder.sweep_small()
@@ -148,7 +150,7 @@ class Worker:
     def _flights(self) -> Iterator[Flight]:
         """Batches of items, across shards. An empty one says: finish what is in hand, there is nothing to claim now."""
         filling: list[tuple[ShardWork, Item]] = []
-        for shard in self._claiming.shards():
+        for shard in self._shards():
             if shard is None:
                 if filling:
                     yield Flight(filling)
@@ -164,6 +166,18 @@ class Worker:
             for group in shard.groups(self._work.in_flight):
                 yield Flight([(shard, item) for item in group], alone=True)
             self._finish_if_complete(shard)
+
+    def _shards(self) -> Iterator[ShardWork | None]:
+        """As they are claimed. After None the time goes by without work, until there is one again."""
+        shards, idle = self._claiming.shards(), False
+        while True:
+            with self._pipeline.timed("wait for shards") if idle else nullcontext():
+                try:
+                    shard = next(shards)
+                except StopIteration:
+                    return
+            idle = shard is None
+            yield shard
 
     def _start(self, flight: Flight) -> list[Loading]:
         by_shard: dict[int, list[str]] = {}
@@ -289,17 +303,28 @@ class Worker:
         if not shard.complete or shard.number not in self._open:
             return
         del self._open[shard.number]
-        shard.journal.write("spent", seconds=self._pipeline.take_seconds())
+        self._account(shard)
         shard.finish()
         self.claims.free(shard.number)
+
+    def _account(self, shard: ShardWork) -> None:
+        """Where the time went since the last such line, and the most GPU memory that was ever taken."""
+        seconds, now = self._pipeline.take_seconds(), time.perf_counter()
+        known = sum(spent for name, spent in seconds.items() if not name.startswith("setup "))
+        seconds["claims and journals"] = round(max(0.0, now - self._accounted - known), 3)
+        self._accounted = now
+        taken = peak()
+        shard.journal.write("spent", seconds=seconds, **({"gpu_bytes": taken} if taken is not None else {}))
 
     def _leave(self, blameless: bool) -> None:
         """Whatever the reason: what is written counts, the rest is free for others."""
         self._readers.close()
         if blameless:
-            for shard in self._open.values():
+            for place, shard in enumerate(self._open.values()):
                 with suppress(FatalError):  # a full disk may be the very reason for leaving
                     shard.journal.write("stopping")
+                    if place == 0:
+                        self._account(shard)
         self._writers.shutdown(wait=True)
         self.done += sum(1 for _, _, future in self._writing if future.exception() is None)
         for shard in self._open.values():

@@ -128,7 +128,10 @@ def _time(seen: dict[str, Any]) -> RenderableType:
     for name, share in list(shares(seen["spent"]).items())[:STEPS]:
         style = "yellow" if name.startswith("wait") else "cyan"
         grid.add_row(Text(_plain(name)), ProgressBar(1.0, share, width=BAR, complete_style=style), f"{share:.1%}")
-    return Group(grid, Text.assemble(("bound by  ", "bold"), seen["bound_by"]))
+    told = [Text.assemble(("bound by  ", "bold"), seen["bound_by"])]
+    if "gpu_peak_bytes" in seen:
+        told.append(Text.assemble(("GPU memory  ", "bold"), f"at most {seen['gpu_peak_bytes'] / 1e9:.1f} GB at a time"))
+    return Group(grid, *told)
 
 
 def _failures(seen: dict[str, Any]) -> RenderableType:

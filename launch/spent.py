@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ MOST = 2000
 ADVICE = {
     "wait for images": "reading and decoding images. Try more load.threads, or a faster place for the images",
     "wait for writing": "writing records. Try more work.write_threads, or a faster place for the output",
+    "wait for shards": "waiting for shards that others hold. They finish them, or their claims run out",
+    "claims and journals": "claiming shards and writing journals. Try a larger shard_size, or a faster place for the "
+    "output",
     "setup": "loading models, which weighs less the longer a worker works",
 }
 
@@ -31,8 +35,16 @@ def read_spent(folder: RunFolder) -> dict[str, float]:
     return total_seconds(event for path in journals[::every] for event in _tail(path))
 
 
-def latest(folder: RunFolder, most: int = 5) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Of the journals that were written to last: the seconds by step, and the latest failures."""
+@dataclass(frozen=True)
+class Latest:
+    """Of the journals that were written to last."""
+
+    spent: dict[str, float]  # seconds by step
+    failures: list[dict[str, Any]]
+    gpu_bytes: int | None  # the most that a worker ever took; None without a GPU
+
+
+def latest(folder: RunFolder, most: int = 5) -> Latest:
     events = [(shard, event) for shard, path in _touched_last(folder) for event in _tail(path)]
     failed = sorted(
         (
@@ -42,7 +54,9 @@ def latest(folder: RunFolder, most: int = 5) -> tuple[dict[str, float], list[dic
         ),
         reverse=True,
     )
-    return total_seconds(event for _, event in events), list(islice(_still_failed(folder, failed), most))
+    taken = [event["gpu_bytes"] for _, event in events if isinstance(event.get("gpu_bytes"), int)]
+    spent = total_seconds(event for _, event in events)
+    return Latest(spent, list(islice(_still_failed(folder, failed), most)), max(taken, default=None))
 
 
 def _still_failed(folder: RunFolder, failed: list[tuple[float, int, str]]) -> Iterator[dict[str, Any]]:

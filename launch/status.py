@@ -89,8 +89,10 @@ class Looking:
         if rate:
             seen["images_per_second"] = round(rate, 3)
             seen["seconds_left"] = round(seen["pending"] / rate) if seen["pending"] else None
-        spent, failures = latest(self._folder)
-        seen.update(spent=spent, bound_by=bound_by(spent), latest_failures=failures)
+        late = latest(self._folder)
+        seen.update(spent=late.spent, bound_by=bound_by(late.spent), latest_failures=late.failures)
+        if late.gpu_bytes is not None:
+            seen["gpu_peak_bytes"] = late.gpu_bytes
         slurm = self._slurm.look()
         if slurm is not None:
             seen["slurm"] = slurm
@@ -131,7 +133,10 @@ def _time(seen: dict[str, Any]) -> list[str]:
     if not seen["spent"]:
         return []
     parts = [f"{name} {share:.0%}" for name, share in shares(seen["spent"]).items() if share >= 0.005]
-    return [f"time         {', '.join(parts)}"]
+    lines = [f"time         {', '.join(parts)}", f"bound by     {seen['bound_by']}"]
+    if "gpu_peak_bytes" in seen:
+        lines.append(f"GPU memory   at most {seen['gpu_peak_bytes'] / 1e9:.1f} GB at a time")
+    return lines
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def measure(chosen: argparse.Namespace, place: Path) -> dict[str, Any]:
     kit.setup()
     items = photos.make(place / "photos", chosen.photos)
     few = items[: chosen.sequential_photos or chosen.photos]
-    slow = _sequential(kit, few, place, chosen.device)
+    slow = _sequential(kit, few, place, chosen)
     fast = _engine(kit, items, place, chosen)
     agreement = _agreement(place, len(few) < len(items))
     return {
@@ -117,13 +117,14 @@ def _set_up(kit: kits.Kit, singly: bool, device: str) -> dict[str, Step]:
     return steps
 
 
-def _sequential(kit: kits.Kit, items: Sequence[Item], place: Path, device: str) -> dict[str, Any]:
+def _sequential(kit: kits.Kit, items: Sequence[Item], place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+    device, size = chosen.device, chosen.shard_size
     steps = _set_up(kit, True, device)
     warm = plan(place / "warm-sequential", items[:2], MADE_BY, 2)
-    sequential(steps, items[:2], warm, MADE_BY, device)
-    folder = plan(place / "sequential", items, MADE_BY, len(items))
+    sequential(steps, items[:2], warm, MADE_BY, size, device)
+    folder = plan(place / "sequential", items, MADE_BY, size)
     began = time.process_time()
-    spent = sequential(steps, items, folder, MADE_BY, device)
+    spent = sequential(steps, items, folder, MADE_BY, size, device)
     computed = time.process_time() - began
     _free(steps, device)
     return _figures(sum(spent.values()), computed, spent, len(items))

@@ -24,11 +24,17 @@ BOX_BY_BOX = ("BLIP", "BLIP2", "Florence2", "VLM", "CLIP", "MiniLM")  # classes 
 
 
 def sequential(
-    steps: Mapping[str, Step], items: Sequence[Item], folder: RunFolder, made_by: dict[str, str], device: str = "cpu"
+    steps: Mapping[str, Step],
+    items: Sequence[Item],
+    folder: RunFolder,
+    made_by: dict[str, str],
+    shard_size: int,
+    device: str = "cpu",
 ) -> dict[str, float]:
-    """Seconds by step; the records are under `folder`, in shard 0."""
+    """Seconds by step; the records are under `folder`, in the shards of the plan."""
     spent: dict[str, float] = defaultdict(float)
-    for item in items:
+    for position, item in enumerate(items):
+        shard = position // shard_size
         with timed(spent, "load", device):
             record = load(item, None, Load())
         for name, step in steps.items():
@@ -37,10 +43,10 @@ def sequential(
                     step(part)
                 record.models[name] = step.model()
         with timed(spent, "write", device):
-            text, _, images = encoded(folder, 0, record, Write(), made_by)
-            put(folder.record(0, item), text)
+            text, _, images = encoded(folder, shard, record, Write(), made_by)
+            put(folder.record(shard, item), text)
             for image, data in images.items():
-                put(folder.image(image, 0, item), data)
+                put(folder.image(image, shard, item), data)
     return spent
 
 

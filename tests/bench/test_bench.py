@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import overhead
 from tests.bench.pipeline import main
 
 
@@ -22,3 +23,8 @@ def test_both_ways_of_working_make_the_same_records(kit: str, tmp_path: Path, ca
     assert steps <= found["sequential"]["by_step"].keys() and steps <= found["engine"]["by_step"].keys()
     assert json.loads(kept.read_text())["ratio"] == pytest.approx(found["ratio"])
     assert "whole" in capsys.readouterr().out
+
+
+def test_a_pipeline_that_does_nothing_writes_what_the_bare_loop_writes(tmp_path: Path) -> None:
+    best, same = overhead.measure(tmp_path, 6, 1)
+    assert same == 6 and set(best) == {"loop", "threads", "engine"} and min(best.values()) > 0

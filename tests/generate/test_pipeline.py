@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import generate.pipeline
-from generate.batches import Batches
+from generate.batches import MOST, Batches, check_batch_size
 from generate.budget import FEW, Budget
 from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
 from generate.journal import Outcome
@@ -251,3 +251,104 @@ def test_the_user_may_allow_any_number_of_failures() -> None:
         budget.failed(number, failure(number), marked)
     budget.end()
     assert len(marked) == 500
+
+
+@given(st.integers(0, 30), st.integers(1, 7), st.integers(1, 12))
+def test_what_is_prepared_ahead_comes_to_its_own_unit(number: int, size: int, fits: int) -> None:
+    prepared: list[int] = []
+
+    def prepare(unit: int) -> str:
+        prepared.append(unit)
+        return f"<{unit}>"
+
+    def call(units: Sequence[str]) -> list[str]:
+        if len(units) > fits:
+            raise OutOfMemoryError("CUDA out of memory")
+        return [unit.strip("<>") for unit in units]
+
+    units = list(range(number))
+    answers = Batches(size).map(call, units, key=lambda unit: unit % 3, prepare=prepare)
+    assert answers == [str(unit) for unit in units]
+    assert sorted(prepared) == units  # a batch that was halved is not prepared again
+
+
+def test_not_everything_is_prepared_at_once() -> None:
+    prepared: list[int] = []
+    called: list[int] = []
+
+    def call(units: Sequence[int]) -> Sequence[int]:
+        called.extend(units)
+        assert len(prepared) <= len(called) + 2 * len(units), "images that are prepared fill the memory"
+        return units
+
+    def prepare(unit: int) -> int:
+        prepared.append(unit)
+        return unit
+
+    Batches(4).map(call, list(range(64)), prepare=prepare)
+    assert len(prepared) == len(called) == 64
+
+
+def test_what_fails_while_it_is_prepared_is_told() -> None:
+    def prepare(unit: int) -> int:
+        if unit == 9:
+            raise ItemError("no way to prepare it", "nine")
+        return unit
+
+    with pytest.raises(ItemError, match="no way"):
+        Batches(2).map(lambda units: units, list(range(20)), prepare=prepare)
+
+
+class Measured:
+    """A GPU on which every unit of a batch takes one byte, and some are taken already."""
+
+    def __init__(self, room: int) -> None:
+        self.room, self.sizes = room, list[int]()
+
+    def free(self) -> int:
+        return self.room
+
+    def used_by(self, call: Callable[[], object]) -> int:
+        call()
+        return self.sizes[-1]
+
+    def answer(self, units: Sequence[int]) -> list[int]:
+        self.sizes.append(len(units))
+        if len(units) > self.room:
+            raise OutOfMemoryError("CUDA out of memory")
+        return [unit * unit for unit in units]
+
+
+@pytest.mark.parametrize(("room", "expected"), [(1, 1), (3, 2), (12, 8), (100, MOST), (10_000, MOST)])
+def test_a_batch_size_found_by_memory(room: int, expected: int) -> None:
+    memory = Measured(room)
+    batches = Batches(8, memory)
+    assert batches.map(memory.answer, list(range(150))) == [n * n for n in range(150)]
+    assert batches.size == expected and max(memory.sizes) <= room
+    tried = len(memory.sizes)
+    assert batches.map(memory.answer, list(range(expected))) == [n * n for n in range(expected)]
+    assert len(memory.sizes) == tried + 1, "it is measured once"
+
+
+def test_a_batch_size_found_by_memory_that_runs_out_meanwhile() -> None:
+    memory = Measured(6)
+    memory.free = lambda: 1000  # type: ignore[method-assign]  # another process takes it
+    batches = Batches(8, memory)
+    assert batches.map(memory.answer, list(range(9))) == [n * n for n in range(9)] and batches.size == 4
+
+
+def test_auto_without_a_gpu_is_the_usual_size_and_nonsense_is_refused() -> None:
+    @dataclass(kw_only=True)
+    class Sized(Step):
+        batch_size: int | str = 5
+
+        def __call__(self, records: Sequence[Record]) -> None:
+            self.sizes: list[int] = []
+            self.map(lambda units: self.sizes.append(len(units)) or list(units), records)  # type: ignore[func-returns-value]
+
+    step = Sized(batch_size="auto")
+    step(make(12))
+    assert step.sizes == [5, 5, 2]
+    for wrong in ("many", 0, -1):
+        with pytest.raises(ValueError, match="at least 1, or auto"):
+            check_batch_size(wrong)

@@ -69,13 +69,13 @@ def test_a_worker_that_failed_says_why_and_steers_nothing(run: RunFolder) -> Non
 def test_what_was_put_back_is_no_failure_any_more(run: RunFolder) -> None:
     (item,) = (item for item in run.items(2) if item.index == 18)
     assert call("retry", run.path, "--reason", "0018.jpg").returncode == 0
-    assert [failure["image"] for failure in latest(run)[1]] == ["/pictures/0005.jpg"]
+    assert [failure["image"] for failure in latest(run).failures] == ["/pictures/0005.jpg"]
     history = read_history(run.journals_of(2))
     journal = Journal(run.journal(2, "host-3-c"))
     journal.write("opened", retries=history.retries)
     journal.write("quarantined", id=item.id, reason="again", step="tag", attempts=2)
     journal.close()
-    assert [failure["reason"] for failure in latest(run)[1]] == ["again", "no such file: /pictures/0005.jpg"]
+    assert [failure["reason"] for failure in latest(run).failures] == ["again", "no such file: /pictures/0005.jpg"]
 
 
 def test_before_anything_is_known(run: RunFolder) -> None:
@@ -93,7 +93,7 @@ def test_a_narrow_terminal_does(run: RunFolder) -> None:
 
 def test_where_the_time_goes(run: RunFolder) -> None:
     spent = {"ground": 12.0, "setup": 4.0, "wait for images": 2.0, "wait for writing": 2.0}
-    assert read_spent(run) == spent == latest(run)[0]
+    assert read_spent(run) == spent == latest(run).spent
     assert (bound_by({"wait for images": 3.0, "tag": 1.0}) or "").startswith("reading and decoding images")
     assert (bound_by({"wait for writing": 3.0, "tag": 1.0}) or "").startswith("writing records")
     assert bound_by({}) is None
@@ -102,13 +102,16 @@ def test_where_the_time_goes(run: RunFolder) -> None:
     for n in range(400):
         journal.write("done", id=f"{n:016x}", file="label_x.json", bytes=1, instances=0)
     journal.write("quarantined", id="f" * 16, reason="at last", step="tag", attempts=1)
-    journal.write("spent", seconds={"tag": 100.0})
+    journal.write("spent", seconds={"tag": 100.0}, gpu_bytes=41_500_000_000)
     journal.close()
     with run.journal(0, "host-9-z").open("ab") as file:
         file.write(b'{"t":1,"event":"spent","seconds":{"tag":9')
-    found, failures = latest(run)
-    assert found == {"tag": 100.0, **spent}
-    assert failures[0]["reason"] == "at last" and len(failures) == 3
+    late = latest(run)
+    assert late.spent == {"tag": 100.0, **spent}
+    assert late.failures[0]["reason"] == "at last" and len(late.failures) == 3
+    assert "at most 41.5 GB" in text_of(Looking(run).look())
+    told = call("status", run.path).stdout
+    assert "bound by     the step tag" in told and "GPU memory   at most 41.5 GB" in told
 
 
 def test_the_same_numbers_everywhere(run: RunFolder, tmp_path: Path) -> None:

@@ -34,10 +34,13 @@ class BLIP(Captioner):
         self._prompt = self._tokenizer(self.prompt)["input_ids"]
         self._prompt[0] = self._model.config.text_config.bos_token_id
 
-    def describe(self, images: Sequence[Image]) -> list[str]:
+    def ready(self, image: Image) -> Any:
+        return self._images(images=[image], return_tensors="pt")["pixel_values"][0]
+
+    def describe(self, images: Sequence[Any]) -> list[str]:
         import torch
 
-        pixels = self._images(images=list(images), return_tensors="pt")["pixel_values"]
+        pixels = torch.stack(list(images))
         prompt = torch.tensor([self._prompt] * len(images), device=self._device)
         with torch.inference_mode():
             answers = self._model.generate(

@@ -58,12 +58,17 @@ class BLIP2(Captioner):
         config = self._model.config
         self._prompt = [config.image_token_index] * config.num_query_tokens + self._tokenizer(self.prompt)["input_ids"]
 
-    def describe(self, images: Sequence[Image]) -> list[str]:
+    def ready(self, image: Image) -> Any:
+        if self.backend == "native":
+            return image
+        return self._images(images=[image], return_tensors="pt")["pixel_values"][0]
+
+    def describe(self, images: Sequence[Any]) -> list[str]:
         if self.backend == "native":
             return self._native(images, self.prompt, self.generation())
         import torch
 
-        pixels = self._images(images=list(images), return_tensors="pt")["pixel_values"]
+        pixels = torch.stack(list(images))
         prompt = torch.tensor([self._prompt] * len(images), device=self._device)
         with torch.inference_mode():
             answers = self._model.generate(

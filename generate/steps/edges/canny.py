@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Optional
 from generate.record import MadeImage, Record
 from generate.step import Step
 from generate.steps.models.installed import missing
+from generate.threads import each
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,9 +45,9 @@ class Canny(Step):
         self._version = cv2.__version__
 
     def __call__(self, records: Sequence[Record]) -> None:
-        for record in records:
-            meta = {"low": self.low, "high": self.high}
-            record.images["edges"] = MadeImage(self._edges(record.image), meta)
+        found = each(self._edges, [record.image for record in records])
+        for record, edges in zip(records, found, strict=True):
+            record.images["edges"] = MadeImage(edges, {"low": self.low, "high": self.high})
 
     def _edges(self, image: Image) -> Image:
         import cv2

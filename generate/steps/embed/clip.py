@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from generate.batches import check_batch_size
 from generate.errors import FatalError
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
@@ -33,10 +34,11 @@ class CLIP(Step):
     checkpoint: str = "openai/clip-vit-large-patch14"  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    batch_size: int = transient(32)  # texts
+    batch_size: int | str = transient(32)  # texts; or auto
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
+        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

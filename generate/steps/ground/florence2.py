@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from generate.batches import check_batch_size
 from generate.record import Box, Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.detections import Detection, to_instances
@@ -43,10 +44,11 @@ class Florence2Boxes(Step):
     iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
     max_new_tokens: int = 128  # of an answer; a box takes five or so
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    batch_size: int = transient(1)  # tags; more at once may differ in the last digit
+    batch_size: int | str = transient(1)  # tags, or auto; more at once may differ in the last digit
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
+        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

@@ -7,12 +7,15 @@ framed for the network, and its mask brought back, is each family's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from generate.batches import check_batch_size
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.weights import check_dtype
+from generate.threads import submit
 from utils.rle import encode
 
 if TYPE_CHECKING:
@@ -36,6 +39,17 @@ class Masker(Protocol):
         """Logits (n x h x w) at the size of the image."""
 
 
+PIXELS_AT_ONCE = 64_000_000  # of masks at their images' own size, on the GPU and on their way to be coded
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A record with its image as the encoder wants it."""
+
+    record: Record
+    pixels: Tensor
+
+
 @dataclass(kw_only=True)
 class BoxMasks(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "instances")
@@ -44,12 +58,14 @@ class BoxMasks(Step):
     checkpoint: str  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    # Images. One of this size fills a GPU; more at once may differ in the last digit from what each gives alone.
-    batch_size: int = transient(1)
+    # Images. One of this size fills a GPU; more at once (auto: by memory) may differ in the last digit from what each
+    # gives alone.
+    batch_size: int | str = transient(1)
     boxes_at_once: int = transient(64)  # of an image
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
+        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)
@@ -63,29 +79,42 @@ class BoxMasks(Step):
 
     def __call__(self, records: Sequence[Record]) -> None:
         waiting = [record for record in records if record.instances]
-        for record, masks in zip(waiting, self.map(self._masks, waiting), strict=True):
+        found = self.map(self._masks, waiting, prepare=self._framed)
+        for record, masks in zip(waiting, found, strict=True):
             for instance, mask in zip(record.instances, masks, strict=True):
-                instance.mask = mask
+                instance.mask = mask.result()
 
-    def _masks(self, records: Sequence[Record]) -> list[list[Rle]]:
+    def _framed(self, record: Record) -> Framed:
         import torch
 
         with torch.inference_mode():
-            pixels = torch.stack([self._masker.pixels(record.image) for record in records])
-            encoded = self._masker.encode(pixels.to(self._device))
-            return [self._of_image(one, record) for one, record in zip(encoded, records, strict=True)]
+            return Framed(record, self._masker.pixels(record.image))
 
-    def _of_image(self, encoded: Any, record: Record) -> list[Rle]:
+    def _masks(self, framed: Sequence[Framed]) -> list[list[Future[Rle]]]:
+        import torch
+
+        with torch.inference_mode():
+            pixels = torch.stack([one.pixels for one in framed])
+            encoded = self._masker.encode(pixels.to(self._device))
+            return [self._of_image(one, its.record) for one, its in zip(encoded, framed, strict=True)]
+
+    def _of_image(self, encoded: Any, record: Record) -> list[Future[Rle]]:
+        """Run-length codes are made in threads. As many masks as may be in memory together leave the GPU together: each
+        such step waits until the GPU has come to it."""
         import torch
 
         size = record.image.size
         boxes = torch.tensor([instance.box for instance in record.instances], dtype=torch.float32)
-        masks: list[Rle] = []
+        masks: list[Future[Rle]] = []
+        room = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
         for start in range(0, len(boxes), max(1, self.boxes_at_once)):
             chunk = boxes[start : start + max(1, self.boxes_at_once)].to(self._device)
             logits = self._masker.decode(encoded, chunk, size).float()
-            for one in logits:  # singly: at a large image's own size many would fill the memory
-                masks.append(encode((self._masker.restore(one[None], size)[0] > 0).cpu().numpy()))
+            for some in logits.split(room):
+                restored = (self._masker.restore(some, size) > 0).cpu().numpy()
+                if len(masks) > 2 * room:  # coding is slower than this: what waits for it must not pile up
+                    masks[-2 * room].result()
+                masks.extend(submit(encode, one) for one in restored)
         return masks
 
     def model(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from generate.batches import check_batch_size
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.crops import Crop, crops
@@ -37,11 +38,12 @@ class Captioner(Step):
     length_penalty: float = 1.0  # above 1 for longer captions, where there are several beams
     repetition_penalty: float = 1.0  # above 1 against saying things twice
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    batch_size: int = transient(8)  # crops, of all images in flight
+    batch_size: int | str = transient(8)  # crops, of all images in flight; or auto
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        for option in ("num_beams", "max_new_tokens", "batch_size"):
+        check_batch_size(self.batch_size)
+        for option in ("num_beams", "max_new_tokens"):
             if getattr(self, option) < 1:
                 raise ValueError(f"{option}={getattr(self, option)}: must be at least 1")
 
@@ -52,7 +54,7 @@ class Captioner(Step):
         for instance in (instance for record in records for instance in record.instances):
             instance.caption = instance.caption_source = None
         found = crops(records, self.min_area)
-        for crop, text in zip(found, steady_map(self, self._describe, found, self._shape), strict=True):
+        for crop, text in zip(found, steady_map(self, self.describe, found, self._shape, self._ready), strict=True):
             caption = with_category(crop.instance.label, text)
             if caption:
                 crop.instance.caption, crop.instance.caption_source = caption, "model"
@@ -65,14 +67,18 @@ class Captioner(Step):
             made["prompt"] = self.prompt
         return made | {"num_beams": self.num_beams, "max_new_tokens": self.max_new_tokens}
 
-    def _describe(self, chosen: Sequence[Crop]) -> list[str]:
-        return self.describe([crop.image for crop in chosen])
+    def _ready(self, crop: Crop) -> Any:
+        return self.ready(crop.image)
 
     def _shape(self, crop: Crop) -> Hashable:
         """Crops of one answer become inputs of one shape. Most models resize all to one size."""
         return None
 
-    def describe(self, images: Sequence[Image]) -> list[str]:
+    def ready(self, image: Image) -> Any:
+        """One crop as `describe` wants it; made in a thread, while other crops are described."""
+        return image
+
+    def describe(self, images: Sequence[Any]) -> list[str]:
         """What the model says to each."""
         raise NotImplementedError
 

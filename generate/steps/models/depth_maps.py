@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from generate.batches import check_batch_size
 from generate.record import Instance, MadeImage, Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
@@ -39,11 +40,13 @@ class DepthMaps(Step):
     checkpoint: str  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    # One image of this size fills a GPU. More at once may differ in the last digit from what each gives alone.
-    batch_size: int = transient(1)
+    # One image of this size fills a GPU. More at once (auto: by memory) may differ in the last digit from what each
+    # gives alone.
+    batch_size: int | str = transient(1)
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
+        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

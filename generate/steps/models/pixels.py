@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
     from torch import Tensor
 
@@ -38,13 +41,28 @@ def size_by_long_side(size: Size, long: int) -> Size:
 
 
 def to_tensor(image: Image, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """An 8-bit RGB image as channels x height x width in float32, scaled to 0..1 and normalised."""
+    """An 8-bit RGB image as channels x height x width in float32, scaled to 0..1 and normalised.
+
+    There are 256 values of each channel; looking them up is several times as fast as computing them pixel by pixel.
+    """
     import numpy as np
     import torch
 
-    channels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.uint8)).permute(2, 0, 1)
-    scaled = channels.float() / 255
-    return (scaled - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
+    result = np.empty((3, *pixels.shape[:2]), dtype=np.float32)
+    for channel, values in enumerate(_normalised(mean, std)):
+        np.take(values, pixels[..., channel], out=result[channel])
+    return torch.from_numpy(result)
+
+
+@cache
+def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
+    """What each value of each channel becomes."""
+    import numpy as np
+
+    values = np.arange(256, dtype=np.float32) / np.float32(255)
+    middles, widths = (np.array(part, dtype=np.float32)[:, None] for part in (mean, std))
+    return (values - middles) / widths
 
 
 def square_by_blur(image: Image, side: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:

@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from generate.batches import check_batch_size
 from generate.errors import FatalError
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.detections import Detection, to_instances
-from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_short_side, to_tensor
+from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, Size, size_by_short_side, to_tensor
 from generate.steps.models.prompts import Frame, Prompt, build_prompts, winning_tag
 from generate.steps.models.weights import check_dtype, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
     from torch import Tensor
 
 # Prompts are padded to a multiple of this, so that the shape a prompt is computed in is its own affair alone.
@@ -40,9 +42,19 @@ class Question:
     """One prompt for one image."""
 
     record: int
-    pixels: Tensor
+    image: Image
+    size: Size  # to which the image is brought
     prompt: Prompt
     length: int  # in tokens, with padding
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A question with its image as the network wants it."""
+
+    prompt: Prompt
+    length: int
+    pixels: Tensor
 
 
 @dataclass(kw_only=True)
@@ -59,11 +71,13 @@ class PromptedDetector(Step):
     long_side: int = 1333  # pixels, beyond which it is not
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    # One image of this size fills a GPU. More at once may differ in the last digit from what each gives alone.
-    batch_size: int = transient(1)
+    # One image of this size fills a GPU. More at once (auto: by memory) may differ in the last digit from what each
+    # gives alone.
+    batch_size: int | str = transient(1)
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
+        check_batch_size(self.batch_size)
         if self.separator not in (",", "."):
             raise ValueError(f"separator={self.separator!r}: unknown; one of ',', '.'")
 
@@ -83,7 +97,7 @@ class PromptedDetector(Step):
 
     def __call__(self, records: Sequence[Record]) -> None:
         questions = [question for position, record in enumerate(records) for question in self._ask(position, record)]
-        answers = self.map(self._answer, questions, key=lambda q: (q.pixels.shape, q.length))
+        answers = self.map(self._answer, questions, key=lambda q: (q.size, q.length), prepare=self._ready)
         found: list[list[Detection]] = [[] for _ in records]
         for question, (scores, boxes) in zip(questions, answers, strict=True):
             record = records[question.record]
@@ -98,21 +112,24 @@ class PromptedDetector(Step):
         return ids
 
     def _ask(self, position: int, record: Record) -> list[Question]:
-        from PIL.Image import Resampling
-
         tags = [tag.name.lower() for tag in record.tags]
         if not tags:
             return []
         names = [tag.name for tag in record.tags]
         prompts = build_prompts(names, self._tokens(tags), self._frame, self._network.limit)
         size = size_by_short_side(record.image.size, self.short_side, self.long_side)
-        pixels = to_tensor(record.image.resize(size, Resampling.BILINEAR), IMAGENET_MEAN, IMAGENET_STD)
-        return [Question(position, pixels, prompt, self._padded(len(prompt.ids))) for prompt in prompts]
+        return [Question(position, record.image, size, prompt, self._padded(len(prompt.ids))) for prompt in prompts]
+
+    def _ready(self, question: Question) -> Ready:
+        from PIL.Image import Resampling
+
+        resized = question.image.resize(question.size, Resampling.BILINEAR)
+        return Ready(question.prompt, question.length, to_tensor(resized, IMAGENET_MEAN, IMAGENET_STD))
 
     def _padded(self, length: int) -> int:
         return min(-(-length // PAD_TO) * PAD_TO, self._network.limit)
 
-    def _answer(self, questions: Sequence[Question]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def _answer(self, questions: Sequence[Ready]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         import torch
 
         length = questions[0].length

@@ -7,7 +7,7 @@ it can turn a beam search to another caption. A batch that is not full is theref
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from generate.batches import Batches
 from generate.step import BATCHES, Step
@@ -18,15 +18,16 @@ Result = TypeVar("Result")
 
 def steady_map(
     step: Step,
-    call: Callable[[Sequence[Unit]], Sequence[Result]],
+    call: Callable[[Sequence[Any]], Sequence[Result]],
     units: Sequence[Unit],
     key: Callable[[Unit], Hashable] | None = None,
+    prepare: Callable[[Unit], Any] | None = None,
 ) -> list[Result]:
     """As `step.map`; units of one key must have one shape."""
 
-    def filled(chosen: Sequence[Unit]) -> Sequence[Result]:
+    def filled(chosen: Sequence[Any]) -> Sequence[Result]:
         batches: Batches = step.__dict__[BATCHES]  # its size shrinks for good when the GPU's memory runs out
         rows = [*chosen, *[chosen[-1]] * (batches.size - len(chosen))]
         return call(rows)[: len(chosen)]
 
-    return step.map(filled, units, key)
+    return step.map(filled, units, key, prepare)

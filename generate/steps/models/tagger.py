@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from generate.batches import check_batch_size
 from generate.errors import FatalError
 from generate.record import Record, Tag
 from generate.step import Checkpoint, Step, transient
@@ -69,10 +70,11 @@ class Tagger(Step):
     interpolation: str = "bicubic"  # of that resizing: bicubic or bilinear
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     text_encoder: str = "bert-base-uncased"  # the native backend builds a tokenizer that tagging never uses
-    batch_size: int = transient(16)  # images
+    batch_size: int | str = transient(16)  # images; auto finds how many by the GPU's memory
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
+        check_batch_size(self.batch_size)
         _check("backend", self.backend, BACKENDS)
         _check("interpolation", self.interpolation, INTERPOLATIONS)
         if self.backend == "native" and self.dtype != "float32":
@@ -105,7 +107,7 @@ class Tagger(Step):
         self._logits = self._load(state)
 
     def __call__(self, records: Sequence[Record]) -> None:
-        for record, tags in zip(records, steady_map(self, self._tag, records), strict=True):
+        for record, tags in zip(records, steady_map(self, self._tag, records, prepare=self._pixels), strict=True):
             record.tags = tags
 
     def model(self) -> dict[str, Any]:
@@ -129,12 +131,14 @@ class Tagger(Step):
                 "fetch it again, or give another"
             ) from error
 
-    def _tag(self, records: Sequence[Record]) -> list[list[Tag]]:
+    def _pixels(self, record: Record) -> Tensor:
+        return as_tensor(record.image, self.image_size, self.interpolation)
+
+    def _tag(self, images: Sequence[Tensor]) -> list[list[Tag]]:
         import torch
 
-        images = torch.stack([as_tensor(r.image, self.image_size, self.interpolation) for r in records])
         with torch.inference_mode():
-            logits = self._logits(images.to(self._device, self._dtype))
+            logits = self._logits(torch.stack(list(images)).to(self._device, self._dtype))
         return [self._name(scores) for scores in logits.float().sigmoid().cpu().tolist()]
 
     def _name(self, scores: Sequence[float]) -> list[Tag]:

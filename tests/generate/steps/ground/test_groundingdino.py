@@ -114,7 +114,7 @@ def test_padding_of_the_text_changes_nothing(step: GroundingDino) -> None:
 
     (question,) = step._ask(0, record("china", ["temple", "red roof", "sky"]))
     ids = torch.tensor([question.prompt.ids])
-    pixels = question.pixels[None]
+    pixels = step._ready(question).pixels[None]
     padded = torch.zeros(1, 96, dtype=torch.long)
     padded[0, : ids.shape[1]] = ids
     with torch.inference_mode():
