@@ -82,7 +82,8 @@ def answers(published: tuple[Any, Path, Path]) -> dict[str, Any]:
     caption = inference.preprocess_caption(", ".join(TAGS))
     step = GroundingDino(checkpoint=str(path), tokenizer=str(bert))
     step.setup("cpu")
-    (question,) = step._ask(0, one)
+    (asked,) = step._ask(0, one)
+    question = step._ready(asked)
     (single,) = step._answer([question])
 
     port: Any = step._network
