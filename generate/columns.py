@@ -8,8 +8,9 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from generate.entry import Entry, Refusal, Row
 from generate.rows import Rows, of_rows
-from generate.source import Entry, Refusal, Row, Source
+from generate.source import Source
 from utils.errors import UserError
 from utils.jsons import finite
 

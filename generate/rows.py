@@ -1,24 +1,18 @@
 """Rows of the input, thousands at a time, in columns: what ten million rows are planned from.
 
-Of one row at a time `Source.entries` tells the same. A source whose rows are JSON objects gets here by way of
-`of_objects`, which looks at all values of a column at once and only where something is odd at the rows one by one.
+Of one row at a time `Source.entries` tells the same.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from generate.source import Entry, Refusal, Row
-
-if TYPE_CHECKING:
-    from generate.source import Source
+from generate.entry import Entry, Refusal, Row
 
 AT_ONCE = 8192
-PLAIN = frozenset((str, int, bool, type(None)))  # values that are JSON whatever they are
 
 Given = Mapping[str, Any]
 
@@ -79,37 +73,3 @@ def joined(many: Iterable[Rows]) -> Iterator[Rows]:
 
 def _is_simple(rows: Rows) -> bool:
     return rows.given is None and rows.places is None and rows.known is None and not rows.refused
-
-
-def of_objects(objects: list[Any], source: Source, where: Callable[[int], str]) -> Rows:
-    """`where` leads a person to the number-th of them. Wherever anything is odd, each is looked at by itself."""
-    found = _columns(objects, source)
-    return found or of_rows([source.entry(value, where(number)) for number, value in enumerate(objects)])
-
-
-def _columns(objects: list[Any], source: Source) -> Rows | None:
-    image_key, caption_key = source.image_key, source.caption_key
-    if caption_key is None or image_key == caption_key or set(map(type, objects)) != {dict}:
-        return None
-    try:
-        images = [row[image_key] for row in objects]
-        captions = [row[caption_key] for row in objects]
-    except KeyError:
-        return None
-    if set(map(type, images)) != {str} or set(map(type, captions)) != {str} or not all(images):
-        return None
-    if max(map(len, objects)) == 2:
-        return Rows(len(objects), images, captions)
-    if not all(map(_is_plain, objects)):
-        return None
-    for row in objects:
-        del row[image_key], row[caption_key]
-    return Rows(len(objects), images, captions, [source.kept(row) for row in objects])
-
-
-def _is_plain(row: dict[str, Any]) -> bool:
-    """Nothing in it is a number that JSON lacks, or deep."""
-    kinds = set(map(type, row.values()))
-    if kinds <= PLAIN:
-        return True
-    return kinds <= PLAIN | {float} and all(type(v) is not float or math.isfinite(v) for v in row.values())

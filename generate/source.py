@@ -11,46 +11,19 @@ import glob
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from generate.entry import Entry, Refusal, Row
+from generate.rows import Rows, grouped
 from generate.settings import transient
 from utils.errors import UserError, nearest
 from utils.jsons import finite
 from utils.streams import without_compression
 
-if TYPE_CHECKING:
-    from generate.rows import Rows
-
 PEEKED = 100  # rows of which at least one must be an item, before anything is written
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the input, before it has an id and a place in the plan."""
-
-    image: str
-    caption: str
-    given: Mapping[str, Any] = field(default_factory=dict)
-    has_caption: bool = True  # or none is expected
-    place: Mapping[str, Any] | None = None  # see Item
-    known: Mapping[str, Any] | None = None  # see Item
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """One row that can't be an item."""
-
-    where: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.reason}"
-
-
-Row = Entry | Refusal
 
 
 @dataclass(kw_only=True)
@@ -80,8 +53,6 @@ class Source:
 
     def rows(self) -> Iterator[Rows]:
         """The same, thousands at a time; for a source that can tell them faster that way."""
-        from generate.rows import grouped
-
         return grouped(self.entries())
 
     def gives(self) -> dict[str, tuple[str, ...]]:

@@ -185,7 +185,7 @@ def _with_captions(source: Source, many: Iterator[Rows]) -> Iterator[Rows]:
         count += len(rows.images)
         captions = captions or rows.has_caption
         keys = keys or list(rows.given_of(0) if rows.images else ())
-        if count >= 1000 and not captions:
+        if count >= 1000 and not captions and source.caption_key is not None:
             break
         yield rows
     if count and not captions and source.caption_key is not None:

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import IO
 
+from generate.entry import Refusal
 from generate.run_folder import RunFolder
-from generate.source import Refusal
 from utils.atomic import replacing
 from utils.errors import UserError
 from utils.jsons import dump

@@ -27,6 +27,7 @@ from launch.progress import duration
 from launch.summary import short
 from launch.wish import Wish, wished
 from utils.atomic import write_atomic
+from utils.english import counted
 from utils.errors import UserError
 
 # A finished record of the demo's size; only dry_run's guess of the disk rests on it.
@@ -125,9 +126,9 @@ def tell_rows(rows: int) -> None:
 def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
     latest = planned.passes[-1]
     if planned == before:
-        return f"{planned.items} items in {planned.shards} shards, as planned before, in {short(folder.path)}"
-    text = f"{latest.rows} rows: {latest.items} new items in {latest.shards} shards"
-    text += f", {latest.duplicates} duplicates" if latest.duplicates else ""
+        return f"{counted(planned.items, 'item')} in {counted(planned.shards, 'shard')}, as planned before, in {short(folder.path)}"
+    text = f"{counted(latest.rows, 'row')}: {counted(latest.items, 'new item')} in {counted(latest.shards, 'shard')}"
+    text += f", {counted(latest.duplicates, 'duplicate')}" if latest.duplicates else ""
     if latest.refused:
         text += f", {latest.refused} refused (they are no items; {short(folder.refused)} says why)"
     if before.items:

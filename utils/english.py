@@ -1,4 +1,4 @@
-"""The few rules of English that a template needs."""
+"""The few rules of English that a template needs, and a message."""
 
 from __future__ import annotations
 
@@ -43,3 +43,8 @@ def noun_phrase(words: str, head: str | None = None) -> str:
     uncounted = last in UNCOUNTED
     plural = last in PLURALS or (last.endswith("s") and len(last) > 3 and not ENDS_LIKE_A_PLURAL.search(last))
     return f"some {words}" if uncounted or plural else f"{article(words)} {words}"
+
+
+def counted(number: int, what: str) -> str:
+    """'1 item', '2 items'."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import generate.sources
+from generate.entry import Row
 from generate.rows import Rows
-from generate.source import Row, Source
+from generate.source import Source
 from utils.errors import UserError
 from utils.streams import without_compression
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from generate.source import Entry, Refusal, Row, Source
+from generate.entry import Entry, Refusal, Row
+from generate.source import Source
 from utils.errors import UserError
 from utils.jsons import dump, finite
 from utils.streams import Damaged, opened

@@ -11,8 +11,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from generate.entry import Entry, Refusal, Row
 from generate.rows import AT_ONCE, Rows, of_rows
-from generate.source import Entry, Refusal, Row, Source
+from generate.source import Source
 from utils.errors import UserError
 from utils.streams import Damaged, opened
 

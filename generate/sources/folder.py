@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generate.source import Refusal, Row, Source
+from generate.entry import Refusal, Row
+from generate.source import Source
 from utils.errors import UserError
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif")

@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from generate.rows import Rows, of_objects, of_rows
-from generate.source import Row, Source
+from generate.entry import Row
+from generate.objects import of_objects
+from generate.rows import Rows, of_rows
+from generate.source import Source
 from utils.errors import UserError
 from utils.streams import lumps
 

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from generate.source import Entry, Row, Source
+from generate.entry import Entry, Row
+from generate.source import Source
 from utils.errors import UserError
 
 # (package, file in it, a caption written for it)

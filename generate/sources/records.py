@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from generate.entry import Entry, Refusal, Row
 from generate.finished import finished
 from generate.run_folder import RunFolder
 from generate.settings import build
-from generate.source import Entry, Refusal, Row, Source
+from generate.source import Source
 from utils.errors import UserError
 
 

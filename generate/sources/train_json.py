@@ -8,9 +8,11 @@ from functools import partial
 from io import BufferedReader
 from typing import Any
 
+from generate.entry import Row
 from generate.json_list import NotAList, lumps
-from generate.rows import Rows, joined, of_objects
-from generate.source import Row, Source
+from generate.objects import of_objects
+from generate.rows import Rows, joined
+from generate.source import Source
 from utils.errors import UserError
 from utils.streams import Damaged, opened
 from utils.text import one_line

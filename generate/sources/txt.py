@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from generate.entry import Entry, Row
 from generate.rows import Rows
-from generate.source import Entry, Row, Source
+from generate.source import Source
 from utils.errors import UserError
 from utils.streams import lumps
 

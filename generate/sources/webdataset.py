@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from generate.source import Refusal, Row, Source
+from generate.entry import Refusal, Row
+from generate.source import Source
 from utils.errors import UserError
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "image")

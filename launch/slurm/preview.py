@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from generate.run_folder import RunFolder
 from launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
+from launch.slurm.options import Options
 from launch.slurm.script import array_parameters, merge_command, merge_parameters, text, worker_command
 from launch.slurm.submit import Site, after, merge_name, plan_of_arrays
-
-if TYPE_CHECKING:
-    from launch.clusters.slurm import Slurm
+from utils.english import counted
 
 
-def preview(slurm: Slurm) -> list[str]:
+def preview(slurm: Options) -> list[str]:
     """How many workers in how many arrays."""
     site, doubt = _site()
     arrays = plan_of_arrays(slurm, site)
     each = f"{slurm.nodes} x {slurm.tasks} workers, {counted(slurm.gpus, 'GPU')} per node"
     again = f", and {slurm.successors} times as many behind them" if slurm.successors else ""
     return [
-        f"{slurm.workers()} on SLURM: {counted(slurm.num_jobs, 'job')} of {each}{again}",
+        f"{slurm.num_jobs * slurm.workers_of_a_job} on SLURM: {counted(slurm.num_jobs, 'job')} of {each}{again}",
         f"{counted(len(arrays), 'array')} (MaxArraySize {site.max_array_size}{doubt}) and a merge job",
     ]
 
 
-def scripts(slurm: Slurm, folder: RunFolder) -> list[str]:
+def scripts(slurm: Options, folder: RunFolder) -> list[str]:
     """The sbatch texts, as they would be submitted, with a word in the place of what is not known yet."""
     site, _ = _site()
     run, name = folder.path, f"{slurm.name or folder.path.name}-<unique>"
@@ -42,10 +39,6 @@ def scripts(slurm: Slurm, folder: RunFolder) -> list[str]:
     parameters = merge_parameters(slurm, run, merge_name(name), everyone)
     texts.append(_titled("merge job", text(parameters, merge_command(slurm, run), run / "slurm")))
     return texts
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _site() -> tuple[Site, str]:

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import generate.json_list
+from generate.entry import Entry
 from generate.item_lines import BYTES, digests, encoded, hex_ids, item_lines
 from generate.json_list import NotAList, lumps
 from generate.record import Item, item_id
 from generate.rows import grouped
-from generate.source import Entry
 from generate.sources.train_json import TrainJson
 from utils.jsons import dump
 from utils.numbers import Numbers

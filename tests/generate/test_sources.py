@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate.source import Entry, Source
+from generate.entry import Entry
+from generate.source import Source
 from generate.sources.auto import Auto
 from generate.sources.jsonl import Jsonl
 from generate.sources.train_json import TrainJson

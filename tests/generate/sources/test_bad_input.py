@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from generate.entry import Entry, Refusal
 from generate.errors import ItemError
 from generate.load import read
 from generate.record import Item
-from generate.source import Entry, Refusal, Source
+from generate.source import Source
 from generate.sources.auto import Auto
 from generate.sources.csv import Csv
 from generate.sources.folder import Folder

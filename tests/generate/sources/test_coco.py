@@ -13,10 +13,11 @@ from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
+from generate.entry import Entry, Refusal
 from generate.errors import ItemError
 from generate.load import Load, load
 from generate.record import Item, Record, item_id
-from generate.source import Entry, Refusal, Source
+from generate.source import Source
 from generate.sources.auto import Auto
 from generate.sources.coco import Coco
 from tests.conftest import call, fake_run, listed

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from generate.annotation import Write, to_json
+from generate.entry import Entry
 from generate.load import Load, load
 from generate.pipeline import Pipeline
 from generate.record import Item, item_id
 from generate.run_folder import RunFolder
-from generate.source import Entry, Source
+from generate.source import Source
 from generate.sources.auto import Auto
 from generate.sources.txt import Txt
 from launch.plan import plan
