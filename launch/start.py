@@ -126,7 +126,8 @@ def tell_rows(rows: int) -> None:
 def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
     latest = planned.passes[-1]
     if planned == before:
-        return f"{counted(planned.items, 'item')} in {counted(planned.shards, 'shard')}, as planned before, in {short(folder.path)}"
+        size = f"{counted(planned.items, 'item')} in {counted(planned.shards, 'shard')}"
+        return f"{size}, as planned before, in {short(folder.path)}"
     text = f"{counted(latest.rows, 'row')}: {counted(latest.items, 'new item')} in {counted(latest.shards, 'shard')}"
     text += f", {counted(latest.duplicates, 'duplicate')}" if latest.duplicates else ""
     if latest.refused:
