@@ -7,6 +7,7 @@ run-length code, and a pipeline without GPU uses all cores. What runs here never
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -30,7 +31,16 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def submit(call: Callable[[Unit], Result], unit: Unit) -> Future[Result]:
-    return _pool().submit(call, unit)
+    return _pool().submit(_singly, call, unit)
+
+
+def _singly(call: Callable[[Unit], Result], unit: Unit) -> Result:
+    """Torch shall not divide a call once more: the other threads are the parallel ones, and sums that are divided by
+    the number of a worker's cores end in other last digits with another number of workers."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)  # of this thread; those that have computed before keep theirs
+    return call(unit)
 
 
 def each(call: Callable[[Unit], Result], units: Iterable[Unit]) -> list[Result]:
