@@ -331,7 +331,7 @@ def test_rows_in_are_items_and_duplicates_and_refused(make_list: MakeList, tmp_p
     assert "20 new of 23 rows (1 duplicates, 2 refused" in asked.stdout, asked.stderr
     done = call("run", *fake_run(path, out))
     assert done.returncode == 0, done.stderr
-    assert "23 rows: 20 new items in 5 shards, 1 duplicates, 2 refused" in done.stdout
+    assert "23 rows: 20 new items in 5 shards, 1 duplicate, 2 refused" in done.stdout
     written = [json.loads(line) for line in (out / "refused.jsonl").read_text().splitlines()]
     assert [line["where"].rpartition(", ")[2] for line in written] == ["line 22", "line 23"]
     assert "'image' is null" in written[0]["reason"] and "has no 'image'" in written[1]["reason"]
