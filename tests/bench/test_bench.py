@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.bench import overhead
 from tests.bench.pipeline import main
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers_come_back() -> Iterator[None]:
+    """A benchmark does without them, for the whole process; other tests need them."""
+    yield
+    import torch
+
+    torch.set_flush_denormal(False)
 
 
 @pytest.mark.parametrize("kit", ["demo", "tiny"])
