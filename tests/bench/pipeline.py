@@ -24,9 +24,11 @@ from typing import Any
 from generate.load import Load
 from generate.record import Item
 from generate.step import Step
+from generate.steps.models.box_masks import BoxMasks
 from generate.worker import Work
 from tests.bench import kits, photos
 from tests.bench.compare import Agreement, compare
+from tests.bench.encoder import encoder_rates
 from tests.bench.engine import engine, plan
 from tests.bench.machine import GpuBusy, machine
 from tests.bench.published import CAPTIONERS, VISION
@@ -147,6 +149,8 @@ def _engine(kit: kits.Kit, items: Sequence[Item], place: Path, chosen: argparse.
 
         found["gpu_busy"] = busy.steady
         found["gpu_peak_gb"] = torch.cuda.max_memory_allocated() / 1e9
+    if isinstance(steps["segment"], BoxMasks):
+        found["encoder_images_per_second"] = encoder_rates(steps["segment"], items, chosen.device)
     _free(steps, chosen.device)
     return found
 
@@ -192,6 +196,9 @@ def table(found: dict[str, Any]) -> str:
     lines.append(f"{'images per second':<20}{rates[0]:>12.2f}{rates[1]:>12.2f}")
     if "gpu_busy" in fast:
         lines.append(f"GPU busy {fast['gpu_busy']:.0%} in the steady state, peak {fast['gpu_peak_gb']:.1f} GB")
+    if "encoder_images_per_second" in fast:
+        by_size = (f"{rate:.1f} ({size} at once)" for size, rate in fast["encoder_images_per_second"].items())
+        lines.append(f"encoder of segment alone, images per second: {', '.join(by_size)}")
     about = found["machine"]
     lines += found["outputs_in_words"]
     packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())

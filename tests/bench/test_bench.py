@@ -10,6 +10,12 @@ import pytest
 
 from tests.bench import overhead
 from tests.bench.pipeline import main
+from tests.bench.published import TAGS
+from tests.tiny.caption import make_blip2_opt
+from tests.tiny.embed import make_clip
+from tests.tiny.ground import make_groundingdino
+from tests.tiny.segment import make_sam_hq
+from tests.tiny.tag import make_ram
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +25,28 @@ def _subnormal_numbers_come_back() -> Iterator[None]:
     import torch
 
     torch.set_flush_denormal(False)
+
+
+def test_full_goes_to_its_end_with_any_weights_that_lie_under_its_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    weights = tmp_path / "weights"
+    for name, make in (
+        ("ram-swin-l", lambda folder: make_ram(folder, (*TAGS, *(f"thing {n}" for n in range(8))))),
+        ("grounding-dino-t", make_groundingdino),
+        ("sam-hq-vit-h", make_sam_hq),
+        ("blip2-opt-2.7b", make_blip2_opt),
+        ("clip-vit-l", make_clip),
+    ):
+        make(weights / name)
+    kept = tmp_path / "figures.json"
+    few = ["--photos", "3", "--sequential-photos", "2", "--batch", "2", "--boxes", "3"]
+    quick = ["--set", "caption.max_new_tokens=4", "--set", "ground.short_side=160"]
+    found = main(["full", "--weights", str(weights), *few, *quick, "--json", str(kept)])
+    assert found["outputs"]["records"] == found["outputs"]["same_tags"] == 2 and found["instances"] == 6
+    told = json.loads(kept.read_text())
+    assert told["engine"]["encoder_images_per_second"]["1"] > 0
+    assert "encoder of segment alone" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kit", ["demo", "tiny"])
