@@ -19,7 +19,7 @@ from generate.rows import Rows, grouped
 from generate.source import Source
 from utils.errors import UserError
 
-LARGE = 1 << 27  # bytes of a list; below that the process would take about as long to start as it saves
+LARGE = 1 << 25  # bytes of a list; below that the process would take about as long to start as it saves
 
 
 def rows_of(source: Source, limit: int | None) -> Iterator[Rows]:
