@@ -34,3 +34,12 @@ def test_a_step_s_threads_compute_the_same_whatever_the_number_of_cores() -> Non
         assert {threads for threads, _ in threaded} == {1}
         found[cores] = {total for _, total in threaded}
     assert found[1] == found[2] and len(found[1]) == 1
+
+
+def test_a_worker_spins_less_unless_the_user_has_chosen() -> None:
+    from generate.__main__ import spin_less
+
+    chosen: list[dict[str, str]] = [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "ACTIVE"}]
+    for environment in chosen:
+        spin_less(environment)
+    assert chosen == [{"GOMP_SPINCOUNT": "10000"}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "ACTIVE"}]
