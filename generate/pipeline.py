@@ -107,6 +107,9 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
         except FatalError:
             raise
         except Exception as error:
+            told = getattr(error, "inner_exception", None)  # torch.compile wraps what its backend says
+            if isinstance(told, FatalError):
+                raise told from error
             if is_broken_device(error):
                 raise BrokenDevice(
                     f"step '{name}': the GPU failed ({one_line(str(error))}). Nothing was marked; a new worker goes on"

@@ -84,12 +84,19 @@ class Step:
         batch is computed. When the GPU's memory runs out, the batch size is halved for good and the same units are
         tried again.
         """
+        return self._learned().map(call, units, key, prepare)
+
+    def size_of_batches(self) -> int:
+        """As it is by now: found by the memory, halved for good when that ran out."""
+        return self._learned().size
+
+    def _learned(self) -> Batches:
         batches: Batches | None = self.__dict__.get(BATCHES)
         if batches is None:
-            batches = self.__dict__[BATCHES] = self._batches()
-        return batches.map(call, units, key, prepare)
+            batches = self.__dict__[BATCHES] = self._new_batches()
+        return batches
 
-    def _batches(self) -> Batches:
+    def _new_batches(self) -> Batches:
         size = getattr(self, "batch_size", 1)
         if size != AUTO:
             return Batches(size)

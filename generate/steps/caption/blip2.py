@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from generate.step import Checkpoint
 from generate.steps.models.captioner import Captioner, without_prompt
+from generate.steps.models.compiled import check_compile, compile_in_place
 from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class BLIP2(Captioner):
     checkpoint: str = "Salesforce/blip2-flan-t5-xxl"
     dtype: str = "bfloat16"
     backend: str = "port"  # port, or native: LAVIS
+    compile: bool = False  # what looks at the crops by torch.compile: a minute at the start, other last digits
     native_model: str = "blip2_t5/pretrain_flant5xxl"  # LAVIS's own name and type of a model
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.backend not in BACKENDS:
             raise ValueError(f"backend={self.backend!r}: unknown; one of {', '.join(BACKENDS)}")
+        check_compile(self.compile, self.backend)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return () if self.backend == "native" else super().checkpoints()
@@ -51,6 +54,8 @@ class BLIP2(Captioner):
                 Blip2ForConditionalGeneration, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
             ),
         )
+        if self.compile:
+            compile_in_place(self._model.vision_model, "caption.compile")
         self._images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
         self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
         # The same for every crop, so nothing is ever padded: the places of the picture, then the prompt's tokens
@@ -83,4 +88,4 @@ class BLIP2(Captioner):
     def model(self) -> dict[str, Any]:
         if self.backend == "native":
             return super().model() | {"backend": "native", "checkpoint": f"lavis:{self.native_model}"}
-        return super().model() | {"backend": "port"}
+        return super().model() | {"backend": "port"} | ({"compile": True} if self.compile else {})

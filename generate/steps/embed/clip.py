@@ -10,6 +10,7 @@ from generate.batches import check_batch_size
 from generate.errors import FatalError
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
+from generate.steps.models.compiled import compile_in_place
 from generate.steps.models.steady import steady_map
 from generate.steps.models.weights import check_dtype, load_pretrained, load_processor
 
@@ -34,6 +35,7 @@ class CLIP(Step):
     checkpoint: str = "openai/clip-vit-large-patch14"  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
+    compile: bool = False  # the tower by torch.compile: a minute at the start, other last digits
     batch_size: int | str = transient(32)  # texts; or auto
 
     def __post_init__(self) -> None:
@@ -56,6 +58,8 @@ class CLIP(Step):
         end = getattr(self._tokenizer, "eos_token_id", None)
         if end is None or self._tokenizer.vocab_size > self._model.config.vocab_size:
             raise FatalError(f"{self.checkpoint}: its tokenizer is not this CLIP's; fetch the whole folder again")
+        if self.compile:
+            compile_in_place(self._model, "embed.compile")
         self._device = device
         self._labels: dict[str, NDArray[np.float32]] = {}  # few different ones in a run, each asked for many times
 
@@ -73,6 +77,8 @@ class CLIP(Step):
         made: dict[str, Any] = {"name": "CLIP text tower", "checkpoint": self.checkpoint, "dtype": self.dtype}
         if self.revision is not None:
             made["revision"] = self.revision
+        if self.compile:
+            made["compile"] = True
         return made | {"vector": "pooled, before the projection"}
 
     def _embed(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:

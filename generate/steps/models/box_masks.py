@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from generate.batches import check_batch_size
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
+from generate.steps.models.compiled import compile_in_place
 from generate.steps.models.weights import check_dtype
 from generate.threads import submit
 from utils.rle import encode
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 
 class Masker(Protocol):
+    @property
+    def encoder(self) -> Any:
+        """The network's heaviest part, a module."""
+
     def pixels(self, image: Image) -> Tensor:
         """The image as the encoder wants it; all of one shape."""
 
@@ -58,6 +63,7 @@ class BoxMasks(Step):
     checkpoint: str  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
+    compile: bool = False  # the encoder by torch.compile: a minute at the start, other last digits
     # Images. One of this size fills a GPU; more at once (auto: by memory) may differ in the last digit from what each
     # gives alone.
     batch_size: int | str = transient(1)
@@ -76,6 +82,8 @@ class BoxMasks(Step):
     def setup(self, device: str) -> None:
         self._device = device
         self._masker = self.load_masker(device)
+        if self.compile:
+            compile_in_place(self._masker.encoder, "segment.compile")
 
     def __call__(self, records: Sequence[Record]) -> None:
         waiting = [record for record in records if record.instances]
@@ -94,8 +102,10 @@ class BoxMasks(Step):
         import torch
 
         with torch.inference_mode():
-            pixels = torch.stack([one.pixels for one in framed])
-            encoded = self._masker.encode(pixels.to(self._device))
+            pictures = [one.pixels for one in framed]
+            if self.compile:  # for one shape
+                pictures += pictures[-1:] * (self.size_of_batches() - len(pictures))
+            encoded = self._masker.encode(torch.stack(pictures).to(self._device))[: len(framed)]
             return [self._of_image(one, its.record) for one, its in zip(encoded, framed, strict=True)]
 
     def _of_image(self, encoded: Any, record: Record) -> list[Future[Rle]]:
@@ -119,4 +129,5 @@ class BoxMasks(Step):
 
     def model(self) -> dict[str, Any]:
         made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
-        return made | ({"revision": self.revision} if self.revision else {})
+        made |= {"revision": self.revision} if self.revision else {}
+        return made | ({"compile": True} if self.compile else {})

@@ -37,6 +37,7 @@ class NativeMasker:
             raise FatalError(f"{location}: not a checkpoint of {package.__name__}'s {size} ({reason})") from error
         self._hq = hq
         self._network = network.eval().to(device)
+        self.encoder = self._network.image_encoder
         self._transform = package.SamPredictor(self._network).transform
 
     def pixels(self, image: Image) -> Tensor:

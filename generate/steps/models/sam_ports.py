@@ -77,6 +77,7 @@ class SamMasker(PaddedSquare):
         super().__init__(model.config.vision_config.image_size)
         self._model = model
         self._dtype = torch_dtype(dtype)
+        self.encoder = model.vision_encoder
 
     def encode(self, pixels: Tensor) -> list[Any]:
         encoded = self._model.get_image_embeddings(pixels.to(self._dtype))

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
-from generate.batches import Batches
-from generate.step import BATCHES, Step
+from generate.step import Step
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -26,8 +25,7 @@ def steady_map(
     """As `step.map`; units of one key must have one shape."""
 
     def filled(chosen: Sequence[Any]) -> Sequence[Result]:
-        batches: Batches = step.__dict__[BATCHES]  # its size shrinks for good when the GPU's memory runs out
-        rows = [*chosen, *[chosen[-1]] * (batches.size - len(chosen))]
+        rows = [*chosen, *[chosen[-1]] * (step.size_of_batches() - len(chosen))]
         return call(rows)[: len(chosen)]
 
     return step.map(filled, units, key, prepare)

@@ -20,6 +20,11 @@ class Sam2(BoxMasks):
 
     checkpoint: str = "facebook/sam2.1-hiera-large"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.compile:
+            raise ValueError("compile=true: SAM 2 is not compiled; use segment=sam or sam_hq for that")
+
     def load_masker(self, device: str) -> Masker:
         from transformers import Sam2Model
 
@@ -33,6 +38,7 @@ class Sam2Masker:
     def __init__(self, model: Any, dtype: str) -> None:
         self._model = model
         self._dtype = torch_dtype(dtype)
+        self.encoder = model.vision_encoder
         side = model.config.prompt_encoder_config.image_size
         self.side: int = side if isinstance(side, int) else side[0]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generate.steps.models.box_masks import BoxMasks, Masker
+from generate.steps.models.compiled import check_compile
 
 BACKENDS = ("port", "native")
 
@@ -21,6 +22,7 @@ class SamHQ(BoxMasks):
         super().__post_init__()
         if self.backend not in BACKENDS:
             raise ValueError(f"backend={self.backend!r}: unknown; one of {', '.join(BACKENDS)}")
+        check_compile(self.compile, self.backend)
 
     def load_masker(self, device: str) -> Masker:
         if self.backend == "native":
