@@ -164,6 +164,8 @@ class Claims:
         return owner.is_gone() or not owner.is_here()
 
     def _take_over(self, path: Path, dead: Owner | None) -> bool:
+        if _read(path) != dead:
+            return False  # another was faster
         # Moved aside and not deleted: of two that want it, only one finds something to move.
         aside = temporary_beside(path)
         try:

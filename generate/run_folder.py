@@ -206,7 +206,9 @@ class RunFolder:
 
     def _places_of(self, number: int) -> list[Path]:
         """The folders of the shard's records and of its images."""
-        return [self.records_of(number), *(self.path / "images").glob(f"*/{number:05d}")]
+        images = self.path / "images"
+        of_steps = (images / name / f"{number:05d}" for name in sorted(os.listdir(images)))
+        return [self.records_of(number), *(place for place in of_steps if place.is_dir())]
 
     def journals_of(self, number: int) -> list[Path]:
         return self.journals_by_shard().get(number, [])
