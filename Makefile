@@ -4,6 +4,8 @@
 
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
+# Processes that the tests share: more than cores, since those on SLURM mostly wait.
+TESTERS ?= 4
 .DELETE_ON_ERROR:
 .PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-slow chaos
 
@@ -12,7 +14,7 @@ demo: $(VENV)/.with-demo
 
 test: $(VENV)/.with-dev slurm-packages chromium-packages
 	$(MAKE) lint
-	$(PYTHON_IN) -m pytest -n auto --maxprocesses=4 --dist loadgroup -m "not slow"
+	$(PYTHON_IN) -m pytest -n $(TESTERS) --dist loadgroup -m "not slow"
 
 lint: $(VENV)/.with-dev
 	$(PYTHON_IN) -m ruff check .

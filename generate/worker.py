@@ -241,7 +241,7 @@ class Worker:
         for record in finished:
             shard = shards[record.item.id]
             self._writing.append((shard, record.item, self._writers.submit(self._write_one, shard, record)))
-        self._collect(at_most=2 * self._work.in_flight)
+        self._collect(at_most=self._work.in_flight)
 
     def _write_one(self, shard: ShardWork, record: Record) -> Outcome:
         outcome = write(self._folder, shard.number, record, self._write, self._made_by)
