@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def _from_a_process(source: Source, limit: int | None) -> Iterator[Rows]:
             while (found := pickle.load(reader.stdout)) is not None:  # noqa: S301
                 if isinstance(found, Exception):
                     raise found
-                yield found
+                yield unpacked(found)
         except (EOFError, BrokenPipeError):
             code = reader.wait()
             raise UserError(
@@ -58,13 +59,36 @@ def _from_a_process(source: Source, limit: int | None) -> Iterator[Rows]:
             reader.stdout.close()
 
 
+Packed = tuple[Rows, str | list[str], str | list[str]]
+
+
+def packed(rows: Rows) -> Packed:
+    """For the way through the pipe: one long string is there sooner than thousands of short ones."""
+    return replace(rows, images=[], captions=[]), _joined(rows.images), _joined(rows.captions)
+
+
+def unpacked(found: Packed) -> Rows:
+    rows, images, captions = found
+    rows.images, rows.captions = _apart(images), _apart(captions)
+    return rows
+
+
+def _joined(texts: list[str]) -> str | list[str]:
+    whole = "\0".join(texts)
+    return whole if whole.count("\0") == len(texts) - 1 else texts  # there are none, or one holds what divides them
+
+
+def _apart(texts: str | list[str]) -> list[str]:
+    return texts.split("\0") if isinstance(texts, str) else texts
+
+
 def main() -> None:
     source, limit = pickle.load(sys.stdin.buffer)  # noqa: S301
     out = sys.stdout.buffer
     try:
         for rows in rows_of(source, limit):
             rows.digests = digests(rows.images, rows.captions)
-            pickle.dump(rows, out, pickle.HIGHEST_PROTOCOL)
+            pickle.dump(packed(rows), out, pickle.HIGHEST_PROTOCOL)
         pickle.dump(None, out)
     except (UserError, OSError) as error:
         pickle.dump(error, out)

@@ -57,7 +57,7 @@ def test_a_fleet_comes_to_its_end_the_same_way_every_time() -> None:
 
 
 def test_a_list_read_ahead_is_planned_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"image": f"{n}.jpg", "caption": "two\ud800", "n": n / 7} for n in range(20_000)]
+    rows = [{"image": f"{n}.jpg", "caption": "two\ud800\0"[: 3 + n % 3], "n": n / 7} for n in range(20_000)]
     listed = tmp_path / "list.json"
     listed.write_text(json.dumps([*rows, {"image": 3}, *rows[:100], "none"]))
     folders = {}
