@@ -113,7 +113,7 @@ def _cut(
         index = known.items + len(first)
         if len(first) > LONG:
             break
-    with Shards(folder, known.shards, shard_size or fitting_size(len(first))) as shards:
+    with Shards(folder, known.shards, shard_size or fitting_size(len(first)), many=len(first) > LONG) as shards:
         shards.add(first)
         for sifted in stream:
             shards.add(item_lines(sifted.rows, sifted.ids, sifted.new, index))
@@ -140,9 +140,11 @@ def fitting_size(items: int) -> int:
 class Shards:
     """Lines become shards. Threads write them, since to wait for the disk each time would take longer than all else."""
 
-    def __init__(self, folder: RunFolder, number: int, size: int) -> None:
+    def __init__(self, folder: RunFolder, number: int, size: int, many: bool) -> None:
+        """Few are synced one by one; many all together at the end, with whatever else waits for the same disk."""
         self.number = number
         self.size = size
+        self._many = many
         self._folder = folder
         self._lines: list[str] = []
         self._writing: deque[Future[None]] = deque()
@@ -160,7 +162,9 @@ class Shards:
         del self._lines[:whole]
 
     def _write(self, lines: list[str]) -> None:
-        self._writing.append(self._threads.submit(self._folder.write_lines, self.number, encoded(lines)))
+        self._writing.append(
+            self._threads.submit(self._folder.write_lines, self.number, encoded(lines), not self._many)
+        )
         self.number += 1
         while len(self._writing) > 4 * WRITERS or (self._writing and self._writing[0].done()):
             self._writing.popleft().result()
@@ -176,6 +180,8 @@ class Shards:
         if kind is None:
             for writing in self._writing:
                 writing.result()
+            if self._many:
+                self._folder.sync_shards()
 
 
 def _with_captions(source: Source, many: Iterator[Rows]) -> Iterator[Rows]:

@@ -130,6 +130,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file_system(folder: Path) -> None:
+    """The same for everything on `folder`'s file system: one call instead of one for each of thousands of files."""
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "syncfs"):  # not Linux
+        os.sync()
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if library.syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(descriptor)
+
+
 def write_new(path: Path, data: bytes, sync: bool) -> None:
     """A file under a name that nobody else uses."""
     with open(path, "xb") as file:

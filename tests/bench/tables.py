@@ -6,8 +6,8 @@ Planning is all that `run.py` does before it starts workers: read, check, give i
 (to a folder in DIR). The bare reader makes Python's values of every field and does nothing with them; for Parquet there
 is a second one that leaves them in Arrow's batches. Each is a process of its own, the best of a few, in turn.
 
-Nothing is removed before the end: ext4 is slow to make files for up to six minutes after many were removed (it steps over
-each of their inodes, again and again), so give a file system on which nobody has just cleaned up.
+Nothing is removed before the end: ext4 is slow to make files for up to six minutes after many were removed (it steps
+over each of their inodes, again and again), so give a file system on which nobody has just cleaned up.
 """
 
 from __future__ import annotations

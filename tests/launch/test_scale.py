@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+import generate.run_folder
 import launch.ahead
 import launch.merge
+import launch.plan
 from generate.claiming import Claiming
 from generate.claims import Claims, Owner
 from generate.run_folder import RunFolder
+from generate.sources.jsonl import Jsonl
 from generate.sources.train_json import TrainJson
 from generate.stop import Stop
 from generate.turns import LOOKED_AT, MISSES, Turns, some
@@ -70,6 +73,34 @@ def test_a_list_read_ahead_is_planned_the_same(tmp_path: Path, monkeypatch: pyte
         folders[name] = replace(made.passes[0], at=""), shards, folder.refused.read_bytes()
     assert folders["here"] == folders["ahead"]
     assert folders["here"][0].duplicates == 100 and folders["here"][0].refused == 2
+
+
+def test_many_shards_are_synced_together_before_the_plan_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "list.jsonl"
+    listed.write_text("".join(json.dumps({"image": f"{n}.jpg", "caption": "c"}) + "\n" for n in range(50)))
+    seen: list[tuple[str, int, bool]] = []
+
+    def watched(call: str) -> None:
+        original = getattr(generate.run_folder, call)
+
+        def watching(path: Path) -> None:
+            original(path)
+            if path == folder.path / "shards":
+                seen.append((call, len(list(path.iterdir())), folder.plan_json.exists()))
+
+        monkeypatch.setattr(generate.run_folder, call, watching)
+
+    for call in ("sync_file_system", "sync_folder"):
+        watched(call)
+    for many, together in ((False, []), (True, [("sync_file_system", 10, False)])):
+        monkeypatch.setattr(launch.plan, "LONG", 20 if many else 100)
+        folder = RunFolder(tmp_path / f"run-{many}")
+        folder.make()
+        seen.clear()
+        assert plan(folder, Jsonl(path=str(listed)), None, 5, lambda rows: None).shards == 10
+        assert seen == [*together, ("sync_folder", 10, False)]
 
 
 def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from utils.atomic import (
     replacing,
     server_clock,
     sweep,
+    sync_file_system,
     temporaries,
     temporary_beside,
     write_atomic,
@@ -122,3 +123,9 @@ def test_the_servers_clock_leaves_no_trace(tmp_path: Path) -> None:
     assert abs(server_clock(tmp_path) - time.time()) < 60
     assert not os.listdir(tmp_path)
     assert abs(server_clock(tmp_path / "absent") - time.time()) < 60
+
+
+def test_a_file_system_is_synced_by_any_of_its_folders(tmp_path: Path) -> None:
+    sync_file_system(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync_file_system(tmp_path / "absent")
