@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 
 from generate.claims import Claims
+from generate.patience import patiently
 from generate.run_folder import RunFolder
 from generate.shard import ShardWork
 from generate.stop import Stop
@@ -51,7 +53,7 @@ class Claiming:
         for number in turns:
             if self._stop.asked:
                 return
-            shard = self.open(number)
+            shard = patiently(partial(self.open, number), self._folder.path)
             turns.tell(shard is not None)
             if shard is not None:
                 yield shard

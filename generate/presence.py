@@ -8,10 +8,12 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generate.claims import HEARTBEAT, Owner
+from generate.patience import patiently
 from generate.run_folder import RunFolder
 from utils.atomic import write_atomic
 from utils.jsons import dump
@@ -46,13 +48,13 @@ class Presence:
         self._end = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
-        self.say("starting")
+        patiently(partial(self.say, "starting"), folder.path)
         self._thread.start()
 
     def watch(self, worker: Worker) -> None:
         self._worker = worker
         self._state["working_since"] = round(time.time(), 3)
-        self.say("working")
+        patiently(partial(self.say, "working"), self.path)
 
     def say(self, state: str, reason: str = "") -> None:
         """Write the state down. A worker's own counts go with it."""

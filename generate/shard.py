@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from generate.journal import History, Journal, Outcome, read_history, write_manifest
+from generate.patience import patiently
 from generate.record import Item
 from generate.run_folder import RunFolder
 
@@ -76,9 +77,12 @@ class ShardWork:
             # Another worker on this shard may have succeeded where this one failed. What is done is done.
             if not self.outcomes[item.id].done and (adopted := self._adopt(item)) is not None:
                 self.ended(adopted)
+        patiently(self._conclude, self._folder.path)
+        self.journal.close()
+
+    def _conclude(self) -> None:
         self._folder.settle_shard(self.number)
         write_manifest(self._folder, self.number, self.items, self.outcomes, self._worker)
-        self.journal.close()
 
     def _is_there(self, item: Item) -> bool:
         return bool(self._there) and self._folder.record(self.number, item).name in self._there

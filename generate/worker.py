@@ -25,6 +25,7 @@ from generate.errors import BrokenDevice, FatalError, ItemError, PassingError, e
 from generate.gpu_memory import peak
 from generate.journal import Outcome
 from generate.load import Load, load, read
+from generate.patience import PATIENCE
 from generate.pipeline import Pipeline
 from generate.readers import Job, Readers
 from generate.record import Item, Record
@@ -32,7 +33,7 @@ from generate.run_folder import RunFolder
 from generate.settings import transient
 from generate.shard import ShardWork
 from generate.stop import Stop
-from generate.write import PATIENCE, write
+from generate.write import write
 from utils.redact import redacted
 from utils.text import one_line
 

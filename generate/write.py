@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from generate.annotation import Write, to_json
-from generate.errors import UNWELL, ItemError, explained
+from generate.errors import ItemError
 from generate.journal import Outcome
+from generate.patience import patiently
 from generate.record import Record
 from generate.run_folder import RunFolder
 from utils.atomic import write_atomic
 from utils.images import encode_png
 from utils.jsons import dump
-
-PATIENCE = (1.0, 5.0, 15.0)  # seconds before an unwell file system is asked again
 
 
 def write(folder: RunFolder, shard: int, record: Record, options: Write, made_by: dict[str, str]) -> Outcome:
@@ -30,7 +27,7 @@ def write(folder: RunFolder, shard: int, record: Record, options: Write, made_by
             _write(folder.image(name, shard, record.item), data)
         _write(path, text)
 
-    patiently(put, str(folder.path))
+    patiently(put, folder.path)
     return Outcome(record.item.id, "done", {"file": path.name, "bytes": len(text), "instances": instances})
 
 
@@ -42,17 +39,6 @@ def _write(path: Path, data: bytes) -> None:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, data, sync_name=False)
-
-
-def patiently(put: Callable[[], None], place: str) -> None:
-    """A file system that is unwell is asked again; a full or refusing one is fatal."""
-    for pause in (*PATIENCE, None):
-        try:
-            return put()
-        except OSError as error:
-            if error.errno not in UNWELL or pause is None:
-                raise explained(error, place) from error
-        time.sleep(pause)
 
 
 def encoded(

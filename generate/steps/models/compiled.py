@@ -8,6 +8,7 @@ an ordinary setting, and a compiler that is missing ends the worker instead of c
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ from typing import Any
 
 from generate.errors import FatalError
 from utils.text import one_line
+
+_gone: list[str] = []  # settings of compiled modules that are no more
 
 SHAPES = 64  # that a module may be compiled for: batches halve when memory runs out
 
@@ -37,6 +40,7 @@ def compile_in_place(module: Any, setting: str) -> None:
         raise FatalError(
             f"{setting}=true: there is no C++ compiler on this machine; install g++, or use {setting}=false"
         )
+    _forget_the_gone()
     torch._dynamo.config.recompile_limit = SHAPES
 
     def compiled(graph: Any, inputs: list[Any]) -> Any:
@@ -51,9 +55,21 @@ def compile_in_place(module: Any, setting: str) -> None:
                 ) from error
 
     module.compile(backend=compiled, dynamic=False)
-    # Staged steps let go of it and load it again, for each flight. What was compiled for the last one would count
-    # against the limit, beyond which torch goes on without compiling, in other digits.
-    weakref.finalize(module, torch._dynamo.reset).atexit = False
+    weakref.finalize(module, _gone.append, setting).atexit = False
+
+
+def _forget_the_gone() -> None:
+    """Staged steps let go of a module and load it again, for each flight. What was compiled for the last one would
+    count against the limit, beyond which torch goes on without compiling, in other digits.
+
+    Here and not when the module goes: then another may be under way, and torch does not survive that.
+    """
+    import torch
+
+    gc.collect()  # modules refer to themselves
+    if _gone:
+        _gone.clear()
+        torch._dynamo.reset()
 
 
 @contextmanager
