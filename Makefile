@@ -5,7 +5,7 @@
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
 # Processes that the tests share: more than cores, since those on SLURM mostly wait.
-TESTERS ?= 4
+TESTERS ?= 3
 .DELETE_ON_ERROR:
 .PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-slow chaos
 

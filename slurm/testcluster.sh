@@ -19,7 +19,7 @@
 #   TESTCLUSTER_MAX_ARRAY_SIZE=9   largest array index + 1; small, so that tests see it reached
 #   TESTCLUSTER_GRACE=0            seconds between TERM and KILL for a preempted job; live:
 #                                  scontrol update PartitionName=learn GraceTime=3
-#   TESTCLUSTER_KILL_WAIT=5        the same for a cancelled or timed-out job
+#   TESTCLUSTER_KILL_WAIT=30       the same for a cancelled or timed-out job; as SLURM has it
 #   TESTCLUSTER_REQUEUE_DELAY=5    seconds until a requeued job may start again: SLURM takes no less, and 120 by itself
 #   TESTCLUSTER_USER_SIGNAL=       anything: preempted jobs also get what they asked for with --signal (a site's choice)
 #   TESTCLUSTER_ENFORCE=           AccountingStorageEnforce, such as limits; only then does a limit bite that is set by
@@ -238,7 +238,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 GresTypes=gpu
 MaxArraySize=${TESTCLUSTER_MAX_ARRAY_SIZE:-9}
-KillWait=${TESTCLUSTER_KILL_WAIT:-5}
+KillWait=${TESTCLUSTER_KILL_WAIT:-30}
 JobRequeue=1
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
