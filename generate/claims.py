@@ -15,6 +15,7 @@ from pathlib import Path
 from generate.run_folder import RunFolder
 from utils.atomic import TRIES, temporary_beside, write_new
 from utils.faults import point
+from utils.processes import start_time
 
 HEARTBEAT = 20.0  # seconds between two refreshings of a claim
 STALE_AFTER = 180.0  # a claim not refreshed for so long is given up for dead
@@ -34,11 +35,11 @@ class Owner:
 
     @classmethod
     def here(cls, worker: str, task: str = "") -> Owner:
-        return cls(worker, task, socket.gethostname(), os.getpid(), _start_time(os.getpid()) or "", _machine())
+        return cls(worker, task, socket.gethostname(), os.getpid(), start_time(os.getpid()) or "", _machine())
 
     def is_gone(self) -> bool:
         """True only if this machine can tell; of another machine's processes it knows nothing."""
-        return self.is_here() and _start_time(self.pid) != self.started
+        return self.is_here() and start_time(self.pid) != self.started
 
     def is_here(self) -> bool:
         """Of this machine, since it was last started."""
@@ -238,12 +239,3 @@ def _machine() -> str:
         return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return ""
-
-
-def _start_time(pid: int) -> str | None:
-    """When the process started, in the kernel's ticks; None if there is none (a zombie has ended as well)."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if after_name[0] in ("Z", "X") else after_name[19]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from utils.faults import point
+from utils.processes import start_time
 
 SUFFIX = ".tmp"
 TRIES = 3  # a sweep that takes a living writer's temporary file costs it one try
@@ -102,7 +103,7 @@ def writer_is_gone(path: Path) -> bool:
     if len(parts) != 3 or parts[0] != _host[:40] or not parts[1].isdigit() or not Path("/proc/self").exists():
         return False
     pid = int(parts[1])
-    return not Path(f"/proc/{pid}").exists() or (pid == os.getpid() and not parts[2].startswith(_mark))
+    return start_time(pid) is None or (pid == os.getpid() and not parts[2].startswith(_mark))
 
 
 def server_clock(folder: Path) -> float:

@@ -47,9 +47,10 @@ def test_four_workers_over_two_nodes_and_the_merge_after_them(
     assert places(out) == ALL_GPUS
     assert all(life["state"] == "finished" and life["done"] > 0 for life in lives(out))
     assert_all_done_once(out, 48)
+    wait_until(lambda: [row["State"] for row in slurm.sacct(array["id"], "State")] == 4 * ["COMPLETED"], "accounting")
     ends = [row["End"] for row in slurm.sacct(array["id"], "End")]
     start = slurm.sacct(merge["id"], "Start")[0]["Start"]
-    assert len(ends) == 4 and datetime.fromisoformat(start) >= max(map(datetime.fromisoformat, ends))
+    assert datetime.fromisoformat(start) >= max(map(datetime.fromisoformat, ends))
     assert "48 of 48 items are done" in log(out, ["slurm-merge-*"])
 
     again = run(slurm, tmp_path / "train_data.json", out, "cluster.num_jobs=4")

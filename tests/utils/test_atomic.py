@@ -88,6 +88,22 @@ def test_a_killed_writers_leavings_are_swept_and_a_living_ones_are_not(tmp_path:
     assert all(map(is_temporary, os.listdir(tmp_path)))
 
 
+def test_a_killed_writer_whom_nobody_has_waited_for_is_gone_too(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from utils.atomic import temporary_beside; "
+    code += "temporary_beside(Path('file')).touch(); print(); sys.stdout.flush(); sys.stdin.read()"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert writer.stdout is not None and writer.stdout.readline()
+    (left,) = temporaries(tmp_path)
+    assert not writer_is_gone(left)
+    writer.kill()
+    os.waitid(os.P_PID, writer.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now, and stays one
+    assert writer_is_gone(left)
+    writer.communicate()
+
+
 def test_a_sweep_that_takes_a_living_writers_file_costs_it_one_more_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
