@@ -42,7 +42,7 @@ def cluster_script(
     )
 
 
-def wait_until(true: Callable[[], object], what: str, timeout: float = 60) -> None:
+def wait_until(true: Callable[[], object], what: str, timeout: float = 150) -> None:
     """A generous limit: it is there to end a hanging test, not to measure."""
     end = time.monotonic() + timeout
     while not true():
