@@ -17,6 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 FAKES = str(ROOT / "tests" / "conf")
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder: what a user has made in the clone (`make demo` makes runs/demo) is nothing to the tests."""
+    monkeypatch.chdir(tmp_path)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Processes share the tests by file, so that what a file prepares is prepared once; SLURM's share one cluster."""
     for item in items:
