@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -12,7 +12,7 @@ from generate.entry import Entry, Refusal, Row
 from generate.rows import Rows, of_rows
 from generate.source import Source
 from utils.errors import UserError
-from utils.jsons import finite
+from utils.jsons import finite, objects_of, texts_of
 
 if TYPE_CHECKING:
     from pyarrow import Array, DataType, Field, RecordBatch, Schema
@@ -123,12 +123,7 @@ class Columns:
         if None in captions:
             captions = [caption or "" for caption in captions]
         keys = self._others
-        given: list[Mapping[str, Any]] | None = None
-        if len(keys) == 1:
-            given = [{keys[0]: value} for value in self._values(piece.batch, keys[0])]
-        elif keys:
-            values = zip(*(self._values(piece.batch, name) for name in keys), strict=True)
-            given = [dict(zip(keys, row, strict=True)) for row in values]
+        given = objects_of(keys, [self._texts(piece.batch, name) for name in keys]) if keys else None
         return Rows(piece.count, locations, captions, given)
 
     def no_text(self, batch: RecordBatch, first: int) -> str:
@@ -155,6 +150,10 @@ class Columns:
                 given = dict(zip(self._others, other, strict=True))
                 given.pop(self._name, None)
                 yield Entry(name or f"{label}#{number}", caption or "", given, place=place)
+
+    def _texts(self, batch: RecordBatch, name: str) -> list[str]:
+        convert = self._convert[name]
+        return texts_of(_listed(batch.column(name)) if convert is finite else self._values(batch, name))
 
     def _values(self, batch: RecordBatch, name: str) -> list[Any]:
         values = _listed(batch.column(name))

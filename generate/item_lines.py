@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
+from typing import TypeVar
 
 from generate.record import item_id
 from generate.rows import Rows
 from utils.jsons import dump, on_one_line, text_of
 
 BYTES = 8  # of an id
+Value = TypeVar("Value")
 _quoted = json.encoder.encode_basestring
 
 
@@ -34,29 +36,30 @@ def hex_ids(data: bytes) -> list[str]:
     return data.hex(" ", BYTES).split(" ") if data else []
 
 
-def item_lines(rows: Rows, ids: Sequence[str], picked: Iterable[int], first: int) -> list[str]:
+def item_lines(rows: Rows, ids: Sequence[str], picked: Sequence[int], first: int) -> list[str]:
     """One line for each of the picked rows; `first` is the index of the first of them."""
-    images, captions = map(_quoted, rows.images), map(_quoted, rows.captions)
-    if len(ids) == len(rows.images) and isinstance(picked, range) and len(picked) == len(ids) and _only_two(rows):
-        return [
-            f'{{"id":"{i}","index":{n},"image":{image},"caption":{caption}}}\n'
-            for n, (i, image, caption) in enumerate(zip(ids, images, captions, strict=True), first)
-        ]
-    return [_line(rows, ids[at], at, number) for number, at in enumerate(picked, first)]
+    images, captions = (map(_quoted, _picked(column, picked)) for column in (rows.images, rows.captions))
+    each = zip(_picked(ids, picked), images, captions, _others(rows, picked), strict=True)
+    return [
+        f'{{"id":"{i}","index":{n},"image":{image},"caption":{caption}{others}}}\n'
+        for n, (i, image, caption, others) in enumerate(each, first)
+    ]
 
 
-def _only_two(rows: Rows) -> bool:
-    return rows.given is None and rows.places is None and rows.known is None
+def _others(rows: Rows, picked: Sequence[int]) -> list[str]:
+    """What a line has behind its caption."""
+    texts = [""] * len(picked)
+    if rows.given is not None:
+        texts = [f',"given":{given}' if given else "" for given in _picked(rows.given, picked)]
+    for name, column in (("place", rows.places), ("known", rows.known)):
+        if column is not None:
+            each = zip(texts, _picked(column, picked), strict=True)
+            texts = [f'{text},"{name}":{text_of(value)}' if value else text for text, value in each]
+    return texts
 
 
-def _line(rows: Rows, item_id: str, at: int, index: int) -> str:
-    text = (
-        f'{{"id":"{item_id}","index":{index},"image":{_quoted(rows.images[at])},"caption":{_quoted(rows.captions[at])}'
-    )
-    for name, column in (("given", rows.given), ("place", rows.places), ("known", rows.known)):
-        if column is not None and column[at]:
-            text += f',"{name}":{text_of(column[at])}'
-    return text + "}\n"
+def _picked(column: Sequence[Value], picked: Sequence[int]) -> Sequence[Value]:
+    return column if len(picked) == len(column) else [column[at] for at in picked]
 
 
 def encoded(lines: list[str]) -> bytes:

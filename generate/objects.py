@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from generate.rows import Rows, of_rows
+from generate.rows import Rows, given_texts, of_rows
 from generate.source import Source
 
 PLAIN = frozenset((str, int, bool, type(None)))  # values that are JSON whatever they are
@@ -36,7 +36,7 @@ def _columns(objects: list[Any], source: Source) -> Rows | None:
         return None
     for row in objects:
         del row[image_key], row[caption_key]
-    return Rows(len(objects), images, captions, [source.kept(row) for row in objects])
+    return Rows(len(objects), images, captions, given_texts([source.kept(row) for row in objects]))
 
 
 def _is_plain(row: dict[str, Any]) -> bool:

@@ -5,12 +5,14 @@ Of one row at a time `Source.entries` tells the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from generate.entry import Entry, Refusal, Row
+from utils.jsons import text_of
 
 AT_ONCE = 8192
 
@@ -22,15 +24,16 @@ class Rows:
     count: int  # rows read, those that are no items among them
     images: list[str]
     captions: list[str]
-    given: list[Given] | None = None  # None: nothing was given beyond image and caption
+    given: list[str] | None = None  # beyond image and caption: an object's JSON, or ""; None: nothing with any
     places: list[Given | None] | None = None
     known: list[Given | None] | None = None
     refused: list[tuple[int, Refusal]] = field(default_factory=list)  # with how many rows were read by then
     has_caption: bool = True  # any of them
     digests: bytes | None = None  # of the items, where somebody has made them already (generate/item_lines.py)
 
-    def given_of(self, number: int) -> Given:
-        return {} if self.given is None else self.given[number]
+    def keys_of(self, number: int) -> list[str]:
+        """What the row has beside image and caption."""
+        return list(json.loads(self.given[number])) if self.given is not None and self.given[number] else []
 
 
 def grouped(rows: Iterable[Row], at_once: int = AT_ONCE) -> Iterator[Rows]:
@@ -46,12 +49,16 @@ def of_rows(some: list[Row]) -> Rows:
         count=len(some),
         images=[entry.image for entry in entries],
         captions=[entry.caption for entry in entries],
-        given=[entry.given for entry in entries] if any(entry.given for entry in entries) else None,
+        given=given_texts([entry.given for entry in entries]),
         places=[entry.place for entry in entries] if any(entry.place for entry in entries) else None,
         known=[entry.known for entry in entries] if any(entry.known for entry in entries) else None,
         refused=refused,
         has_caption=any(entry.has_caption for entry in entries),
     )
+
+
+def given_texts(given: Sequence[Given]) -> list[str] | None:
+    return [text_of(one) if one else "" for one in given] if any(given) else None
 
 
 def joined(many: Iterable[Rows]) -> Iterator[Rows]:

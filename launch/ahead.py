@@ -6,6 +6,7 @@ It is ours and runs our code, so pickles are safe here. When one of the two dies
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
@@ -13,14 +14,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 from generate.item_lines import digests
 from generate.rows import Rows, grouped
 from generate.source import Source
 from utils.errors import UserError
 
-LARGE = 1 << 25  # bytes of a list; below that the process would take about as long to start as it saves
+LARGE = 1 << 25  # bytes to parse; below that the process would take about as long to start as it saves
 
 
 def rows_of(source: Source, limit: int | None) -> Iterator[Rows]:
@@ -33,8 +33,7 @@ def rows_ahead(source: Source, limit: int | None) -> Iterator[Rows]:
 
 
 def _is_worth_it(source: Source, limit: int | None) -> bool:
-    path = Path(source.path)
-    return limit is None and path.is_file() and path.stat().st_size >= LARGE and (os.cpu_count() or 1) > 1
+    return limit is None and (os.cpu_count() or 1) > 1 and source.bulk() >= LARGE
 
 
 def _from_a_process(source: Source, limit: int | None) -> Iterator[Rows]:
@@ -59,17 +58,19 @@ def _from_a_process(source: Source, limit: int | None) -> Iterator[Rows]:
             reader.stdout.close()
 
 
-Packed = tuple[Rows, str | list[str], str | list[str]]
+Packed = tuple[Rows, str | list[str], str | list[str], str | list[str] | None]
 
 
 def packed(rows: Rows) -> Packed:
     """For the way through the pipe: one long string is there sooner than thousands of short ones."""
-    return replace(rows, images=[], captions=[]), _joined(rows.images), _joined(rows.captions)
+    given = None if rows.given is None else _joined(rows.given)
+    return replace(rows, images=[], captions=[], given=None), _joined(rows.images), _joined(rows.captions), given
 
 
 def unpacked(found: Packed) -> Rows:
-    rows, images, captions = found
+    rows, images, captions, given = found
     rows.images, rows.captions = _apart(images), _apart(captions)
+    rows.given = None if given is None else _apart(given)
     return rows
 
 
@@ -83,6 +84,7 @@ def _apart(texts: str | list[str]) -> list[str]:
 
 
 def main() -> None:
+    gc.disable()  # nothing in a list refers to itself; the search for what does would take a third of the time
     source, limit = pickle.load(sys.stdin.buffer)  # noqa: S301
     out = sys.stdout.buffer
     try:

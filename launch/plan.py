@@ -27,7 +27,7 @@ from utils.errors import UserError
 
 SHARD_SIZE = 512
 LONG = 65_536  # items; lists up to here are read to the end before they are cut, so that the shards fit their length
-WRITERS = 8
+WRITERS = 3  # for a server that takes its time; more of them wait for the one folder's lock, and burn the processor
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def _with_captions(source: Source, many: Iterator[Rows]) -> Iterator[Rows]:
     for rows in many:
         count += len(rows.images)
         captions = captions or rows.has_caption
-        keys = keys or list(rows.given_of(0) if rows.images else ())
+        keys = keys or (rows.keys_of(0) if rows.images else [])
         if count >= 1000 and not captions and source.caption_key is not None:
             break
         yield rows

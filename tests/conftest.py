@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from PIL import Image, ImageOps
 
+settings.register_profile("any speed", deadline=None)
+settings.load_profile("any speed")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests share the cores by processes; before torch is imported
 ROOT = Path(__file__).resolve().parent.parent
 FAKES = str(ROOT / "tests" / "conf")

@@ -4,15 +4,46 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 DEEPEST = 100  # levels; Python's own encoder gives up at a thousand
 # JSON escapes line feeds by itself. These end a line for many a reader too, Python's splitlines among them.
 LINE_ENDS = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
 
-# Made once: json.dumps makes one for every call, which costs more than a short line's encoding.
-text_of = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring
+
+
+def _refuse(value: Any) -> None:
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+
+
+# Made once: json.dumps makes one for every call, `encode` the C code below it, and both cost more than a short line.
+_pieces = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, _refuse, _quoted, None, ":", ",", False, False, False
+)
 _escaped = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+def text_of(value: Any) -> str:
+    """JSON in one line, with letters as they are. ValueError for numbers that JSON does not have."""
+    return "".join(_pieces(value, 0))
+
+
+def texts_of(values: list[Any]) -> list[str]:
+    """The JSON of each, with null for numbers that JSON does not have."""
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return list(map(_quoted, values))
+    if kinds == {int} or (kinds == {float} and all(map(math.isfinite, values))):
+        return list(map(repr, values))
+    return [text_of(finite(value)) for value in values]
+
+
+def objects_of(keys: list[str], columns: list[list[str]]) -> list[str]:
+    """The JSON of objects whose values are JSON already, one list for each key."""
+    pattern = ",".join(_quoted(key).replace("%", "%%") + ":%s" for key in keys)
+    return [f"{{{pattern}}}" % row for row in zip(*columns, strict=True)]
 
 
 def dump(value: Any, indent: int | None = None) -> bytes:
@@ -22,7 +53,8 @@ def dump(value: Any, indent: int | None = None) -> bytes:
     escaped: a reader that opens the file as UTF-8 would stop at it otherwise.
     """
     if indent is None:
-        text, escaped = text_of, _escaped.encode
+        text: Callable[[Any], str] = text_of
+        escaped = _escaped.encode
     else:
         text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).encode
         escaped = json.JSONEncoder(allow_nan=False, indent=indent).encode

@@ -17,7 +17,7 @@ AT_ONCE = 1 << 16  # places that growing moves together: what they need stays in
 class Numbers:
     """Open addressing, for thousands of numbers at a time. They have to be spread evenly, as hashes are."""
 
-    def __init__(self, places: int = 1 << 16) -> None:
+    def __init__(self, places: int = 1 << 21) -> None:
         self._numbers = np.zeros(places, np.uint64)
         self._marks = np.zeros(places, np.uint8)
         self._count = 0

@@ -65,6 +65,9 @@ class Auto(Source):
     def rows(self) -> Iterator[Rows]:
         return self.chosen.rows()
 
+    def bulk(self) -> int:
+        return self.chosen.bulk()
+
     def gives(self) -> dict[str, tuple[str, ...]]:
         return self.chosen.gives()
 

@@ -7,14 +7,14 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from generate.entry import Entry, Refusal, Row
-from generate.rows import AT_ONCE, Rows, of_rows
+from generate.rows import AT_ONCE, Rows, given_texts, of_rows
 from generate.source import Source
 from utils.errors import UserError
+from utils.jsons import objects_of, texts_of
 from utils.streams import Damaged, opened
 
 Found = TypeVar("Found", Row, Rows)
@@ -81,7 +81,7 @@ class Csv(Source):
                     pass  # the line is known to a reader that is not ahead of it
             images = [row[columns.image] for row in some] if 0 not in widths else []
             if images and all(images):
-                yield Rows(len(some), images, columns.captions(some), columns.given(some))
+                yield Rows(len(some), images, columns.captions(some), columns.given_texts(some))
             else:
                 yield of_rows([self._entry(row, number, table) for number, row in enumerate(some, first) if row])
             first += len(some)
@@ -90,8 +90,8 @@ class Csv(Source):
         columns = table.columns
         if not row[columns.image]:
             return Refusal(f"{table.path}, row {number}", f"'{self.image_key}' is empty")
-        (caption,), given = columns.captions([row]), columns.given([row])
-        return Entry(row[columns.image], caption, given[0] if given else {})
+        (caption,) = columns.captions([row])
+        return Entry(row[columns.image], caption, columns.given(row))
 
     def _stray(self) -> str:
         return (
@@ -126,14 +126,15 @@ class Columns:
     def captions(self, rows: list[list[str]]) -> list[str]:
         return [row[self.caption] for row in rows] if self.caption >= 0 else [""] * len(rows)
 
-    def given(self, rows: list[list[str]]) -> list[Mapping[str, Any]] | None:
-        keys = self.keys
-        if not keys:
+    def given(self, row: list[str]) -> Mapping[str, Any]:
+        return {key: row[at] for key, at in zip(self.keys, self.others, strict=True)}
+
+    def given_texts(self, rows: list[list[str]]) -> list[str] | None:
+        if not self.keys:
             return None
-        if len(keys) == 1:
-            return [{keys[0]: row[self.others[0]]} for row in rows]
-        pick = itemgetter(*self.others)
-        return [dict(zip(keys, pick(row), strict=True)) for row in rows]
+        if len(set(self.keys)) < len(self.keys):  # of columns with the same name the last one counts
+            return given_texts([self.given(row) for row in rows])
+        return objects_of(self.keys, [texts_of([row[at] for row in rows]) for at in self.others])
 
 
 @dataclass(frozen=True)

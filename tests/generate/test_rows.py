@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +20,8 @@ from generate.item_lines import BYTES, digests, encoded, hex_ids, item_lines
 from generate.json_list import NotAList, lumps
 from generate.record import Item, item_id
 from generate.rows import grouped
+from generate.sources.csv import Csv
+from generate.sources.parquet import Parquet
 from generate.sources.train_json import TrainJson
 from utils.jsons import dump
 from utils.numbers import Numbers
@@ -95,6 +101,48 @@ def test_many_rows_are_the_rows_one_by_one(tmp_path_factory: pytest.TempPathFact
             lines += encoded(item_lines(some, ids, range(len(ids)), index))
             index += len(ids)
         assert lines == b"".join(expected)
+
+
+NAME = st.text(min_size=1, max_size=5) | st.sampled_from(["100%", "%s", "{x}", '"', "image2"])
+CELLS = {
+    "string": st.none() | st.text(max_size=5),
+    "int64": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "double": st.none() | st.floats(),
+    "float": st.none() | st.floats(width=32),
+    "bool": st.none() | st.booleans(),
+    "list<double>": st.none() | st.lists(st.none() | st.floats(), max_size=2),
+    "timestamp[s]": st.none() | st.integers(0, 2**31),
+}
+KINDS = st.dictionaries(
+    NAME.filter(lambda name: name not in ("image", "caption")), st.sampled_from(sorted(CELLS)), max_size=4
+)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_many_rows_of_a_table_are_its_rows_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    kinds = data.draw(KINDS)
+    count = data.draw(st.integers(1, 4))
+    table: dict[str, Any] = {"image": pa.array([f"{n}.jpg" for n in range(count)]), "caption": pa.array(["c"] * count)}
+    for name, kind in kinds.items():
+        cells = data.draw(st.lists(CELLS[kind], min_size=count, max_size=count))
+        of = pa.list_(pa.float64()) if kind == "list<double>" else pa.timestamp("s") if "time" in kind else kind
+        table[name] = pa.array(cells, of)
+    folder = tmp_path_factory.mktemp("table")
+    pq.write_table(pa.table(table), folder / "t.parquet")
+    with (folder / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([list(table), *zip(*(column.to_pylist() for column in table.values()), strict=True)])
+    for source in (Parquet(path=str(folder / "t.parquet")), Csv(path=str(folder / "t.csv"))):
+        one_by_one = [
+            dump(Item(item_id(e.image, e.caption), n, e.image, e.caption, e.given).to_json())
+            for n, e in enumerate(source.entries())
+            if isinstance(e, Entry)
+        ]
+        (some,) = source.rows()
+        ids = hex_ids(digests(some.images, some.captions))
+        assert encoded(item_lines(some, ids, range(count), 0)) == b"".join(one_by_one) and len(one_by_one) == count
 
 
 def test_only_the_picked_rows_get_lines() -> None:

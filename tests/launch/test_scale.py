@@ -9,7 +9,10 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 import generate.run_folder
@@ -18,8 +21,10 @@ import launch.merge
 import launch.plan
 from generate.claiming import Claiming
 from generate.claims import Claims, Owner
-from generate.run_folder import RunFolder
+from generate.run_folder import Pass, RunFolder
+from generate.source import Source
 from generate.sources.jsonl import Jsonl
+from generate.sources.parquet import ROW, Parquet
 from generate.sources.train_json import TrainJson
 from generate.stop import Stop
 from generate.turns import LOOKED_AT, MISSES, Turns, some
@@ -59,20 +64,47 @@ def test_a_fleet_comes_to_its_end_the_same_way_every_time() -> None:
     assert first.tail < 3.0 and first.misses_per_claim < 3.0 and first.busy > 0.85
 
 
-def test_a_list_read_ahead_is_planned_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"image": f"{n}.jpg", "caption": "two\ud800\0"[: 3 + n % 3], "n": n / 7} for n in range(20_000)]
-    listed = tmp_path / "list.json"
-    listed.write_text(json.dumps([*rows, {"image": 3}, *rows[:100], "none"]))
-    folders = {}
+def planned_both_ways(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[Pass, dict[str, bytes], bytes]]:
+    found: list[tuple[Pass, dict[str, bytes], bytes]] = []
     for name, large in (("here", 1 << 40), ("ahead", 0)):
         monkeypatch.setattr(launch.ahead, "LARGE", large)
         folder = RunFolder(tmp_path / name)
         folder.make()
-        made = plan(folder, TrainJson(path=str(listed)), None, None, lambda rows: None)
+        made = plan(folder, source, None, None, lambda rows: None)
         shards = {path.name: path.read_bytes() for path in (folder.path / "shards").iterdir()}
-        folders[name] = replace(made.passes[0], at=""), shards, folder.refused.read_bytes()
-    assert folders["here"] == folders["ahead"]
-    assert folders["here"][0].duplicates == 100 and folders["here"][0].refused == 2
+        refused = folder.refused.read_bytes() if folder.refused.exists() else b""
+        found.append((replace(made.passes[0], at=""), shards, refused))
+    return found
+
+
+def test_a_list_read_ahead_is_planned_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"image": f"{n}.jpg", "caption": "two\ud800\0"[: 3 + n % 3], "n": n / 7} for n in range(20_000)]
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps([*rows, {"image": 3}, *rows[:100], "none"]))
+    here, ahead = planned_both_ways(TrainJson(path=str(listed)), tmp_path, monkeypatch)
+    assert here == ahead
+    assert here[0].duplicates == 100 and here[0].refused == 2
+
+
+def test_tables_read_ahead_are_planned_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns: dict[str, list[Any]] = {
+        "image": [f"{n}.jpg" if n % 5000 else None for n in range(20_000)],
+        "caption": [f"number {n}\0" for n in range(20_000)],
+        "n": [n / 7 for n in range(20_000)],
+    }
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for name, part in (("a", slice(12_000)), ("b", slice(12_000, None))):
+        table = pyarrow.table({key: column[part] for key, column in columns.items()})
+        pyarrow.parquet.write_table(table, parts / f"{name}.parquet")
+    source = Parquet(path=str(parts))
+    on_disk = sum(file.stat().st_size for file in parts.iterdir())
+    assert on_disk < 20_000 * ROW == pytest.approx(source.bulk(), rel=0.2), "what is to be parsed, not what it takes"
+    here, ahead = planned_both_ways(source, tmp_path, monkeypatch)
+    assert here == ahead
+    assert (here[0].items, here[0].refused) == (19_996, 4)
 
 
 def test_many_shards_are_synced_together_before_the_plan_names_them(

@@ -70,7 +70,7 @@ def together(source: Source) -> list[tuple[Any, ...]]:
     for rows in source.rows():
         assert rows.count == len(rows.images) and not rows.refused
         places = rows.places or [None] * rows.count
-        given = [dict(rows.given_of(n)) for n in range(rows.count)]
+        given = [json.loads(text) if text else {} for text in rows.given or [""] * rows.count]
         found += zip(rows.images, rows.captions, given, places, strict=True)
     return found
 
