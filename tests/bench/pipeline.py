@@ -31,6 +31,7 @@ from tests.bench.compare import Agreement, compare
 from tests.bench.encoder import encoder_rates
 from tests.bench.engine import engine, plan
 from tests.bench.machine import GpuBusy, machine
+from tests.bench.profiled import profiled
 from tests.bench.published import CAPTIONERS, VISION
 from tests.bench.sequential import sequential
 
@@ -61,6 +62,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--load-threads", type=int, default=Load.threads)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="write torch's profiles there; it takes longer")
     full = parser.add_argument_group("full")
     full.add_argument("--weights", type=Path, help="where random weights are made, and kept")
     full.add_argument("--segment", choices=tuple(VISION), default="h")
@@ -125,9 +127,10 @@ def _sequential(kit: kits.Kit, items: Sequence[Item], place: Path, chosen: argpa
     warm = plan(place / "warm-sequential", items[:2], MADE_BY, 2)
     sequential(steps, items[:2], warm, MADE_BY, size, device)
     folder = plan(place / "sequential", items, MADE_BY, size)
-    began = time.process_time()
-    spent = sequential(steps, items, folder, MADE_BY, size, device)
-    computed = time.process_time() - began
+    with profiled(chosen.profile, "sequential", device):
+        began = time.process_time()
+        spent = sequential(steps, items, folder, MADE_BY, size, device)
+        computed = time.process_time() - began
     _free(steps, device)
     return _figures(sum(spent.values()), computed, spent, len(items))
 
@@ -139,7 +142,7 @@ def _engine(kit: kits.Kit, items: Sequence[Item], place: Path, chosen: argparse.
     engine(steps, few, plan(place / "warm-engine", few, MADE_BY, len(few)), work, load)
     folder = plan(place / "engine", items, MADE_BY, chosen.shard_size)
     busy = GpuBusy() if chosen.device != "cpu" else None
-    with busy or nullcontext():
+    with profiled(chosen.profile, "engine", chosen.device), busy or nullcontext():
         began = time.process_time()
         done = engine(steps, items, folder, work, load)
         computed = time.process_time() - began
