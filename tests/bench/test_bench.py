@@ -66,3 +66,10 @@ def test_both_ways_of_working_make_the_same_records(kit: str, tmp_path: Path, ca
 def test_a_pipeline_that_does_nothing_writes_what_the_bare_loop_writes(tmp_path: Path) -> None:
     best, same = overhead.measure(tmp_path, 6, 1)
     assert same == 6 and set(best) == {"loop", "threads", "engine"} and min(best.values()) > 0
+
+
+def test_the_profiles_see_what_is_computed_in_threads_too(tmp_path: Path) -> None:
+    main(["demo", "--photos", "2", "--batch", "2", "--shard-size", "2", "--profile", str(tmp_path)])
+    for way in ("sequential", "engine"):
+        assert "aten::addmm" in (tmp_path / f"{way}.txt").read_text()
+        assert (tmp_path / f"{way}.json.gz").stat().st_size > 1000
