@@ -24,7 +24,7 @@ from generate.claims import Claims, Owner
 from generate.run_folder import Pass, RunFolder
 from generate.source import Source
 from generate.sources.jsonl import Jsonl
-from generate.sources.parquet import ROW, Parquet
+from generate.sources.parquet import Parquet
 from generate.sources.train_json import TrainJson
 from generate.stop import Stop
 from generate.turns import LOOKED_AT, MISSES, Turns, some
@@ -100,8 +100,7 @@ def test_tables_read_ahead_are_planned_the_same(tmp_path: Path, monkeypatch: pyt
         table = pyarrow.table({key: column[part] for key, column in columns.items()})
         pyarrow.parquet.write_table(table, parts / f"{name}.parquet")
     source = Parquet(path=str(parts))
-    on_disk = sum(file.stat().st_size for file in parts.iterdir())
-    assert on_disk < 20_000 * ROW == pytest.approx(source.bulk(), rel=0.2), "what is to be parsed, not what it takes"
+    assert source.bulk() > sum(file.stat().st_size for file in parts.iterdir()) > 0
     here, ahead = planned_both_ways(source, tmp_path, monkeypatch)
     assert here == ahead
     assert (here[0].items, here[0].refused) == (19_996, 4)
