@@ -42,7 +42,7 @@ def test_four_workers_over_two_nodes_and_the_merge_after_them(
     said = submitted(slurm, make_list(48), out, "cluster.num_jobs=4", "work.batch=2", "trouble.seconds=0.2")
     assert not (out / "train.txt").exists(), "run.py does not wait for the workers"
     (array,), (merge,) = jobs(out), jobs(out, "merge")
-    assert array["id"] in said and merge["id"] in said and f"status.py {out}" in said
+    assert array["id"] in said and merge["id"] in said and f"status.py {out.name}\n" in said
     wait_for_the_end(slurm, out)
     assert places(out) == ALL_GPUS
     assert all(life["state"] == "finished" and life["done"] > 0 for life in lives(out))
