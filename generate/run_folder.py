@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.record import Item
-from utils.atomic import is_temporary, sweep, sync_file_system, sync_folder, write_atomic, writer_is_gone
+from utils.atomic import NOTHING, Held, is_temporary, sweep, sync_file_system, sync_folder, write_atomic, writer_is_gone
 from utils.errors import UserError
 from utils.jsons import dump
 
@@ -137,8 +137,8 @@ class RunFolder:
     def write_shard(self, number: int, items: list[Item]) -> None:
         self.write_lines(number, b"".join(dump(item.to_json()) for item in items))
 
-    def write_lines(self, number: int, lines: bytes, sync: bool = True) -> None:
-        write_atomic(self.shard(number), lines, sync, sync_name=False)
+    def write_lines(self, number: int, lines: bytes, sync: bool = True, naming: Held = NOTHING) -> None:
+        write_atomic(self.shard(number), lines, sync, sync_name=False, naming=naming)
 
     def sync_shards(self) -> None:
         """Those that were written without."""

@@ -27,7 +27,8 @@ from utils.errors import UserError
 
 SHARD_SIZE = 512
 LONG = 65_536  # items; lists up to here are read to the end before they are cut, so that the shards fit their length
-WRITERS = 3  # for a server that takes its time; more of them wait for the one folder's lock, and burn the processor
+WRITERS = 4  # for a server that takes its time
+WAITING = 64  # shards to be written: the disk may pause for a moment
 
 
 @contextmanager
@@ -148,6 +149,7 @@ class Shards:
         self._folder = folder
         self._lines: list[str] = []
         self._writing: deque[Future[None]] = deque()
+        self._naming = threading.Lock()
         self._threads = ThreadPoolExecutor(WRITERS, "plan")
 
     def __enter__(self) -> Shards:
@@ -163,10 +165,10 @@ class Shards:
 
     def _write(self, lines: list[str]) -> None:
         self._writing.append(
-            self._threads.submit(self._folder.write_lines, self.number, encoded(lines), not self._many)
+            self._threads.submit(self._folder.write_lines, self.number, encoded(lines), not self._many, self._naming)
         )
         self.number += 1
-        while len(self._writing) > 4 * WRITERS or (self._writing and self._writing[0].done()):
+        while len(self._writing) > WAITING or (self._writing and self._writing[0].done()):
             self._writing.popleft().result()
 
     def __exit__(

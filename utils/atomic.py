@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -34,14 +34,23 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{name}.~{_host[:40]}~{os.getpid()}~{_mark}{next(_count)}{SUFFIX}")
 
 
-def write_atomic(path: Path, data: bytes, sync: bool = True, sync_name: bool = True) -> None:
-    """`sync_name=False`: who calls syncs the folder before anything relies on the name."""
+Held = AbstractContextManager[object]
+NOTHING: Held = nullcontext()
+
+
+def write_atomic(path: Path, data: bytes, sync: bool = True, sync_name: bool = True, naming: Held = NOTHING) -> None:
+    """`sync_name=False`: who calls syncs the folder before anything relies on the name.
+
+    `naming` is held while the file gets its names. Threads that write into one folder share a lock: the kernel lets one
+    at a time into it, and who waits there spins.
+    """
     for left in reversed(range(TRIES)):
         temporary = temporary_beside(path)
         try:
-            write_new(temporary, data, sync)
+            write_new(temporary, data, sync, naming)
             point("rename")
-            os.replace(temporary, path)
+            with naming:
+                os.replace(temporary, path)
             break
         except BaseException as error:
             swept = isinstance(error, FileNotFoundError) and path.parent.exists()
@@ -148,9 +157,11 @@ def sync_file_system(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_new(path: Path, data: bytes, sync: bool) -> None:
+def write_new(path: Path, data: bytes, sync: bool, naming: Held = NOTHING) -> None:
     """A file under a name that nobody else uses."""
-    with open(path, "xb") as file:
+    with naming:
+        file = open(path, "xb")  # noqa: SIM115
+    with file:
         point("write", lambda: os.write(file.fileno(), data[: len(data) // 2]))
         file.write(data)
         if sync:
