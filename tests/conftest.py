@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from PIL import Image, ImageOps
 
-settings.register_profile("any speed", deadline=None)
-settings.load_profile("any speed")
+with suppress(ImportError):  # the environment of salesforce-lavis has none, nor tests that need it
+    from hypothesis import settings
+
+    settings.register_profile("any speed", deadline=None)
+    settings.load_profile("any speed")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests share the cores by processes; before torch is imported
 ROOT = Path(__file__).resolve().parent.parent
 FAKES = str(ROOT / "tests" / "conf")
