@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+import time
 from types import FrameType
 
+LOOK = 0.1  # seconds
 # SIGTERM: preemption, scancel, kill. SIGUSR2: SLURM's word ahead of a time limit. SIGINT: Ctrl-C.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT)
 
@@ -15,7 +16,9 @@ class Stop:
     """The worker looks at it between batches; state on disk is safe at every instant, so nothing more is needed."""
 
     def __init__(self, parent: int | None = None) -> None:
-        self._event = threading.Event()
+        # A plain flag, no Event: its lock may be held by the very thread that a signal interrupts, or by the handler
+        # of a signal just before, and the handler would wait for it for ever.
+        self._asked = False
         self._parent = parent
         self.reason = ""
 
@@ -30,17 +33,16 @@ class Stop:
 
     def ask(self, reason: str) -> None:
         self.reason = self.reason or reason
-        self._event.set()
+        self._asked = True
 
     @property
     def asked(self) -> bool:
-        if self._parent is not None and os.getppid() != self._parent and not self._event.is_set():
+        if self._parent is not None and os.getppid() != self._parent and not self._asked:
             self.ask("the process that started this worker is gone")
-        return self._event.is_set()
+        return self._asked
 
     def wait(self, seconds: float) -> None:
         """Sleep, but wake soon when asked to stop."""
-        deadline = seconds
-        while deadline > 0 and not self.asked:
-            self._event.wait(min(0.5, deadline))
-            deadline -= 0.5
+        end = time.monotonic() + seconds
+        while not self.asked and (left := end - time.monotonic()) > 0:
+            time.sleep(min(LOOK, left))
