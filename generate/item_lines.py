@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from generate.record import item_id
+import msgspec
+
+from generate.record import Item, item_id
 from generate.rows import Rows
-from utils.jsons import dump, on_one_line, text_of
+from utils.jsons import dump, on_one_line, parse, text_of
 
 BYTES = 8  # of an id
 Value = TypeVar("Value")
-_quoted = json.encoder.encode_basestring
+_encoder = msgspec.json.Encoder()
+_decoded = msgspec.json.Decoder(Item).decode
 
 
 def digests(images: list[str], captions: list[str]) -> bytes:
@@ -36,42 +38,65 @@ def hex_ids(data: bytes) -> list[str]:
     return data.hex(" ", BYTES).split(" ") if data else []
 
 
-def item_lines(rows: Rows, ids: Sequence[str], picked: Sequence[int], first: int) -> list[str]:
+class Line(msgspec.Struct, omit_defaults=True, gc=False):
+    """What a shard's line holds, in the order of its keys."""
+
+    id: str
+    index: int
+    image: str
+    caption: str
+    given: msgspec.Raw | None = None
+    place: msgspec.Raw | None = None
+    known: msgspec.Raw | None = None
+
+
+def item_lines(rows: Rows, ids: Sequence[str], picked: Sequence[int], first: int) -> list[Line]:
     """One line for each of the picked rows; `first` is the index of the first of them."""
-    images, captions = (map(_quoted, _picked(column, picked)) for column in (rows.images, rows.captions))
-    each = zip(_picked(ids, picked), images, captions, _others(rows, picked), strict=True)
-    return [
-        f'{{"id":"{i}","index":{n},"image":{image},"caption":{caption}{others}}}\n'
-        for n, (i, image, caption, others) in enumerate(each, first)
-    ]
+    columns = [_picked(column, picked) for column in (ids, rows.images, rows.captions)]
+    lines = list(map(Line, columns[0], range(first, first + len(picked)), *columns[1:]))
+    for name, texts in _others(rows, picked):
+        for line, text in zip(lines, texts, strict=True):
+            if text:
+                setattr(line, name, _raw(text))
+    return lines
 
 
-def _others(rows: Rows, picked: Sequence[int]) -> list[str]:
-    """What a line has behind its caption."""
-    texts = [""] * len(picked)
+def _others(rows: Rows, picked: Sequence[int]) -> Iterator[tuple[str, Sequence[str]]]:
+    """What a line has behind its caption, as JSON."""
     if rows.given is not None:
-        texts = [f',"given":{given}' if given else "" for given in _picked(rows.given, picked)]
+        yield "given", _picked(rows.given, picked)
     for name, column in (("place", rows.places), ("known", rows.known)):
         if column is not None:
-            each = zip(texts, _picked(column, picked), strict=True)
-            texts = [f'{text},"{name}":{text_of(value)}' if value else text for text, value in each]
-    return texts
+            yield name, [text_of(value) if value else "" for value in _picked(column, picked)]
+
+
+def _raw(text: str) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(text)
+    except UnicodeEncodeError:
+        return msgspec.Raw(dump(parse(text)).strip())
 
 
 def _picked(column: Sequence[Value], picked: Sequence[int]) -> Sequence[Value]:
     return column if len(picked) == len(column) else [column[at] for at in picked]
 
 
-def encoded(lines: list[str]) -> bytes:
+def encoded(lines: list[Line]) -> bytes:
     """The lines as UTF-8. What it can't hold is escaped, as `dump` does."""
     try:
-        return on_one_line("".join(lines)).encode()
+        return on_one_line(_encoder.encode_lines(lines))
     except UnicodeEncodeError:
-        return b"".join(map(_one_encoded, lines))
+        return b"".join(dump(_body(line)) for line in lines)
 
 
-def _one_encoded(line: str) -> bytes:
+def _body(line: Line) -> dict[str, Any]:
+    each = ((name, getattr(line, name)) for name in line.__struct_fields__)
+    return {name: parse(bytes(v)) if isinstance(v, msgspec.Raw) else v for name, v in each if v is not None}
+
+
+def item_of(line: bytes) -> Item:
+    """ValueError, KeyError or TypeError if it is none."""
     try:
-        return on_one_line(line).encode()
-    except UnicodeEncodeError:
-        return dump(json.loads(line))
+        return _decoded(line)
+    except ValueError:
+        return Item.from_json(parse(line))

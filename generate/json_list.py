@@ -10,8 +10,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
+
+from utils.jsons import parse
 
 CHUNK = 1 << 16  # what is parsed at once stays in the processor's cache: half the time of a megabyte at once
 LONGEST = 1 << 26  # bytes of one value; more is a quotation mark or bracket that was never closed
@@ -24,15 +26,22 @@ class NotAList(ValueError):
     """What is wrong, in words for the user."""
 
 
-def lumps(file: IO[bytes]) -> Iterator[list[Any]]:
-    """All values in order. `NotAList` is raised behind the last one that is whole."""
-    reading = _Reading(file)
+Parse = Callable[[str], list[Any]]
+
+
+def lumps(file: IO[bytes], parse: Parse = parse) -> Iterator[list[Any]]:
+    """All values in order. `NotAList` is raised behind the last one that is whole.
+
+    `parse` makes the values out of most of the text; what is at its end or odd comes as `json` has it.
+    """
+    reading = _Reading(file, parse)
     yield from reading.lumps()
 
 
 class _Reading:
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], parse: Parse) -> None:
         self._file = file
+        self._parse = parse
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._text = ""
         self._at_end = False
@@ -88,7 +97,7 @@ class _Reading:
         if not cut:
             return None, 0
         try:
-            return json.loads(f"[{self._text[:cut]}]"), cut + 1
+            return self._parse(f"[{self._text[:cut]}]"), cut + 1
         except (ValueError, RecursionError):
             return None, 0
 

@@ -4,39 +4,86 @@ one by one."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import msgspec
 
 from generate.rows import Rows, given_texts, of_rows
 from generate.source import Source
+from utils.jsons import parse
 
 PLAIN = frozenset((str, int, bool, type(None)))  # values that are JSON whatever they are
+Where = Callable[[int], str]  # what leads a person to the number-th of some rows
 
 
-def of_objects(objects: list[Any], source: Source, where: Callable[[int], str]) -> Rows:
-    """`where` leads a person to the number-th of them. Wherever anything is odd, each is looked at by itself."""
-    found = _columns(objects, source)
-    return found or of_rows([source.entry(value, where(number)) for number, value in enumerate(objects)])
+class Objects:
+    """A source's objects, from their text to rows."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._pair = _pair_of(source)
+        self._one_pair = msgspec.json.Decoder(self._pair or Any).decode
+        self._pairs = msgspec.json.Decoder(list[self._pair or Any]).decode  # type: ignore[misc]
+
+    def of_list(self, text: str) -> list[Any]:
+        """The objects (or whatever else they are) of a JSON list."""
+        try:
+            return self._pairs(text)
+        except (ValueError, RecursionError):
+            return parse(text)
+
+    def of_lines(self, lines: Sequence[bytes]) -> list[Any]:
+        """The same of lines with one object each."""
+        try:
+            return list(map(self._one_pair, lines))
+        except (ValueError, RecursionError):
+            return [parse(line.decode()) for line in lines]
+
+    def rows(self, objects: list[Any], where: Where) -> Rows:
+        return self._of_pairs(objects) or self._of_dicts(objects) or self._one_by_one(objects, where)
+
+    def _of_pairs(self, objects: list[Any]) -> Rows | None:
+        if not objects or not self._is_pair(objects[0]):
+            return None  # the others are what the first is
+        images = [pair.image for pair in objects]
+        return Rows(len(objects), images, [pair.caption for pair in objects]) if all(images) else None
+
+    def _of_dicts(self, objects: list[Any]) -> Rows | None:
+        image_key, caption_key = self._source.image_key, self._source.caption_key
+        if caption_key is None or image_key == caption_key or set(map(type, objects)) != {dict}:
+            return None
+        try:
+            images = [row[image_key] for row in objects]
+            captions = [row[caption_key] for row in objects]
+        except KeyError:
+            return None
+        if set(map(type, images)) != {str} or set(map(type, captions)) != {str} or not all(images):
+            return None
+        if not all(map(_is_plain, objects)):
+            return None
+        for row in objects:
+            del row[image_key], row[caption_key]
+        return Rows(len(objects), images, captions, given_texts([self._source.kept(row) for row in objects]))
+
+    def _one_by_one(self, objects: list[Any], where: Where) -> Rows:
+        return of_rows([self._source.entry(self._value(one), where(number)) for number, one in enumerate(objects)])
+
+    def _value(self, one: Any) -> Any:
+        return {self._source.image_key: one.image, self._source.caption_key: one.caption} if self._is_pair(one) else one
+
+    def _is_pair(self, one: Any) -> bool:
+        return self._pair is not None and type(one) is self._pair
 
 
-def _columns(objects: list[Any], source: Source) -> Rows | None:
-    image_key, caption_key = source.image_key, source.caption_key
-    if caption_key is None or image_key == caption_key or set(map(type, objects)) != {dict}:
+def _pair_of(source: Source) -> type[msgspec.Struct] | None:
+    """An object that has image and caption, both texts, and nothing else, as in most lists: made without a dict."""
+    if source.caption_key in (None, source.image_key):
         return None
-    try:
-        images = [row[image_key] for row in objects]
-        captions = [row[caption_key] for row in objects]
-    except KeyError:
-        return None
-    if set(map(type, images)) != {str} or set(map(type, captions)) != {str} or not all(images):
-        return None
-    if max(map(len, objects)) == 2:
-        return Rows(len(objects), images, captions)
-    if not all(map(_is_plain, objects)):
-        return None
-    for row in objects:
-        del row[image_key], row[caption_key]
-    return Rows(len(objects), images, captions, given_texts([source.kept(row) for row in objects]))
+    names = {"image": source.image_key, "caption": source.caption_key}
+    return msgspec.defstruct(
+        "Pair", [("image", str), ("caption", str)], rename=names, forbid_unknown_fields=True, gc=False
+    )
 
 
 def _is_plain(row: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from generate.claims import HEARTBEAT, Claims, Owner
-from generate.item_lines import encoded, item_lines
+from generate.item_lines import Line, encoded, item_lines
 from generate.rows import Rows
 from generate.run_folder import Pass, Plan, RunFolder
 from generate.source import Source
@@ -108,7 +108,7 @@ def _cut(
     sieve = Sieve(refusals)
     sieve.know(folder, known.shards)
     stream = sieve.sift(_with_captions(source, rows_ahead(source, limit)), tell)
-    first, index = list[str](), known.items
+    first, index = list[Line](), known.items
     for sifted in stream:
         first += item_lines(sifted.rows, sifted.ids, sifted.new, index)
         index = known.items + len(first)
@@ -147,7 +147,7 @@ class Shards:
         self.size = size
         self._many = many
         self._folder = folder
-        self._lines: list[str] = []
+        self._lines: list[Line] = []
         self._writing: deque[Future[None]] = deque()
         self._naming = threading.Lock()
         self._threads = ThreadPoolExecutor(WRITERS, "plan")
@@ -155,7 +155,7 @@ class Shards:
     def __enter__(self) -> Shards:
         return self
 
-    def add(self, lines: list[str]) -> None:
+    def add(self, lines: list[Line]) -> None:
         self._lines += lines
         size = self.size
         whole = len(self._lines) // size * size
@@ -163,7 +163,7 @@ class Shards:
             self._write(self._lines[start : start + size])
         del self._lines[:whole]
 
-    def _write(self, lines: list[str]) -> None:
+    def _write(self, lines: list[Line]) -> None:
         self._writing.append(
             self._threads.submit(self._folder.write_lines, self.number, encoded(lines), not self._many, self._naming)
         )

@@ -7,9 +7,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 DEEPEST = 100  # levels; Python's own encoder gives up at a thousand
 # JSON escapes line feeds by itself. These end a line for many a reader too, Python's splitlines among them.
-LINE_ENDS = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
+LINE_ENDS = tuple((end.encode(), b"\\u%04x" % ord(end)) for end in "\x85\u2028\u2029")
 
 _quoted = json.encoder.encode_basestring
 
@@ -23,6 +25,18 @@ _pieces = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, _refuse, _quoted, None, ":", ",", False, False, False
 )
 _escaped = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_parsed = msgspec.json.Decoder().decode
+
+
+def parse(text: str | bytes) -> Any:
+    """What `json.loads` gives, and its errors, in less than half the time.
+
+    Whatever msgspec takes it reads as json does; what it refuses (NaN, half a surrogate pair, damage) json decides.
+    """
+    try:
+        return _parsed(text)
+    except (ValueError, RecursionError):
+        return json.loads(text)
 
 
 def text_of(value: Any) -> str:
@@ -59,13 +73,15 @@ def dump(value: Any, indent: int | None = None) -> bytes:
         text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).encode
         escaped = json.JSONEncoder(allow_nan=False, indent=indent).encode
     try:
-        return on_one_line(text(value)).encode() + b"\n"
+        return on_one_line(text(value).encode()) + b"\n"
     except UnicodeEncodeError:
         return escaped(value).encode() + b"\n"
 
 
-def on_one_line(text: str) -> str:
+def on_one_line(text: bytes) -> bytes:
     """JSON without what else than a line feed ends a line."""
+    if text.isascii():  # many times faster to see than that they are not there
+        return text
     for end, escape in LINE_ENDS:
         if end in text:
             text = text.replace(end, escape)

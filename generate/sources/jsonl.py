@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from generate.entry import Row
-from generate.objects import of_objects
+from generate.objects import Objects
 from generate.rows import Rows, of_rows
 from generate.source import Source
 from utils.errors import UserError
 from utils.streams import lumps
-
-_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # the C code that all of json rests on
 
 
 @dataclass(kw_only=True)
@@ -29,13 +26,15 @@ class Jsonl(Source):
                 yield from self._one_by_one(path, first, lines)
 
     def rows(self) -> Iterator[Rows]:
+        objects = Objects(self)
         for path in self.files():
             for first, lines in lumps(path):
-                objects = _objects(lines)
-                if objects is None:
+                try:
+                    found = objects.of_lines(lines)
+                except (ValueError, RecursionError):  # an empty line, perhaps, or a byte order mark
                     yield of_rows(list(self._one_by_one(path, first, lines)))
                 else:
-                    yield of_objects(objects, self, partial(_where, path, first))
+                    yield objects.rows(found, partial(_where, path, first))
 
     def _one_by_one(self, path: Path, first: int, lines: list[bytes]) -> Iterator[Row]:
         for number, line in enumerate(lines, first):
@@ -56,18 +55,3 @@ class Jsonl(Source):
 
 def _where(path: Path, first: int, number: int) -> str:
     return f"{path}, line {first + number}"
-
-
-def _objects(lines: list[bytes]) -> list[Any] | None:
-    """None if any line is not plainly one value: json.loads would say the same, but takes longer for each."""
-    objects = []
-    try:
-        for line in lines:
-            text = line.decode()
-            value, end = _scan(text, 0)
-            if len(text) - end > 1 or text[end:] not in ("\n", ""):
-                return None
-            objects.append(value)
-    except (StopIteration, ValueError, RecursionError):
-        return None
-    return objects

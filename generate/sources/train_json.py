@@ -9,11 +9,12 @@ from io import BufferedReader
 from typing import Any
 
 from generate.entry import Row
-from generate.json_list import NotAList, lumps
-from generate.objects import of_objects
+from generate.json_list import NotAList, Parse, lumps
+from generate.objects import Objects
 from generate.rows import Rows, joined
 from generate.source import Source
 from utils.errors import UserError
+from utils.jsons import parse
 from utils.streams import Damaged, opened
 from utils.text import one_line
 
@@ -28,18 +29,19 @@ class TrainJson(Source):
                 yield self.entry(row, self._where(0, number))
 
     def rows(self) -> Iterator[Rows]:
-        return joined(of_objects(objects, self, partial(self._where, first)) for first, objects in self._lumps())
+        objects = Objects(self)
+        return joined(objects.rows(some, partial(self._where, first)) for first, some in self._lumps(objects.of_list))
 
     def _where(self, first: int, number: int) -> str:
         return f"{self.path}: entry {first + number}"
 
-    def _lumps(self) -> Iterator[tuple[int, list[Any]]]:
+    def _lumps(self, read: Parse = parse) -> Iterator[tuple[int, list[Any]]]:
         """Entries as they come, with the number of the first."""
         with opened(self.readable()) as file:
             count = 0
             try:
                 self._check_list(file)
-                for objects in lumps(file):
+                for objects in lumps(file, read):
                     yield count, objects
                     count += len(objects)
             except NotAList as error:

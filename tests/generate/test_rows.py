@@ -148,7 +148,7 @@ def test_many_rows_of_a_table_are_its_rows_one_by_one(
 def test_only_the_picked_rows_get_lines() -> None:
     (rows,) = grouped([Entry(f"{n}.jpg", "c", {"n": n}) for n in range(5)])
     ids = hex_ids(digests(rows.images, rows.captions))
-    found = [json.loads(line) for line in item_lines(rows, ids, [1, 4], 10)]
+    found = [json.loads(line) for line in encoded(item_lines(rows, ids, [1, 4], 10)).splitlines()]
     assert [(line["image"], line["index"], line["given"]["n"]) for line in found] == [
         ("1.jpg", 10, 1),
         ("4.jpg", 11, 4),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.jsons import DEEPEST, dump, finite
+from utils.jsons import DEEPEST, dump, finite, parse
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters()),
@@ -41,6 +42,65 @@ def test_only_numbers_that_json_lacks_are_changed(value: object) -> None:
         return one == other
 
     assert same(value, finite(value))
+
+
+PIECES = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b",",
+    b":",
+    b"\\",
+    b"\\u",
+    b"\\ud83d",
+    b"\\ude00",
+    b"0",
+    b"-",
+    b".",
+    b"1e",
+    b"9" * 20,
+]
+PIECES += [
+    b"e400",
+    b"NaN",
+    b"-Infinity",
+    b"tru",
+    b"\n",
+    b"\t",
+    b"\0",
+    b"\xc3\xa9",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+]
+
+
+def outcome_of(read: Callable[[bytes], object], text: bytes) -> str:
+    try:
+        return repr(read(text))
+    except (ValueError, RecursionError) as error:
+        return type(error).__name__
+
+
+@settings(max_examples=400)
+@given(
+    VALUES, st.booleans(), st.lists(st.tuples(st.integers(0), st.integers(0, 3), st.sampled_from(PIECES)), max_size=3)
+)
+def test_what_is_parsed_is_what_json_makes_of_it(
+    value: object, escaped: bool, edits: list[tuple[int, int, bytes]]
+) -> None:
+    text = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    for place, removed, added in edits:
+        at = place % (len(text) + 1)
+        text = text[:at] + added + text[at + removed :]
+    assert outcome_of(parse, text) == outcome_of(json.loads, text)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 900 + b"]" * 900, b"", b"1" * 5000])
+def test_what_is_deep_or_long_as_well(text: bytes) -> None:
+    assert outcome_of(parse, text) == outcome_of(json.loads, text)
 
 
 def test_letters_stay_readable_and_half_a_surrogate_pair_is_escaped() -> None:
