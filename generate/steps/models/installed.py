@@ -13,19 +13,19 @@ from generate.errors import FatalError
 REMEDY = "run: pip install -e '.[demo]'"
 
 
-def missing(name: str, reason: object = "not installed") -> FatalError:
-    return FatalError(f"{name}: {reason}; {REMEDY}")
+def missing(name: str, reason: object = "not installed", remedy: str = REMEDY) -> FatalError:
+    return FatalError(f"{name}: {reason}; {remedy}")
 
 
-def model_file(distribution: str, path: str) -> Path:
+def model_file(distribution: str, path: str, remedy: str = REMEDY) -> Path:
     """Where the file of this path, as the distribution lists it, lies on this machine."""
     try:
         found = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:
-        raise missing(distribution) from None
+        raise missing(distribution, remedy=remedy) from None
     place = Path(str(found.locate_file(path)))
     if not place.is_file():
-        raise missing(distribution, f"its file {path} is not there (expected {place})")
+        raise missing(distribution, f"its file {path} is not there (expected {place})", remedy)
     return place
 
 

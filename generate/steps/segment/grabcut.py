@@ -70,7 +70,7 @@ class GrabCut(Step):
         units = [(picture, i.box) for picture, record in zip(pictures, records, strict=True) for i in record.instances]
         # OpenCV lets go of Python's lock while it works, so threads do use all cores.
         with ThreadPoolExecutor(self.threads) as pool:
-            masks = list(pool.map(lambda unit: self._cut(*unit), units))
+            masks = list(pool.map(lambda unit: self.cut(*unit), units))
         for record in records:
             mine, masks = masks[: len(record.instances)], masks[len(record.instances) :]
             whole = apart([i.box for i in record.instances], [found for found, _ in mine])
@@ -80,7 +80,7 @@ class GrabCut(Step):
                 if not by_colour:
                     instance.extra["mask_from"] = "box"
 
-    def _cut(self, picture: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.bool_], bool]:
+    def cut(self, picture: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.bool_], bool]:
         """The mask at full size, and whether it is more than the box."""
         import numpy as np
 
