@@ -13,7 +13,7 @@ from utils.errors import UserError
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-ROWS = 4096  # read at a time
+ROWS = 8192  # read at a time
 PACKED = 8  # times as much to parse as lies on the disk, roughly
 
 
