@@ -97,7 +97,7 @@ class U2Net(Step):
             return whole
         view = picture[outer.top : outer.bottom, outer.left : outer.right]
         small = cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-        small = (small / max(1.0, float(small.max())) - np.float32(MEAN)) / np.float32(SPREAD)
+        small = (small / max(1.0, float(small.max())) - np.array(MEAN, np.float32)) / np.array(SPREAD, np.float32)
         self._net.setInput(small.transpose(2, 0, 1)[None])
         answer = self._net.forward(self._answer)[0, 0]
         large = cv2.resize(answer, view.shape[1::-1], interpolation=cv2.INTER_LINEAR) > self.threshold
@@ -114,7 +114,7 @@ class U2Net(Step):
         height, width = mask.shape
         inner = window(boxes[position], width, height)
         size = (inner.right - inner.left) * (inner.bottom - inner.top)
-        found = np.count_nonzero(mask)
+        found = int(np.count_nonzero(mask))
         if size and found < self.min_part * size:
             return False
         others = np.zeros_like(mask)
@@ -122,7 +122,7 @@ class U2Net(Step):
             if number != position and _part_inside(box, boxes[position]) > INSIDE:
                 other = window(box, width, height)
                 others[other.top : other.bottom, other.left : other.right] = True
-        return np.count_nonzero(mask & others) <= self.most_of_others * found
+        return int(np.count_nonzero(mask & others)) <= self.most_of_others * found
 
     def model(self) -> dict[str, Any]:
         return {"name": "U²-Net", "checkpoint": WEIGHTS, "package": PACKAGE, "version": self._version}
