@@ -96,9 +96,9 @@ class U2Net(Step):
         if inner.left >= inner.right or inner.top >= inner.bottom:
             return whole
         view = picture[outer.top : outer.bottom, outer.left : outer.right]
-        small = cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-        small = (small / max(1.0, float(small.max())) - np.array(MEAN, np.float32)) / np.array(SPREAD, np.float32)
-        self._net.setInput(small.transpose(2, 0, 1)[None])
+        small: NDArray[Any] = cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+        small = (small / max(1.0, float(small.max())) - np.asarray(MEAN)) / np.asarray(SPREAD)
+        self._net.setInput(small.transpose(2, 0, 1)[None].astype(np.float32))
         answer = self._net.forward(self._answer)[0, 0]
         large = cv2.resize(answer, view.shape[1::-1], interpolation=cv2.INTER_LINEAR) > self.threshold
         rows = slice(inner.top - outer.top, inner.bottom - outer.top)
