@@ -15,7 +15,7 @@ CORE = [
     "hydra-core>=1.3.2,<1.4",
     "submitit>=1.5.2",
     "ijson>=3.3",
-    "msgspec>=0.19",  # JSON by the million lines
+    "msgspec>=0.21",  # JSON by the million lines; its errors are ValueErrors since 0.21
     "rich>=13",
 ]
 
