@@ -392,8 +392,13 @@ env) must_be_there; print_env ;;
 kill-node)
     must_be_there; node_of "${1:-}"
     kill_node_processes "$1"
-    # Without this SLURM would take SlurmdTimeout (five minutes) to see it.
-    scontrol update nodename="$1" state=down reason="killed by a test"
+    # Without this SLURM would take SlurmdTimeout (five minutes) to see it. Again if need be: an answer that the dead
+    # slurmd had under way calls its node back to service, and jobs would be sent to nobody.
+    for _ in $(seq 10); do
+        scontrol update nodename="$1" state=down reason="killed by a test"
+        sleep 0.5
+        if [[ $(sinfo -h -N -p learn -n "$1" -o %T) = down* ]]; then break; fi
+    done
     say "node $1 is dead" ;;
 revive-node)
     must_be_there; node_of "${1:-}"
