@@ -10,7 +10,7 @@ import msgspec
 
 from generate.record import Item, item_id
 from generate.rows import Rows
-from utils.jsons import dump, on_one_line, parse, text_of
+from utils.jsons import dump, on_one_line, parse, text_of, utf8
 
 BYTES = 8  # of an id
 Value = TypeVar("Value")
@@ -57,7 +57,7 @@ def item_lines(rows: Rows, ids: Sequence[str], picked: Sequence[int], first: int
     for name, texts in _others(rows, picked):
         for line, text in zip(lines, texts, strict=True):
             if text:
-                setattr(line, name, _raw(text))
+                setattr(line, name, msgspec.Raw(utf8(text)))
     return lines
 
 
@@ -68,13 +68,6 @@ def _others(rows: Rows, picked: Sequence[int]) -> Iterator[tuple[str, Sequence[s
     for name, column in (("place", rows.places), ("known", rows.known)):
         if column is not None:
             yield name, [text_of(value) if value else "" for value in _picked(column, picked)]
-
-
-def _raw(text: str) -> msgspec.Raw:
-    try:
-        return msgspec.Raw(text)
-    except UnicodeEncodeError:
-        return msgspec.Raw(dump(parse(text)).strip())
 
 
 def _picked(column: Sequence[Value], picked: Sequence[int]) -> Sequence[Value]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -24,7 +23,6 @@ def _refuse(value: Any) -> None:
 _pieces = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, _refuse, _quoted, None, ":", ",", False, False, False
 )
-_escaped = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _parsed = msgspec.json.Decoder().decode
 
 
@@ -61,21 +59,19 @@ def objects_of(keys: list[str], columns: list[list[str]]) -> list[str]:
 
 
 def dump(value: Any, indent: int | None = None) -> bytes:
-    """One JSON text and a newline.
+    """One JSON text and a newline. Letters stay readable."""
+    text = text_of(value) if indent is None else _indented(value, indent)
+    return on_one_line(utf8(text)) + b"\n"
 
-    Letters stay readable. Only a text that UTF-8 can't hold (half a surrogate pair, from a list with broken escapes) is
-    escaped: a reader that opens the file as UTF-8 would stop at it otherwise.
-    """
-    if indent is None:
-        text: Callable[[Any], str] = text_of
-        escaped = _escaped.encode
-    else:
-        text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).encode
-        escaped = json.JSONEncoder(allow_nan=False, indent=indent).encode
-    try:
-        return on_one_line(text(value).encode()) + b"\n"
-    except UnicodeEncodeError:
-        return escaped(value).encode() + b"\n"
+
+def utf8(text: str) -> bytes:
+    """JSON as UTF-8. What that can't hold (half a surrogate pair, from a list with broken escapes) is escaped: a reader
+    that opens the file as UTF-8 would stop at it otherwise. It stands in no other place than within a string."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _indented(value: Any, indent: int) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def on_one_line(text: bytes) -> bytes:

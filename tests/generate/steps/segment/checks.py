@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from generate.record import Record
+import numpy as np
+
+from generate.record import Box, Instance, Record
 from tests.generate.steps.contract import assert_company_does_not_matter, run_on_copies
 from tests.tiny.records import record
-from utils.rle import area
+from utils.rle import area, decode
 
 BOXES = [(10.0, 20.0, 200.0, 250.0), (100.0, 50.0, 300.0, 290.0), (0.0, 0.0, 451.0, 300.0), (5.5, 7.7, 33.2, 90.1)]
 
@@ -19,6 +21,17 @@ def sample() -> list[Record]:
         record("flower", boxes=[], index=2),
         record("flower", boxes=BOXES[1:], index=3),
     ]
+
+
+def with_boxes(record: Record, *boxes: Box) -> Record:
+    record.instances = [Instance(box, 0.9, f"thing {n}") for n, box in enumerate(boxes)]
+    return record
+
+
+def masks_of(record: Record) -> list[np.ndarray]:
+    found = [instance.mask for instance in record.instances]
+    assert all(mask is not None and mask["size"] == [record.height, record.width] for mask in found)
+    return [decode(mask) for mask in found if mask is not None]
 
 
 def assert_a_mask_for_every_box(step: Any) -> None:

@@ -7,10 +7,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from generate.errors import FatalError
-from generate.record import Box, Instance, Item, Record
+from generate.record import Box, Item, Record
 from generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
-from utils.rle import area, decode
+from tests.generate.steps.segment.checks import masks_of, with_boxes
+from utils.rle import area
 
 
 @pytest.fixture(scope="module")
@@ -18,17 +19,6 @@ def step() -> GrabCut:
     step = GrabCut()
     step.setup("cpu")
     return step
-
-
-def with_boxes(record: Record, *boxes: Box) -> Record:
-    record.instances = [Instance(box, 0.9, f"thing {n}") for n, box in enumerate(boxes)]
-    return record
-
-
-def mask_of(record: Record, position: int = 0) -> np.ndarray:
-    rle = record.instances[position].mask
-    assert rle is not None and rle["size"] == [record.height, record.width]
-    return decode(rle)
 
 
 def test_an_ellipse_is_found_to_the_pixel_almost(step: GrabCut) -> None:
@@ -40,7 +30,7 @@ def test_an_ellipse_is_found_to_the_pixel_almost(step: GrabCut) -> None:
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     record = with_boxes(Record(item=Item("ellipse", 0, "e.png", ""), image=image), (195, 145, 655, 505))
     step([record])
-    found = mask_of(record)
+    (found,) = masks_of(record)
     assert (found & inside).sum() / (found | inside).sum() > 0.97
     assert record.instances[0].extra == {}
 
@@ -48,7 +38,7 @@ def test_an_ellipse_is_found_to_the_pixel_almost(step: GrabCut) -> None:
 def test_the_astronaut(step: GrabCut) -> None:
     record = with_boxes(photo("astronaut"), (10, 12, 370, 511))
     step([record])
-    mask = mask_of(record)
+    (mask,) = masks_of(record)
     # Face, suit, arm; the wall on both sides of the head, the flag.
     for x, y in [(225, 120), (150, 300), (80, 400)]:
         assert mask[y, x], (x, y)
@@ -59,7 +49,7 @@ def test_the_astronaut(step: GrabCut) -> None:
 def test_a_cup_on_a_table(step: GrabCut) -> None:
     record = with_boxes(photo("coffee"), (3, 1, 597, 398), (173, 14, 411, 239))
     step([record])
-    table, cup = mask_of(record, 0), mask_of(record, 1)
+    table, cup = masks_of(record)
     assert cup[60, 290] and cup[150, 290] and not cup[225, 180]
     assert not (cup & table).any()
     assert record.instances[0].extra == {"mask_from": "box"}  # it fills the picture: nothing tells the rest from it
@@ -79,16 +69,17 @@ def test_a_box_with_nothing_to_tell_is_its_own_mask(step: GrabCut) -> None:
     step([with_boxes(plain, (10.2, 10.4, 30.3, 20.2), (5, 30, 6, 31), (0, 0, 80, 60))])
     expected = np.zeros((60, 80), dtype=bool)
     expected[10:20, 10:30] = True
-    assert (mask_of(plain) == expected).all()
-    assert mask_of(plain, 1).sum() == 1
-    assert mask_of(plain, 2).sum() == 80 * 60 - 200 - 1
+    drawn, speck, rest = masks_of(plain)
+    assert (drawn == expected).all()
+    assert speck.sum() == 1
+    assert rest.sum() == 80 * 60 - 200 - 1
     assert [i.extra for i in plain.instances] == [{"mask_from": "box"}] * 3
 
 
 def test_masks_stay_in_their_boxes_and_apart(step: GrabCut) -> None:
     record = with_boxes(photo("motorcycle"), (103, 65, 680, 444), (300, 40, 500, 300), (430, 250, 700, 480))
     step([record])
-    masks = [mask_of(record, n) for n in range(3)]
+    masks = masks_of(record)
     assert np.sum(masks, axis=0).max() == 1
     for mask, instance in zip(masks, record.instances, strict=True):
         x1, y1, x2, y2 = (int(v) for v in instance.box)

@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from generate.errors import FatalError
-from generate.record import Box, Instance, Item, Record
+from generate.record import Box, Item, Record
 from generate.steps.segment.u2net import U2Net
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
-from utils.rle import area, decode
+from tests.generate.steps.segment.checks import masks_of, with_boxes
+from utils.rle import area
 
 MOTORCYCLE = (103.0, 65.0, 680.0, 444.0)
 
@@ -19,17 +20,6 @@ def step() -> U2Net:
     step = U2Net()
     step.setup("cpu")
     return step
-
-
-def with_boxes(record: Record, *boxes: Box) -> Record:
-    record.instances = [Instance(box, 0.9, f"thing {n}") for n, box in enumerate(boxes)]
-    return record
-
-
-def masks_of(record: Record) -> list[np.ndarray]:
-    found = [instance.mask for instance in record.instances]
-    assert all(mask is not None and mask["size"] == [record.height, record.width] for mask in found)
-    return [decode(mask) for mask in found if mask is not None]
 
 
 def test_a_red_motorcycle_before_red_boxes(step: U2Net) -> None:
