@@ -112,6 +112,8 @@ class Trouble(Step):
     reads = ("image",)
 
     seconds: float = transient(0.0)  # of work for every image
+    until: str = transient("")  # a file that each of this process's images waits for, the first `after` excepted
+    after: int = transient(0)
     abort: str = transient("")  # the process ends as by a crash in C
     fail: str = transient("")  # an ordinary exception
     reject: str = transient("")  # an ItemError
@@ -133,6 +135,9 @@ class Trouble(Step):
         if self.quote_variable and any(record.item.index == 0 for record in records):
             raise RuntimeError(f"401 for key {os.environ[self.quote_variable]}")
         for record in records:
+            self._seen = getattr(self, "_seen", 0) + 1
+            while self.until and self._seen > self.after and not os.path.exists(self.until):
+                time.sleep(0.01)
             time.sleep(self.seconds)
             name = record.item.image
             if self.abort and self.abort in name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conftest import MakeList, call, listed, records
@@ -12,14 +13,14 @@ from tests.faults.support import lines, merge, plan, work, worker
 from tests.launch.test_run import wait_for
 
 
-def broken(train: Path) -> list[Path]:
-    """Three pictures are away, and one is a page."""
+def broken(train: Path, away: Sequence[int] = (2, 9, 17)) -> list[Path]:
+    """Some pictures are away, and one is a page."""
     pictures = [Path(entry["image"]) for entry in json.loads(train.read_text())]
-    for number in (2, 9, 17):
+    for number in away:
         pictures[number].rename(pictures[number].with_suffix(".away"))
     pictures[11].with_suffix(".away").write_bytes(pictures[11].read_bytes())
     pictures[11].write_text("<html>404</html>")
-    return [pictures[number] for number in (2, 9, 17, 11)]
+    return [pictures[number] for number in (*away, 11)]
 
 
 def mended(paths: list[Path]) -> None:
@@ -90,13 +91,15 @@ def test_what_killed_its_workers_gets_all_its_attempts_anew(make_list: MakeList,
 
 def test_shards_in_the_hands_of_a_worker_are_left_and_named(make_list: MakeList, tmp_path: Path) -> None:
     train, out = make_list(40), tmp_path / "out"
-    plan(train, out, "shard_size=40", "work.batch=2", "trouble.reject=0001", "trouble.seconds=0.05")
+    gate = ("trouble.after=12", f"trouble.until={tmp_path / 'gate'}")
+    plan(train, out, "shard_size=40", "work.batch=2", "trouble.reject=0001", *gate)
     process = worker(out)
     wait_for(lambda: any(b"quarantined" in path.read_bytes() for path in (out / "journal").iterdir()))
     busy = call("retry", out)
     assert busy.returncode == 3 and "1 more are in shards that workers are on just now" in busy.stdout
     process.kill()
     process.communicate()
+    (tmp_path / "gate").touch()
     assert call("retry", out).returncode == 0, "its claim is that of a dead process"
     assert check_at_any_time(out, tmp_path)["quarantined"] == 0
     assert work(out)[0] == 0 and check_at_any_time(out, tmp_path) == {"done": 39, "quarantined": 1, "pending": 0}
@@ -104,14 +107,17 @@ def test_shards_in_the_hands_of_a_worker_are_left_and_named(make_list: MakeList,
 
 def test_a_living_worker_takes_what_is_put_back_into_a_finished_shard(make_list: MakeList, tmp_path: Path) -> None:
     train, out = make_list(40), tmp_path / "out"
-    mend = broken(train)
-    plan(train, out, "shard_size=4", "work.batch=4", "trouble.seconds=0.04")
+    mend = broken(train, away=range(1, 40, 4))  # in every shard one, and in one of them two
+    plan(train, out, "shard_size=4", "work.batch=4", "trouble.after=15", f"trouble.until={tmp_path / 'gate'}")
     process = worker(out)
-    wait_for(lambda: any(b'"quarantined":1' in path.read_bytes() for path in (out / "done").glob("0*")))
+    wait_for(lambda: len(list((out / "done").glob("0*"))) >= 3)
     mended(mend)
-    assert call("retry", out).returncode in (0, 3), "3: one more is in a shard that it is on just now"
+    retried = call("retry", out)
+    assert retried.returncode in (0, 3), "3: more are in shards that it is on just now"
+    (tmp_path / "gate").touch()
     assert process.wait(timeout=60) == 0
     process.communicate()
     states = check_at_any_time(out, tmp_path)
-    assert states["pending"] == 0 and states["done"] >= 37
+    put_back = int(retried.stdout.split(" items in ")[0].split()[-1])
+    assert states["pending"] == 0 and put_back >= 3 and states["done"] >= 40 - len(mend) + put_back
     assert merge(out)[1]["done"] == len(set(listed(out)))

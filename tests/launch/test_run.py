@@ -32,13 +32,15 @@ def test_every_item_becomes_a_record_in_input_order(make_list: MakeList, tmp_pat
 
 def test_killed_half_way_it_goes_on_and_writes_nothing_twice(make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = fake_run(make_list(120), out, "cluster.num_jobs=2", "work.batch=4", "trouble.seconds=0.02")
+    gate = ("trouble.after=28", f"trouble.until={tmp_path / 'gate'}")  # for each of the two
+    arguments = fake_run(make_list(120), out, "cluster.num_jobs=2", "work.batch=4", *gate)
     with subprocess.Popen(command("run", *arguments), env=environment(), start_new_session=True) as run:
         wait_for(lambda: len(records(out)) >= 40)
         for pid in family(run.pid):
             os.kill(pid, signal.SIGKILL)
     before = {path: path.stat().st_mtime_ns for path in records(out)}
-    assert 40 <= len(before) < 120
+    assert 40 <= len(before) <= 56
+    (tmp_path / "gate").touch()
     again = call("run", *arguments)
     assert again.returncode == 0, again.stderr
     assert len(records(out)) == 120

@@ -20,11 +20,12 @@ def status(run: Path) -> dict:
 
 def test_while_it_runs_and_when_its_worker_is_killed(make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = fake_run(make_list(80), out, "cluster.num_jobs=1", "work.batch=2", "trouble.seconds=0.05")
+    gate = ("trouble.after=14", f"trouble.until={tmp_path / 'gate'}")
+    arguments = fake_run(make_list(80), out, "cluster.num_jobs=1", "work.batch=2", *gate)
     with subprocess.Popen(command("run", *arguments), env=environment(), start_new_session=True) as run:
         wait_for(lambda: len(records(out)) >= 10)
         seen = status(out)
-        assert seen["items"] == 80 and 10 <= seen["done"] < 80 and seen["pending"] == 80 - seen["done"]
+        assert seen["items"] == 80 and 10 <= seen["done"] <= 14 and seen["pending"] == 80 - seen["done"]
         assert [worker["state"] for worker in seen["workers"]] == ["working"]
         for pid in family(run.pid):
             os.kill(pid, signal.SIGKILL)
