@@ -39,10 +39,13 @@ def test_four_workers_over_two_nodes_and_the_merge_after_them(
     slurm: Cluster, make_list: MakeList, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    said = submitted(slurm, make_list(48), out, "cluster.num_jobs=4", "work.batch=2", "trouble.seconds=0.2")
+    gate = ("work.batch=2", "trouble.after=2", f"trouble.until={tmp_path / 'gate'}")  # for each of the four
+    said = submitted(slurm, make_list(48), out, "cluster.num_jobs=4", *gate)
     assert not (out / "train.txt").exists(), "run.py does not wait for the workers"
     (array,), (merge,) = jobs(out), jobs(out, "merge")
     assert array["id"] in said and merge["id"] in said and f"status.py {out.name}\n" in said
+    wait_for_records(out, 8)
+    (tmp_path / "gate").touch()
     wait_for_the_end(slurm, out)
     assert places(out) == ALL_GPUS
     assert all(life["state"] == "finished" and life["done"] > 0 for life in lives(out))
@@ -153,7 +156,7 @@ def test_wait_follows_to_the_end(slurm: Cluster, make_list: MakeList, tmp_path: 
 def test_without_the_launcher(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
     out, train = tmp_path / "out", make_list(24)
     python = command("run")[0]
-    settings = fake_run(train, out, "work.batch=2", "trouble.seconds=0.1")
+    settings = fake_run(train, out, "work.batch=2", "trouble.after=2", f"trouble.until={tmp_path / 'gate'}")
     array = slurm.run(
         "env", f"LABELYARD={ROOT}", f"PYTHON={python}", "sbatch", "--parsable", "--array=0-2",
         str(ROOT / "slurm" / "generate.sbatch"), *map(str, settings), cwd=tmp_path,
@@ -162,8 +165,9 @@ def test_without_the_launcher(slurm: Cluster, make_list: MakeList, tmp_path: Pat
         "env", f"LABELYARD={ROOT}", f"PYTHON={python}", "sbatch", f"--dependency=afterany:{array}",
         str(ROOT / "slurm" / "merge.sbatch"), str(out), cwd=tmp_path,
     )  # fmt: skip
-    wait_for_records(out, 1)
+    wait_for_records(out, 6)  # two of each
     assert "3 running" in call(slurm, "status", out).stdout
+    (tmp_path / "gate").touch()
     wait_until(lambda: not slurm.squeue(), "all jobs end")
     assert (out / "plan.json").read_text().count('"fingerprint"') == 1
     assert len(lives(out)) == 3 and len(records(out)) == 24
