@@ -300,7 +300,7 @@ bring_up() {   # [OWNER]
     if [ -n "$(missing_packages)" ]; then install_packages; fi
 
     trap 'bring_down >&2' EXIT   # half a cluster is of no use
-    local parts=(state spool-n1 spool-n2 log mysql run)
+    local parts=(state spool-n1 spool-n2 log mysql mysql-tmp run)
     mkdir -p "$FOLDER"
     (cd "$FOLDER" && chmod 755 . && rm -rf "${parts[@]}" && mkdir -p pids "${parts[@]}")
     write_configuration
@@ -311,8 +311,10 @@ bring_up() {   # [OWNER]
     start munged munged --foreground --force --num-threads=2 --socket="$FOLDER/run/munge.sock" \
         --key-file="$FOLDER/run/munge.key" --pid-file="$FOLDER/run/munged.pid" --seed-file="$FOLDER/run/munge.seed"
 
-    # No network port and nothing that makes data safe: it lives for minutes.
-    local mariadb=(--no-defaults --user=root --datadir="$FOLDER/mysql" --innodb-buffer-pool-size=16M --innodb-log-file-size=8M
+    # No network port and nothing that makes data safe: it lives for minutes. Temporary tables in a folder of its own: when
+    # a MariaDB starts it removes what it finds in that folder, be it another one's that is at work.
+    local mariadb=(--no-defaults --user=root --datadir="$FOLDER/mysql" --tmpdir="$FOLDER/mysql-tmp"
+        --innodb-buffer-pool-size=16M --innodb-log-file-size=8M
         --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-flush-method=nosync)
     mariadb-install-db "${mariadb[@]}" --auth-root-authentication-method=normal --skip-test-db \
         >"$FOLDER/log/mariadb-install.out" 2>&1 || { tail -n 20 "$FOLDER/log/mariadb-install.out" >&2; exit 1; }

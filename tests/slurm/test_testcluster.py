@@ -196,7 +196,8 @@ def test_down_ends_all_of_its_own_and_nothing_else(
     slurm: Cluster, lookalike: subprocess.Popen[bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("second")
-    second = bring_up(folder, os.getpid(), TESTCLUSTER_MAX_ARRAY_SIZE="4")
+    # No place for temporary files but its own: a MariaDB that starts removes those that another one is using.
+    second = bring_up(folder, os.getpid(), TESTCLUSTER_MAX_ARRAY_SIZE="4", TMPDIR="/nowhere")
     busy = ("--gres=gpu:1", "-o", "/dev/null", "--wrap", "srun sleep 600 & setsid sleep 600 & wait")
     first_job, second_job = slurm.sbatch(*busy), second.sbatch(*busy)
     second.wait_state(second_job, "RUNNING")
