@@ -5,7 +5,7 @@
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
 # Processes that the tests share: more than cores, since those on SLURM mostly wait.
-TESTERS ?= 3
+TESTERS ?= 4
 .DELETE_ON_ERROR:
 .PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-slow chaos
 
@@ -14,7 +14,7 @@ demo: $(VENV)/.with-demo
 
 test: $(VENV)/.with-dev slurm-packages chromium-packages
 	$(MAKE) lint
-	$(PYTHON_IN) -m pytest -n $(TESTERS) --dist loadgroup -m "not slow"
+	$(PYTHON_IN) -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: $(VENV)/.with-dev
 	$(PYTHON_IN) -m ruff check .

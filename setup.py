@@ -16,6 +16,7 @@ CORE = [
     "submitit>=1.5.2",
     "ijson>=3.3",
     "msgspec>=0.21",  # JSON by the million lines; its errors are ValueErrors since 0.21
+    "PyYAML>=5.4",  # hydra's own, for its errors
     "rich>=13",
 ]
 

@@ -1,6 +1,6 @@
 """Hydra composes the configuration; every group's options are typed by the dataclass that their yaml names.
 
-The yaml files under conf/ are read here and registered with Hydra, each laid over its dataclass. So an option is one
+The yaml files under conf/ are registered with Hydra, which gets each laid over its dataclass. So an option is one
 dataclass and one yaml, its keys and types are strict, and a new group is a new folder.
 """
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize
-from hydra.core.config_store import ConfigStore
+from hydra.core.config_store import ConfigNode, ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from generate.annotation import Write
 from generate.load import Load
@@ -64,6 +65,31 @@ class Groups:
         return tuple(group for group in self.options if group not in FRAME)
 
 
+class Option(ConfigNode):
+    """An option's yaml over its dataclass, read and imported when Hydra first asks for it: a run needs ten of fifty."""
+
+    def __init__(self, group: str, name: str, path: Path) -> None:
+        self.name, self.group, self.provider = f"{name}.yaml", group, None
+        self.package = "_global_" if group == "pipeline" else group
+        self._path = path
+        self._node: DictConfig | None = None
+
+    @property
+    def node(self) -> DictConfig:
+        if self._node is None:
+            try:
+                loaded = OmegaConf.load(self._path)
+                assert isinstance(loaded, DictConfig)
+                self._node = OmegaConf.structured(_typed(loaded))
+            except (YAMLError, OmegaConfBaseException) as error:
+                raise UserError(f"{self._path}: {str(error).strip()}") from None
+        return self._node
+
+    @node.setter  # Hydra sets a copy's
+    def node(self, value: DictConfig) -> None:
+        self._node = value
+
+
 _registered: list[Groups] = []  # Hydra's store is global; what it holds now
 
 
@@ -75,11 +101,8 @@ def register(*folders: Path) -> Groups:
         return groups
     _registered.append(groups)
     for group, options in groups.options.items():
-        for option, path in options.items():
-            node = OmegaConf.load(path)
-            assert isinstance(node, DictConfig)
-            package = "_global_" if group == "pipeline" else group
-            store.store(group=group, name=option, node=_typed(node), package=package)
+        known = store.repo.setdefault(group, {})
+        known.update({f"{name}.yaml": Option(group, name, path) for name, path in options.items()})
     for path in sorted(path for folder in folders for path in folder.glob("*.yaml")):
         store.store(name=path.stem, node=_root(path, groups))
     return groups

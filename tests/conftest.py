@@ -29,11 +29,12 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+FIRST = ("slurm", "tests", "launch", "faults")  # folders with files that take minutes
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Processes share the tests by file, so that what a file prepares is prepared once; SLURM's share one cluster."""
-    for item in items:
-        group = "slurm" if item.path.parent.name == "slurm" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Processes share the tests by file, in this order: at the end none waits long for another's last file."""
+    items.sort(key=lambda item: [item.path.parent.name != folder for folder in FIRST])
 
 
 NO_SLURM = "no SLURM to test on"

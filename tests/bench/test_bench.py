@@ -27,6 +27,7 @@ def _subnormal_numbers_come_back() -> Iterator[None]:
     torch.set_flush_denormal(False)
 
 
+@pytest.mark.slow
 def test_full_goes_to_its_end_with_any_weights_that_lie_under_its_names(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -49,7 +50,7 @@ def test_full_goes_to_its_end_with_any_weights_that_lie_under_its_names(
     assert "encoder of segment alone" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kit", ["demo", "tiny"])
+@pytest.mark.parametrize("kit", [pytest.param("demo", marks=pytest.mark.slow), "tiny"])
 def test_both_ways_of_working_make_the_same_records(kit: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     kept = tmp_path / "figures.json"
     found = main([kit, "--photos", "4", "--batch", "3", "--shard-size", "3", "--json", str(kept)])
@@ -68,6 +69,7 @@ def test_a_pipeline_that_does_nothing_writes_what_the_bare_loop_writes(tmp_path:
     assert same == 6 and set(best) == {"loop", "threads", "engine"} and min(best.values()) > 0
 
 
+@pytest.mark.slow
 def test_the_profiles_see_what_is_computed_in_threads_too(tmp_path: Path) -> None:
     main(["demo", "--photos", "2", "--batch", "2", "--shard-size", "2", "--profile", str(tmp_path)])
     for way in ("sequential", "engine"):

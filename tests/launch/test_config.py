@@ -121,3 +121,27 @@ def test_tab_completion_knows_groups_and_keys(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "pipeline=demo" in done.stdout.split() and "pipeline=instances" in done.stdout.split(), done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("_target_: nowhere.Thing", "No module named 'nowhere'"),
+        ("_target_: [x", "flow sequence"),
+        (
+            "_target_: generate.steps.tag.imagenet.ImagenetTags\nno_such_key: 3",
+            "Key 'no_such_key' not in 'ImagenetTags'",
+        ),
+        ("_target_: generate.steps.tag.imagenet.ImagenetTags\nmax_tags: many", "Value 'many'"),
+    ],
+)
+def test_a_broken_option_of_the_user_s_is_told_when_it_is_chosen_and_not_before(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "tag").mkdir()
+    (tmp_path / "tag" / "broken.yaml").write_text(text)
+    given = ["pipeline=demo", "source.path=x.json", "output=y"]
+    assert composed(given, directory=str(tmp_path)).config.tag.max_tags == 5
+    with pytest.raises(UserError) as caught:
+        composed([*given, "tag=broken"], directory=str(tmp_path))
+    assert told in str(caught.value)

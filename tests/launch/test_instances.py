@@ -60,7 +60,7 @@ def test_fused_staged_alone_and_in_company_make_the_same_records(
     fused = run(train, tmp_path / "fused", models)
     assert len(fused) == 7
     assert run(train, tmp_path / "staged", models, "work.schedule=staged") == fused
-    alone = run(train, tmp_path / "alone", models, "work.batch=1", "shard_size=1", "cluster.num_jobs=2")
+    alone = run(train, tmp_path / "alone", models, "work.batch=1", "shard_size=1")
     assert alone == fused
     checked = call("validate", tmp_path / "fused")
     assert checked.returncode == 0, checked.stdout

@@ -20,9 +20,6 @@ from tests.browser import CHROMIUM, Browser, chromium
 from tests.conftest import call, crops
 from tests.launch.made import HOSTILE, ODD, make_run
 
-# One browser and one run for all of them, however many processes share the tests.
-pytestmark = pytest.mark.xdist_group("view")
-
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="NO CHROMIUM: the page is not tried in a browser. apt-get install chromium"
 )
