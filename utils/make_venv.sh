@@ -49,8 +49,8 @@ create() {
 has_gpu() { [ -e /dev/nvidiactl ] || [ -e /dev/kfd ]; }
 
 if [ ! -x "$venv/bin/python" ]; then create "$(find_python)"; fi
-# pip compiles what it installs on one core, which is half of the time that it takes: compile does it on all of them, torch
-# while pip fetches the rest. What does not compile (a template, an old python's file) is left to whoever imports it.
+# pip would compile what it installs on one core; compile does it on all of them, and torch while pip fetches the rest.
+# What does not compile (a template, an old python's file) is no concern of ours.
 pip=("$venv/bin/python" -m pip --disable-pip-version-check -q)
 install() { "${pip[@]}" install --no-compile "$@"; }
 compile() { "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >/dev/null 2>&1 || true; }
