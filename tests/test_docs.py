@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from generate.step import transient
+from launch.plan import fitting_size
 from launch.reference import reference, rows
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, listed
 
@@ -171,6 +172,13 @@ def test_the_exporter_of_the_document_works_as_written(make_list: MakeList, tmp_
 def test_the_configuration_page_is_what_the_code_says() -> None:
     again = "not what the code says. Make it anew: python launch/reference.py > docs/configuration.md"
     assert (ROOT / "docs" / "configuration.md").read_text() == reference(), again
+
+
+@pytest.mark.parametrize("place", ["conf/config.yaml", "docs/configuration.md"])
+def test_the_size_of_a_shard_is_what_is_said_of_it(place: str) -> None:
+    """The comment beside the setting is text: nothing else holds its number to the code."""
+    said = re.findall(r"items that a worker claims at a time; null: (\d+)", (ROOT / place).read_text())
+    assert said == [str(fitting_size(10**9))]
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import dataclass, field
 from functools import cache
@@ -53,7 +54,7 @@ def decode(data: bytes, max_pixels: int, max_aspect: float) -> Decoded:
     except UnidentifiedImageError:
         raise UnreadableImage(f"not an image: {_looks_like(data)}") from None
     except Image.DecompressionBombError as error:
-        raise UnreadableImage(f"too many pixels: {error}") from None
+        raise UnreadableImage(_in_our_words(error, max_pixels)) from None
     except UnreadableImage:
         raise
     except Exception as error:
@@ -86,6 +87,12 @@ def _orientation(image: Image) -> int:
     except Exception:
         return 1
     return found if found in range(1, 9) else 1
+
+
+def _in_our_words(bomb: Exception, max_pixels: int) -> str:
+    """Pillow names its own limit, which is twice ours, and none of our settings."""
+    counted = re.search(r"\d+(?= pixels)", str(bomb))
+    return f"too many pixels: {counted[0] + ', ' if counted else ''}more than load.max_pixels={max_pixels}"
 
 
 def _check_size(size: tuple[int, int], max_pixels: int, max_aspect: float) -> None:

@@ -20,8 +20,7 @@ class Debug(Cluster):
         return ["1 worker in this process"]
 
     def run(self, start: Start) -> int:
-        from generate.__main__ import FAILED as WORKER_FAILED
-        from generate.__main__ import work
+        from generate.__main__ import FINISHED, STOPPED, work
         from generate.stop import Stop
 
         stop = Stop()
@@ -31,4 +30,6 @@ class Debug(Cluster):
         print(summary(start.folder, merged))
         if stop.asked:
             return INTERRUPTED
-        return FAILED if code == WORKER_FAILED else COMPLETE if merged.complete else MISSING
+        if code not in (FINISHED, STOPPED):  # also if its GPU broke: nobody starts it again here
+            return FAILED
+        return COMPLETE if merged.complete else MISSING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
@@ -45,13 +46,8 @@ class Slurm(Options, Cluster):
         self._tell_of_others(start.folder)
         self._tell_of_idle_gpus()
         submission = submit(self, start.folder, start.config, site)
-        run = short(start.folder.path)
         print("submitted:", *(f"  {told(job)}" for job in submission.jobs), sep="\n")
-        print(
-            f"look         python launch/status.py {run}\nend them     python launch/cancel.py {run}\n"
-            f"logs         {run}/logs\ntrain list   {run}/train.txt, once the merge job has run",
-            flush=True,
-        )
+        print(what_next(start.folder), flush=True)
         return follow(start.folder, submission) if self.wait else SUBMITTED
 
     def _already_complete(self, folder: RunFolder) -> int:
@@ -96,3 +92,12 @@ class Slurm(Options, Cluster):
                 "command goes on from it"
             ) from None
         return Site(cluster_name(config), max_array_size(config))
+
+
+def what_next(folder: RunFolder) -> str:
+    """Lines to copy, and places to look at: each path as a shell takes it."""
+    run, logs, train = (shlex.quote(short(path)) for path in (folder.path, folder.logs, folder.path / "train.txt"))
+    return (
+        f"look         python launch/status.py {run}\nend them     python launch/cancel.py {run}\n"
+        f"logs         {logs}\ntrain list   {train}, once the merge job has run"
+    )

@@ -220,6 +220,9 @@ def test_plan_only_and_debug(make_list: MakeList, tmp_path: Path) -> None:
     planned = call("run", *fake_run(train, out, "plan_only=true"))
     assert planned.returncode == 0 and not records(out)
     assert sum(1 for path in (out / "shards").iterdir() for _ in path.open()) == 8
+    broken = call("run", *fake_run(train, out, "cluster=debug", "trouble.break_gpu=0005"))
+    assert broken.returncode == 1, "also if the GPU breaks it could not be done: nobody starts a worker again here"
+    assert "the GPU failed" in broken.stderr
     done = call("run", *fake_run(train, out, "cluster=debug"))
     assert done.returncode == 0 and len(listed(out)) == 8
 

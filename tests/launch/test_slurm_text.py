@@ -6,12 +6,14 @@ it anew by: python -m tests.launch.test_slurm_text
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from launch.clusters.slurm import Slurm
+from generate.run_folder import RunFolder
+from launch.clusters.slurm import Slurm, what_next
 from launch.slurm import script
 from launch.slurm.arrays import windows
 from launch.slurm.look import seen
@@ -50,6 +52,15 @@ FULL: dict[str, Any] = {
     "python": "apptainer exec --nv /shared/labelyard.sif python",
     "merge": {"partition": "cpu", "mem": "8G", "time": "60", "sbatch_args": ["--nice=10"]},
 }
+
+
+def test_what_to_copy_after_a_submission_is_quoted_for_the_shell() -> None:
+    run = Path("/shared/it's mine; (v2) $HOME")
+    look, end, logs, train = (shlex.split(line) for line in what_next(RunFolder(run)).splitlines())
+    assert look == ["look", "python", "launch/status.py", str(run)]
+    assert end == ["end", "them", "python", "launch/cancel.py", str(run)]
+    assert logs == ["logs", f"{run}/logs"]
+    assert train[:3] == ["train", "list", f"{run}/train.txt,"]
 
 
 def full_text() -> str:
