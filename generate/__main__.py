@@ -77,9 +77,13 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
         presence.end("failed", str(error))
         say(f"{owner.worker}: {error}", sys.stderr)
         return BROKEN
-    except (FatalError, UserError) as error:
-        presence.end("failed", str(error))
-        say(f"{owner.worker}: {error}", sys.stderr)
+    except (FatalError, UserError, OSError) as error:
+        told = explained(error, str(folder.path)) if isinstance(error, OSError) else error
+        if isinstance(told, OSError):
+            presence.end("failed", f"{type(error).__name__}: {error}")
+            raise
+        presence.end("failed", str(told))
+        say(f"{owner.worker}: {told}", sys.stderr)
         return FAILED
     except BaseException as error:
         presence.end("failed", f"{type(error).__name__}: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from utils.text import harmless
 
@@ -31,6 +32,8 @@ REFUSED = {
     errno.EPERM: "not permitted",
 }
 GONE = {errno.ENOENT, errno.ENOTDIR}
+IN_THE_WAY = {errno.EISDIR}
+FEW = 64  # files: others free and take some between the refusal and the look
 
 
 class ItemError(Exception):
@@ -60,12 +63,32 @@ class BrokenDevice(FatalError):
 def explained(error: OSError, place: str) -> Exception:
     """What the run folder's file system refuses is fatal, with what to do; other trouble stays what it is."""
     again = "run the same command again; nothing is lost"
+    if lacks_inodes(error):
+        return FatalError(
+            f"{place}: no inodes left: there is space, but the file system takes no more files (df -i shows it). "
+            f"Remove files, or use one that takes more, and {again}"
+        )
     if error.errno in FULL:
         return FatalError(f"{place}: {FULL[error.errno]}. Make room and {again}")
     if error.errno in REFUSED:
-        return FatalError(f"{place}: {REFUSED[error.errno]} ({error.filename}). Mend it and {again}")
+        of = f" ({error.filename})" if error.filename is not None else ""
+        return FatalError(f"{place}: {REFUSED[error.errno]}{of}. Mend it and {again}")
+    if error.errno in IN_THE_WAY:
+        seen = error.filename2 or error.filename or "what is there"
+        return FatalError(f"{place}: {seen} is a folder, where a file belongs. Move it away and {again}")
     if error.errno in UNWELL:
         return FatalError(f"{place}: the file system is unwell ({error.strerror}). When it is back, {again}")
     if error.errno in GONE:
         return FatalError(f"{place}: {error.filename} is gone. Was the run folder moved or cleaned? Then {again}")
     return error
+
+
+def lacks_inodes(error: OSError) -> bool:
+    """Whether a new file was refused for want of inodes: the system's word for it is that of a full disk."""
+    if error.errno != errno.ENOSPC or error.filename is None:  # in a file that is there only space can lack
+        return False
+    try:
+        there = os.statvfs(os.path.dirname(error.filename) or b".")
+    except OSError:
+        return False
+    return there.f_files > 0 and there.f_favail < FEW and there.f_bavail > 0

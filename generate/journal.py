@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from generate.errors import explained
 from generate.record import Item
@@ -220,7 +220,8 @@ def kind_of_reason(step: str, reason: str) -> str:
 
 def read_manifest(path: Path) -> Iterator[dict[str, Any]]:
     """The line of sums first, then one line per item."""
-    lines = path.read_bytes().split(b"\n")[:-1]
+    with _opened(path) as file:
+        lines = file.read().split(b"\n")[:-1]
     found = [_whole(path, line) for line in lines]
     sums, items = found[0] if found else _whole(path, b""), len(found) - 1
     if items != sums.get("items"):
@@ -230,8 +231,15 @@ def read_manifest(path: Path) -> Iterator[dict[str, Any]]:
 
 def read_sums(path: Path) -> dict[str, Any]:
     """The first line alone."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         return _whole(path, file.readline())
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except IsADirectoryError:
+        raise _damaged(path, "it is a folder") from None
 
 
 def _whole(path: Path, line: bytes) -> dict[str, Any]:

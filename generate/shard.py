@@ -105,7 +105,7 @@ def read_record(path: Path, to_the_end: bool = False) -> dict[str, object] | Non
     try:
         data = path.read_bytes()
         found = json.loads(data) if data.endswith(b"\n") or not to_the_end else None
-    except (FileNotFoundError, ValueError, RecursionError):
+    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -19,6 +19,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from generate.run_folder import RunFolder
+from launch.program import program
 from launch.slurm.ask import Unreachable, ask
 from launch.slurm.parse import Queued
 from launch.slurm.queued import queued, submitted
@@ -27,6 +28,7 @@ from utils.errors import UserError
 PATIENCE = 90.0  # seconds for the jobs to leave the queue: they have SLURM's KillWait to stop
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the run folder")
@@ -34,11 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return cancel(RunFolder.open(chosen.run))
     except Unreachable as error:
-        print(f"cancel: {error}. Give the command where squeue and scancel are", file=sys.stderr)
-        return 1
-    except UserError as error:
-        print(f"cancel: {error}", file=sys.stderr)
-        return 1
+        raise UserError(f"{error}. Give the command where squeue and scancel are") from None
 
 
 def cancel(folder: RunFolder) -> int:

@@ -31,6 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 from generate.exporter import Damage, Exporter, Totals, export
 from generate.run_folder import RunFolder
 from generate.settings import target
+from launch.program import program
 from launch.summary import short
 from utils.errors import UserError, nearest
 from utils.text import harmless
@@ -39,6 +40,7 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 SHOWN = 20
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s RUN FORMAT DEST …"
@@ -62,12 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
         folder = RunFolder.open(chosen.run)
         return tell(export(exporter, chosen.format, folder, Path(places[0]), Bar()), Path(places[0]))
     except Damage as error:
-        print(f"export: {error}. Remove the destination and export again", file=sys.stderr)
+        raise UserError(f"{error}. Remove the destination and export again") from None
     except ImportError as error:
-        print(f"export: {error}. Try: pip install -e '.[formats]'", file=sys.stderr)
-    except (UserError, OSError) as error:
-        print(f"export: {error}", file=sys.stderr)
-    return 1
+        raise UserError(f"{error}. Try: pip install -e '.[formats]'") from None
 
 
 def formats(directory: str | None = None) -> dict[str, Path]:

@@ -20,32 +20,30 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from utils.errors import UserError
+from launch.program import program
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
     parser.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
     parser.add_argument("overrides", nargs="*", metavar="SETTING", help="as for run.py")
     chosen = parser.parse_intermixed_args(arguments)
-    try:
-        from generate.model_cache import missing, use
-        from launch.config import composed
-        from launch.download import download
-        from launch.wish import chosen_steps
 
-        composition = composed(chosen.overrides, chosen.config_name, chosen.config_dir)
-        steps = chosen_steps(composition)
-        use(composition.config.models)
-        for name, step in steps.items():
-            for checkpoint in step.checkpoints():
-                print(f"{name}: {checkpoint.location}", flush=True)
-            download(step)
-        lacking = missing(steps)
-    except UserError as error:
-        print(f"fetch: {error}", file=sys.stderr)
-        return 1
+    from generate.model_cache import missing, use
+    from launch.config import composed
+    from launch.download import download
+    from launch.wish import chosen_steps
+
+    composition = composed(chosen.overrides, chosen.config_name, chosen.config_dir)
+    steps = chosen_steps(composition)
+    use(composition.config.models)
+    for name, step in steps.items():
+        for checkpoint in step.checkpoints():
+            print(f"{name}: {checkpoint.location}", flush=True)
+        download(step)
+    lacking = missing(steps)
     for line in lacking:
         print(f"fetch: {line}", file=sys.stderr)
     if not lacking:

@@ -26,11 +26,12 @@ if __package__ in (None, ""):
 from generate.errors import explained
 from generate.run_folder import RunFolder
 from launch.merge import merge, merge_plain_folder
+from launch.program import program
 from launch.summary import summary
-from utils.errors import UserError
 from utils.text import harmless
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a run folder, or a plain folder of JSON files")
@@ -45,11 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder = RunFolder.open(chosen.run)
         merged = merge(folder, chosen.train, chosen.check or None)
     except OSError as error:
-        print(f"jsons2txt: {explained(error, str(chosen.train or chosen.run))}", file=sys.stderr)
-        return 1
-    except UserError as error:
-        print(f"jsons2txt: {error}", file=sys.stderr)
-        return 1
+        raise explained(error, str(chosen.train or chosen.run)) from None
     print(summary(folder, merged))
     return 0 if merged.complete else 3
 

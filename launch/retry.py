@@ -29,9 +29,9 @@ from generate.claims import Claims, Owner
 from generate.errors import explained
 from generate.journal import read_history, read_sums
 from generate.run_folder import RunFolder
+from launch.program import program
 from launch.standing import Line, Standing, kind_of_reason
 from utils.atomic import write_atomic
-from utils.errors import UserError
 from utils.jsons import dump
 
 Wanted = Callable[[Line], bool]
@@ -48,6 +48,7 @@ class Retried:
     others: Counter[str] = field(default_factory=Counter)
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the run folder")
@@ -60,11 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = is_damaged if chosen.damaged else failed_for(chosen.reason)
         found = retry(folder, wanted, chosen.damaged, chosen.dry_run)
     except OSError as error:
-        print(f"retry: {explained(error, str(chosen.run))}", file=sys.stderr)
-        return 1
-    except UserError as error:
-        print(f"retry: {error}", file=sys.stderr)
-        return 1
+        raise explained(error, str(chosen.run)) from None
     return told(found, chosen)
 
 

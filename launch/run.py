@@ -31,9 +31,9 @@ from typing import NoReturn
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from generate.errors import FatalError, explained
+from generate.errors import explained
+from launch.program import program
 from utils.errors import UserError
-from utils.redact import redacted
 
 # Hydra answers these itself.
 HYDRAS_OWN = {
@@ -55,6 +55,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}. Settings are key=value; see python launch/run.py --help")
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -74,15 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
         from launch.start import start
 
         return start(composed(overrides, chosen.config_name, chosen.config_dir))
-    except (UserError, FatalError) as error:
-        print(f"run: {redacted(str(error))}", file=sys.stderr)
-        return 1
     except OSError as error:
-        told = explained(error, "output")
-        if told is error:
-            raise
-        print(f"run: {told}", file=sys.stderr)
-        return 1
+        raise explained(error, "output") from None
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ if __package__ in (None, ""):
 
 from generate.run_folder import RunFolder
 from launch.overview import overview, table
+from launch.program import program
 from launch.progress import Progress, Watch, line
 from launch.slurm.lines import lines
 from launch.slurm.look import Look
 from launch.spent import bound_by, latest, shares
-from utils.errors import UserError
 from utils.text import harmless
 
 EVERY = 3.0  # seconds between two looks of --watch
@@ -37,6 +37,7 @@ PART = 0.1  # of the time may go into looking: a huge run on a slow file server 
 Show = Callable[[dict[str, Any]], None]
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the run folder")
@@ -51,9 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
             seen = _look_until_done(look, show, chosen.watch, chosen.prometheus)
         if chosen.watch and not chosen.json and sys.stdout.isatty():
             print(_text(seen))  # the screen is gone with its program; this stays
-    except (UserError, OSError) as error:
-        print(f"status: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 0
     return 0

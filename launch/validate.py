@@ -32,6 +32,7 @@ from generate.schema import record_problems, trainer_problems
 from launch.gauge import Gauge
 from launch.marks import Marks
 from launch.merge import records_of
+from launch.program import program
 from utils.errors import UserError
 from utils.text import harmless
 
@@ -39,23 +40,20 @@ SHOWN = 100
 KNOWN, SEEN = 1, 2  # marks of a path: a record of the run; met before
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", type=Path, nargs="+", metavar="RUN_OR_FILE")
     parser.add_argument("--sample", type=int, help="check only so many records, picked at random")
     chosen = parser.parse_args(arguments)
     checked = found = 0
-    try:
-        for path in chosen.paths:
-            check = Check(path, chosen.sample)
-            for problem in check.problems():
-                found += 1
-                if found <= SHOWN:
-                    print(harmless(problem))
-            checked += check.checked
-    except UserError as error:
-        print(f"validate: {error}", file=sys.stderr)
-        return 1
+    for path in chosen.paths:
+        check = Check(path, chosen.sample)
+        for problem in check.problems():
+            found += 1
+            if found <= SHOWN:
+                print(harmless(problem))
+        checked += check.checked
     more = f" ({found - SHOWN} more than shown)" if found > SHOWN else ""
     print(f"{checked} records checked, {found or 'no'} problems found{more}")
     return 1 if found else 0

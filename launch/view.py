@@ -19,10 +19,12 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from generate.run_folder import RunFolder
+from launch.program import program
 from utils.errors import UserError
 from utils.text import harmless
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the run folder")
@@ -30,13 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="another seed picks others (default: 0)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     chosen = parser.parse_args(arguments)
-    try:
-        if chosen.sample < 1:
-            raise UserError(f"--sample {chosen.sample}: give a number of records, at least 1")
-        return view(RunFolder.open(chosen.run), chosen.sample, chosen.seed, chosen.open)
-    except (UserError, OSError) as error:
-        print(f"view: {error}", file=sys.stderr)
-        return 1
+    if chosen.sample < 1:
+        raise UserError(f"--sample {chosen.sample}: give a number of records, at least 1")
+    return view(RunFolder.open(chosen.run), chosen.sample, chosen.seed, chosen.open)
 
 
 def view(folder: RunFolder, size: int, seed: int, opened: bool) -> int:
