@@ -1,4 +1,4 @@
-"""What no program expects: nobody reads its output, and folders where it writes or reads files. A line, no traceback."""
+"""What no program expects: nobody reads its output; folders where it writes or reads files. A line, no traceback."""
 
 from __future__ import annotations
 
