@@ -186,10 +186,24 @@ class RunFolder:
 
     def open_shard(self, number: int) -> bool:
         """Make the folder of its records; True if it was not there: then nobody has opened this shard before."""
+        return self.make_folder(self.records_of(number))
+
+    def make_folder(self, folder: Path) -> bool:
+        """A folder in it, with those above; True if it was not there.
+
+        The run folder itself is made by `make` alone: one that was moved away under its workers must not appear anew at
+        its old place, with what they had in hand.
+        """
+        parts = folder.relative_to(self.path).parts
         try:
-            self.records_of(number).mkdir(parents=True)
+            folder.mkdir()
         except FileExistsError:
             return False
+        except FileNotFoundError:
+            if len(parts) == 1:
+                raise
+            self.make_folder(folder.parent)
+            return self.make_folder(folder)
         return True
 
     def sweep_shard(self, number: int) -> None:

@@ -20,6 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -71,6 +72,9 @@ class Task:
         if self._proved_vain():
             return FAILED
         while True:
+            if not self._folder.run_json.exists():
+                self._say(f"{self._folder.path} is gone. Was the run folder moved? output=ITS_NEW_PLACE goes on there")
+                return FAILED
             if is_complete(self._folder):
                 self._say("every item has its outcome; there is nothing to do")
                 return FINISHED
@@ -103,7 +107,8 @@ class Task:
             words = f": {last_words.line}" if last_words.line else ""
             stopped = code in (-signal.SIGTERM, -signal.SIGUSR2, -signal.SIGINT, -signal.SIGKILL) and self._asked
             state, reason = ("stopped", self._asked) if stopped else ("failed", f"{how}{words}")
-            write_obituary(self._folder, owner, began, time.time(), state, reason)
+            with suppress(OSError):  # a full disk, a run folder that was moved away: its log has it
+                write_obituary(self._folder, owner, began, time.time(), state, reason)
             self._say(f"the worker was {how}" if code < 0 else f"the worker {how}")
         return code
 

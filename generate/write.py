@@ -24,20 +24,20 @@ def write(folder: RunFolder, shard: int, record: Record, options: Write, made_by
 
     def put() -> None:
         for name, data in images.items():
-            _write(folder.image(name, shard, record.item), data)
-        _write(path, text)
+            _write(folder, folder.image(name, shard, record.item), data)
+        _write(folder, path, text)
 
     patiently(put, folder.path)
     return Outcome(record.item.id, "done", {"file": path.name, "bytes": len(text), "instances": instances})
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(folder: RunFolder, path: Path, data: bytes) -> None:
     """One create and one rename. The folder is nearly always there, and synced once for all when the shard is finished:
     a name that a power cut takes before that is missed by whoever goes on with the shard."""
     try:
         write_atomic(path, data, sync_name=False)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.make_folder(path.parent)
         write_atomic(path, data, sync_name=False)
 
 

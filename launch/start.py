@@ -110,7 +110,7 @@ def record_start(folder: RunFolder, composed: Composed, config: Mapping[str, Any
     # With the host: many tasks of an array may start at the same second, in containers that all count from 1.
     moment = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{socket.gethostname()[:40]}-{os.getpid()}"
     record = folder.path / "hydra" / moment
-    record.mkdir(parents=True)
+    folder.make_folder(record)
     (record / "config.yaml").write_text(OmegaConf.to_yaml(composed.config))
     (record / "hydra.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create({"hydra": composed.hydra})))
     (record / "overrides.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(list(composed.overrides))))

@@ -65,7 +65,6 @@ def write_atomic(path: Path, data: bytes, sync: bool = True, sync_name: bool = T
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file, written piece by piece, that takes `path`'s place if the block ends well; else it leaves no trace."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:

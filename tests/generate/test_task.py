@@ -73,6 +73,20 @@ def test_a_worker_that_crashes_is_started_again_as_long_as_it_gets_on(make_list:
     assert len(crashed) == 3 and all("SIGABRT" in life["reason"] for life in crashed)
 
 
+def test_a_run_folder_that_is_moved_away_is_not_made_anew_at_its_old_place(make_list: MakeList, tmp_path: Path) -> None:
+    out, moved, gate = tmp_path / "out", tmp_path / "moved", tmp_path / "gate"
+    planned(make_list(24), out, f"trouble.until={gate}", "trouble.after=4", "work.batch=2", "shard_size=6")
+    process = task(out)
+    wait_for(lambda: len(records(out)) >= 2)
+    out.rename(moved)
+    gate.touch()
+    code, said = ended(process)
+    assert code == 1 and f"{out} is gone. Was the run folder moved?" in said and "Traceback" not in said, said
+    assert not out.exists()
+    assert ended(task(moved, restart=1))[0] == 0
+    assert len(records(moved)) == 24
+
+
 def test_a_signal_stops_it_and_another_life_goes_on(make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
     planned(make_list(30), out, "trouble.seconds=0.1", "work.batch=2")

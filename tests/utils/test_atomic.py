@@ -123,6 +123,9 @@ def test_a_sweep_that_takes_a_living_writers_file_costs_it_one_more_try(
 def test_a_missing_folder_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_atomic(tmp_path / "no" / "file", b"data")
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "no" / "file"):
+        pass
+    assert not os.listdir(tmp_path)
 
 
 def test_a_streamed_file_takes_its_place_only_if_all_went_well(tmp_path: Path) -> None:
