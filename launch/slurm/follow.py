@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 
 from generate.run_folder import RunFolder
 from launch.bar import Bar
-from launch.cluster import COMPLETE, INTERRUPTED, MISSING
+from launch.cluster import COMPLETE, FAILED, INTERRUPTED, MISSING
 from launch.merge import merge
 from launch.progress import Watch
 from launch.slurm.ask import Unreachable, queue
 from launch.slurm.jobs import Submission
+from launch.slurm.lines import failures
+from launch.slurm.look import Look
 from launch.summary import short, summary
+from utils.text import harmless
 
 LOOK = 1.0  # seconds between two looks into the run folder
 ASK_FIRST, ASK_LAST = 2.0, 60.0  # seconds between two questions to SLURM, ever longer
@@ -32,15 +36,21 @@ def follow(folder: RunFolder, submission: Submission) -> int:
                 if not _some_left(ids):
                     break
     except KeyboardInterrupt:
-        run = short(folder.path)
+        run = shlex.quote(short(folder.path))
         print(
             f"The jobs go on. Look: python launch/status.py {run}   End them: python launch/cancel.py {run}",
             file=sys.stderr,
         )
         return INTERRUPTED
     merged = merge(folder)  # the merge job did it as well; this is for what to tell
-    print(summary(folder, merged))
-    return COMPLETE if merged.complete else MISSING
+    print(summary(folder, merged), flush=True)
+    if merged.complete:
+        return COMPLETE
+    seen = Look(folder).look()
+    if seen is None or not seen["failed"]:
+        return MISSING
+    print(harmless("\n".join(["workers failed:", *failures(seen, folder.path)])), file=sys.stderr)
+    return FAILED
 
 
 def _some_left(ids: list[str]) -> bool:

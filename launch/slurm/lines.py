@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from launch.slurm.logs import last_line, log_of_task
+
 SHOWN = 10
 WORDS = {"failed": "failed lives"}
 
@@ -16,13 +18,19 @@ def lines(found: dict[str, Any], run: Path) -> list[str]:
     for job in found["held"][:SHOWN]:
         text.append(f"  held       {job['job']} ({job['reason']}) until a person acts: scontrol release {job['job']}")
     text += _more(found["held"])
-    for job in found["failed"][:SHOWN]:
-        place = f" on {job['nodes']}" if job["nodes"] else ""
-        why = job["reason"] or last_line(run / "logs" / f"slurm-{job['job']}_0.log") or "no word of why"
-        text.append(f"  {job['state'].lower():<10} {job['job']}{place}: {why[:200]}")
-    text += _more(found["failed"])
+    text += failures(found, run)
     merge = "; ".join(f"{job['job']} {job['state']}" for job in found["merge"][-3:])
     return [*text, f"  merge      {merge or 'no job'}"]
+
+
+def failures(found: dict[str, Any], run: Path) -> list[str]:
+    """The tasks that ended badly, each with the reason."""
+    text = []
+    for job in found["failed"][:SHOWN]:
+        place = f" on {job['nodes']}" if job["nodes"] else ""
+        why = job["reason"] or last_line(log_of_task(run, job["job"])) or "no word of why"
+        text.append(f"  {job['state'].lower():<10} {job['job']}{place}: {why[:200]}")
+    return text + _more(found["failed"])
 
 
 def _states(found: dict[str, Any]) -> str:
@@ -52,16 +60,3 @@ def _nodes(found: dict[str, Any]) -> list[str]:
 
 def _more(entries: list[Any]) -> list[str]:
     return [f"             and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that says anything: why a setup line or python itself failed."""
-    try:
-        with log.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 4096))
-            found = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
-    except OSError:
-        return ""
-    told = [line for line in found if line and not line.startswith(("srun: error:", "slurmstepd"))]
-    return told[-1] if told else next((line for line in reversed(found) if line), "")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from generate.presence import read_presence
 from generate.run_folder import RunFolder
 from launch.slurm.ask import Unreachable, accounts
 from launch.slurm.jobs import MERGE, WORKERS, read_submissions
+from launch.slurm.logs import word_of_setup
 from launch.slurm.parse import Accounted, Queued
 from launch.slurm.queued import names_of, queued
 
@@ -20,6 +22,7 @@ ASK_QUEUE, ASK_ACCOUNTS = 15.0, 60.0  # seconds between two questions of one who
 HELD_STATES = ("REQUEUE_HOLD", "SPECIAL_EXIT")
 HELD_REASONS = ("held", "JobHeld", "DependencyNeverSatisfied", "BadConstraints", "InvalidAccount", "InvalidQOS")
 ENDED_BADLY = ("FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "BOOT_FAIL", "DEADLINE")
+UNKNOWN = "UNKNOWN"
 ALIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")  # of them squeue knows more
 
 
@@ -56,7 +59,9 @@ class Look:
             for number in range(job.tasks)
         }
         merges = {job.id for submission in submissions for job in submission.jobs if job.kind == MERGE}
-        return seen(tasks, merges, self._queue, self._accounts, read_presence(self.folder), dict(self._troubles))
+        presence = read_presence(self.folder)
+        word = partial(word_of_setup, self.folder)
+        return seen(tasks, merges, self._queue, self._accounts, presence, dict(self._troubles), word)
 
     def _due(self, what: str, every: float) -> bool:
         now = time.monotonic()
@@ -93,8 +98,9 @@ def seen(
     accounted: list[Accounted],
     presence: list[dict[str, Any]],
     troubles: dict[str, str],
+    word_of_setup: Callable[[str], str] = lambda task: "",
 ) -> dict[str, Any]:
-    """All of it, from what was asked. Pure."""
+    """All of it, from what was asked."""
     lives = [state for state in presence if state["slurm"].get("SLURM_ARRAY_JOB_ID")]
     lived = {task_of(state) for state in lives} | {key for life in accounted for key in keys(life)}
     states: Counter[str] = Counter()
@@ -114,12 +120,15 @@ def seen(
     last = {key: life for life in accounted if life.job not in merges for key in keys(life)}
     failed = []
     for key in sorted(tasks - in_queue, key=_by_number):
-        state = last[key].state if key in last else _own_word(key, lives)
         if "squeue" in troubles and key not in last:
             continue  # it may well be in the queue
+        state = last[key].state if key in last else _own_word(key, lives)
+        word = word_of_setup(key) if state in (*ENDED_BADLY, UNKNOWN) else ""
+        state = "FAILED" if word and state == UNKNOWN else state
         states[state.lower()] += 1
         if state in ENDED_BADLY:
-            failed.append({"job": key, "nodes": _node(key, last, lives), "state": state, "reason": _reason(key, lives)})
+            reason = word or _reason(key, lives)
+            failed.append({"job": key, "nodes": _node(key, last, lives), "state": state, "reason": reason})
     for node, what in _troubles_of_nodes(accounted, lives, merges):
         nodes[node][what] += 1
     return {
@@ -183,7 +192,7 @@ def _own_word(key: str, lives: list[dict[str, Any]]) -> str:
     """How a task ended by its worker's own last word, where SLURM has none."""
     own = _lives_of(key, lives)
     words = {"finished": "COMPLETED", "failed": "FAILED", "stopped": "STOPPED"}
-    return words.get(own[-1]["state"], "GONE") if own else "UNKNOWN"
+    return words.get(own[-1]["state"], "GONE") if own else UNKNOWN
 
 
 def _reason(key: str, lives: list[dict[str, Any]]) -> str:

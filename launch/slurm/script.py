@@ -10,6 +10,7 @@ from typing import Any
 
 from launch.slurm.arrays import Window
 from launch.slurm.options import Options, as_parameters
+from launch.slurm.setup import guarded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -42,7 +43,7 @@ def array_parameters(options: Options, run: Path, name: str, window: Window, dep
     """submitit's parameters for one array of workers."""
     return {
         **_common(options, name, dependency),
-        "setup": [EARLY, *options.setup],
+        "setup": [EARLY, *guarded(options.setup)],
         "nodes": options.nodes,
         "ntasks_per_node": options.tasks,
         "cpus_per_task": options.cpus_per_task,
@@ -127,7 +128,7 @@ def _common(options: Options, name: str, dependency: str | None) -> dict[str, An
         "qos": options.qos,
         "comment": options.comment,
         "dependency": dependency,
-        "setup": options.setup or None,
+        "setup": guarded(options.setup) or None,
         "time": None,  # submitit's five minutes are nobody's wish; without it the partition's default counts
         "wckey": None,  # submitit names one of its own, which a site may not know
         "stderr_to_stdout": True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import io
 import os
+import shlex
 import shutil
 import time
 import uuid
@@ -104,7 +105,7 @@ def _explained(options: Options, folder: RunFolder, halted: _Halted) -> str:
             merge_stands = True
         except _Halted:
             lines.append("It refused the merge job behind the others as well.")
-    run = folder.path
+    run = shlex.quote(str(folder.path))
     if "timed out" in halted.reason.lower():
         # The record stays open, so that status and cancel look for such jobs by their name.
         lines.append(f"SLURM may have taken it all the same; what it has is shown by: python launch/status.py {run}")

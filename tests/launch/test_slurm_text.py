@@ -7,6 +7,7 @@ it anew by: python -m tests.launch.test_slurm_text
 from __future__ import annotations
 
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from generate.run_folder import RunFolder
 from launch.clusters.slurm import Slurm, what_next
 from launch.slurm import script
 from launch.slurm.arrays import windows
+from launch.slurm.lines import lines
+from launch.slurm.logs import word_of_setup
 from launch.slurm.look import seen
 from launch.slurm.options import Options, as_parameters, seconds_of
 from launch.slurm.parse import Accounted, Queued, indices, read_config, read_sacct, read_squeue
+from launch.slurm.setup import blocks
 from tests.conftest import ROOT, MakeList, call, fake_run
 from utils.errors import UserError
 
@@ -113,6 +117,101 @@ def test_the_scripts_for_people_live_as_the_launcher_s_do() -> None:
     assert script.LIVING.format(patience=90) + script.REQUEUE.format() + script.EXIT in lines
 
 
+def bash(setup: list[str], command: str = "echo reached $X") -> tuple[int, str, str]:
+    """The script that sbatch would get, with something short in the place of the workers."""
+    array = script.array_parameters(Options(setup=setup), RUN, "x", windows(1, 9)[0], None)
+    done = subprocess.run(
+        ["bash", "-c", script.text(array, command, RUN)], capture_output=True, text=True, timeout=60,
+        env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setup", "words"),
+    [
+        (["module load cuda"], "exit status 127 at: module load cuda"),
+        (["cd /nowhere && export X=1"], "exit status 1 at: cd /nowhere && export X=1"),
+        (["source /nowhere/bin/activate"], "exit status 1 at: source /nowhere/bin/activate"),
+        (["set -e", "export X=1", "false"], "exit status 1 at: false"),
+        (["set -u", "echo $NOT_THERE"], "at: echo $NOT_THERE"),
+        (["module() { return 3; }", "module load a\\'b"], "exit status 3 at: module load a\\'b"),
+        (["if true; then", "  false", "fi"], "exit status 1 at: if true; then …"),
+        (["echo one\n(exit 4)"], "exit status 4 at: echo one …"),
+        (["for x in"], "at: for x in"),
+    ],
+)
+def test_a_setup_line_that_fails_ends_the_job_with_its_words(setup: list[str], words: str) -> None:
+    code, said, errors = bash(setup)
+    assert code not in (0, 3, 75) and "reached" not in said, "3 and 75 mean something else behind the setup"
+    assert words in errors.splitlines()[-1] and errors.splitlines()[-1].startswith("cluster.setup failed with")
+    assert "|| true" in errors
+
+
+ACTIVATE = """\
+hash -r 2>/dev/null
+[ -n "$NOT_THERE" ] && echo never
+false
+[ "x$NOT_THERE" = x ] && export X=venv
+"""
+
+
+@pytest.mark.parametrize(
+    ("setup", "said"),
+    [
+        (["export X=1"], "1"),
+        (["module() { export X=$2; }", "module load cuda"], "cuda"),
+        (["module() {", "  export X=$2", "}", "module load cuda"], "cuda"),
+        (["if [ -e /nowhere ]; then", "  export X=1", "else", "  export X=2", "fi"], "2"),
+        (["cat >/dev/null <<END", "false", "END", "export X=5"], "5"),
+        (["export \\", "  X=6"], "6"),
+        (["source {activate}"], "venv"),
+        (["set -u", "set +u; source {activate}", "set -u"], "venv"),
+        (["set -e -o pipefail", "export X=7"], "7"),
+        (["module load cuda || true", "# a comment", "", "X=8"], "8"),
+        (["X=9; false; true"], "9"),
+    ],
+)
+def test_what_setup_lines_do_holds_behind_them(setup: list[str], said: str, tmp_path: Path) -> None:
+    activate = tmp_path / "activate"
+    activate.write_text(ACTIVATE)
+    code, told, errors = bash([line.replace("{activate}", str(activate)) for line in setup])
+    assert (code, told) == (0, f"reached {said}\n"), errors
+
+
+def test_behind_the_setup_the_launcher_s_own_lines_are_as_ever() -> None:
+    """`set -e` would end the script at the first worker that was stopped, instead of asking for a requeue."""
+    command = 'false; echo "$not_there" | grep -q x; (exit 75); code=$?; set -o; trap; exit $code'
+    code, said, errors = bash(["set -euo pipefail"], command)
+    assert code == 75 and errors == ""
+    assert "setup_line" not in said and {line.split()[1] for line in said.splitlines() if line[:8] == "errexit "} == {
+        "off"
+    }
+    _, said, _ = bash(["trap 'echo swept' EXIT"])
+    assert said == "reached\nswept\n", "a trap of the site's own stays"
+
+
+def test_lines_that_only_together_are_whole_stay_together() -> None:
+    assert blocks(["a", "if b; then", "c", "fi", "d \\", "e", "f"]) == ["a", "if b; then\nc\nfi", "d \\\ne", "f"]
+    assert blocks(["f() {", "never closed"]) == ["f() {\nnever closed"]
+
+
+def test_which_setup_line_failed_is_told_with_and_without_accounting(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.make()
+    (folder.logs / "slurm-5_0_0.log").write_text(
+        "some noise\ncluster.setup failed with exit status 1 at: module load x\n"
+    )
+    (folder.logs / "slurm-5_1_0.log").write_text("all went well\n")
+    for accounted in ([], [Accounted("5", (0,), "FAILED", "1:0", "n2", "x")]):
+        found = seen({"5_0", "5_1"}, {"9"}, [], accounted, [], {}, lambda task: word_of_setup(folder, task))
+        assert found["states"] == {"failed": 1, "unknown": 1}
+        assert any(
+            line.endswith("cluster.setup failed with exit status 1 at: module load x")
+            for line in lines(found, tmp_path)
+        )
+
+
 @pytest.mark.parametrize(
     ("jobs", "size", "sizes"),
     [(1, 1001, [1]), (9, 9, [9]), (10, 9, [9, 1]), (27, 9, [9, 9, 9]), (2500, 1001, [1001, 1001, 498])],
@@ -178,7 +277,7 @@ def test_dry_run_prints_the_scripts_and_the_hours(make_list: MakeList, tmp_path:
     done = call("run", *fake_run(make_list(36), tmp_path / "out", *settings, "cluster.setup=[module load cuda]"))
     assert done.returncode == 0, done.stderr
     assert "about 1 GPU hours for 36 items at 0.01 images/s per worker (as given); 8 min with 8 workers" in done.stdout
-    assert done.stdout.count("#SBATCH --array=0-7") == 2 and done.stdout.count("module load cuda") == 3
+    assert done.stdout.count("#SBATCH --array=0-7") == 2 and done.stdout.count("\nmodule load cuda\n") == 3
     assert "--dependency='afterany:<array 1>'" in done.stdout
     assert "--dependency='afterany:<array 1>:<array 2>'" in done.stdout
     assert not (tmp_path / "out").exists()

@@ -14,6 +14,7 @@ from .runs import (
     jobs,
     lives,
     log,
+    run,
     submitted,
     wait_for_records,
     wait_for_the_end,
@@ -131,6 +132,27 @@ def test_preemption_that_cancels_is_made_good_by_a_successor_or_by_the_same_comm
         wait_for_the_end(slurm, out)
         assert len(listed(out)) == len(set(listed(out))) == 60
     assert {life["task"].split("_")[0] for life in lives(with_one)} == {first["id"], second["id"]}
+
+
+def test_a_setup_line_that_fails_is_told_and_one_that_ends_well_under_set_e_lets_workers_live(
+    slurm: Cluster, make_list: MakeList, tmp_path: Path
+) -> None:
+    train, out = make_list(40), tmp_path / "out"
+    broken = "cluster.setup=['export SAID=so','module load cuda/12.9']"
+    done = run(slurm, train, out, "cluster.num_jobs=2", broken, "--wait")
+    assert done.returncode == 1, done.stdout + done.stderr
+    array = jobs(out)[0]["id"]
+    words = "cluster.setup failed with exit status 127 at: module load cuda/12.9"
+    assert done.stderr.count(words) == 2 and f"failed     {array}_0" in done.stderr
+    assert call(slurm, "status", out).stdout.count(words) == 2 and lives(out) == []
+
+    # `wait` for a worker that was stopped is no failing line: it is requeued all the same.
+    submitted(slurm, train, out, "cluster.setup=['set -euo pipefail','export SAID=so']", *SLOW)
+    wait_for_records(out, 4)
+    slurm.run("scancel", "--signal=USR2", "--batch", f"{jobs(out)[1]['id']}_0")
+    wait_for_the_end(slurm, out)
+    assert [life["state"] for life in lives(out)] == ["stopped", "finished"]
+    assert_all_done_once(out, 40)
 
 
 def test_a_bad_node_is_named_and_avoided(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
