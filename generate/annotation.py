@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from generate.record import Box, Instance, Record
+from generate.settings import LONGEST_SIDE, setting
 from utils import rle
 from utils.images import encode_jpeg
 
@@ -54,17 +55,9 @@ class Write:
     """How records are written."""
 
     # pixels; 512 is what InstanceDiffusion's trainer needs for right masks; null keeps the original size
-    short_side: int | None = 512
-    jpeg_quality: int = 95  # of images that were resized, 1 to 100
+    short_side: int | None = setting(512, least=1, most=LONGEST_SIDE)
+    jpeg_quality: int = setting(95, least=1, most=100)  # of images that were resized, 1 to 100
     dataset_name: str = "labelyard"  # a word for all records, under this key
-
-    def __post_init__(self) -> None:
-        if self.short_side is not None and self.short_side < 1:
-            raise ValueError(
-                f"write.short_side={self.short_side}: give a number of pixels, or null for the original size"
-            )
-        if not 1 <= self.jpeg_quality <= 100:
-            raise ValueError(f"write.jpeg_quality={self.jpeg_quality}: give a number from 1 to 100")
 
 
 @dataclass(frozen=True)

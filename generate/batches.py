@@ -23,12 +23,6 @@ class Memory(Protocol):
     def used_by(self, call: Callable[[], Any]) -> int: ...
 
 
-def check_batch_size(size: object) -> None:
-    """For a step's `__post_init__`."""
-    if size != AUTO and (not isinstance(size, int) or size < 1):
-        raise ValueError(f"batch_size={size}: give a number of at least 1, or auto, which finds it by the GPU's memory")
-
-
 class Batches:
     def __init__(self, size: int, memory: Memory | None = None) -> None:
         """With `memory`, the size is found by it at the first batch."""

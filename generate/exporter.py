@@ -20,7 +20,7 @@ from generate.finished import Finished, finished
 from generate.load import Load, load
 from generate.record import Item
 from generate.run_folder import RunFolder
-from generate.settings import settings
+from generate.settings import setting, settings
 from utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
 from utils.errors import UserError
 from utils.images import encode_jpeg
@@ -52,8 +52,8 @@ class Exporter:
     to_a_file: ClassVar[bool] = False  # the destination is a file, not a folder
     size: ClassVar[int] = 256  # records of a part
 
-    min_instances: int = 0  # images with fewer are left out
-    min_score: float = 0.0  # instances below are left out, and not counted
+    min_instances: int = setting(0, least=0)  # images with fewer are left out
+    min_score: float = setting(0.0, least=0, most=1)  # instances below are left out, and not counted
 
     def part_size(self) -> int:
         return self.size

@@ -11,7 +11,7 @@ from generate.errors import UNWELL, ItemError, PassingError
 from generate.known import take_over
 from generate.places import read_place
 from generate.record import Item, Record
-from generate.settings import transient
+from generate.settings import MOST_THREADS, setting, transient
 from utils.faults import point
 from utils.images import UnreadableImage, decode
 
@@ -20,10 +20,11 @@ from utils.images import UnreadableImage, decode
 class Load:
     """Which images are taken in."""
 
-    max_pixels: int = 150_000_000  # more than that is taken for a decompression bomb
-    max_aspect: float = 50.0  # long side to short side; beyond, a frame of 512 would be tens of thousands wide
-    max_bytes: int = 2_000_000_000  # of a file, before it is read
-    threads: int = transient(4)  # images decoded ahead
+    max_pixels: int = setting(150_000_000, least=1)  # more than that is taken for a decompression bomb
+    # long side to short side; beyond, a frame of 512 would be tens of thousands wide
+    max_aspect: float = setting(50.0, least=1)
+    max_bytes: int = setting(2_000_000_000, least=1)  # of a file, before it is read
+    threads: int = transient(4, least=1, most=MOST_THREADS)  # images decoded ahead
 
 
 def load(item: Item, root: str | None, options: Load) -> Record:

@@ -158,10 +158,7 @@ def build_steps(names: Sequence[str], nodes: Mapping[str, Any]) -> dict[str, Ste
                 + (f"; did you mean '{likely}'?" if likely else f". Chosen are: {', '.join(known) or 'none'}.")
                 + f" Choose one with {name}=…"
             )
-        try:
-            steps[name] = build(node)
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{name}: {error}") from None
+        steps[name] = build(node, name)
     return steps
 
 

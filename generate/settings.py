@@ -1,19 +1,84 @@
-"""Configuration as dataclass fields: what is data, and what only changes how the work is done."""
+"""Configuration as dataclass fields: what is data, what only changes how the work is done, and what may be given."""
 
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from utils.errors import UserError
 from utils.redact import secret_settings
 
+MOST_THREADS = 1024  # of one kind in a process
+LONGEST_SIDE = 65_500  # that a JPEG can have
 
-def transient(default: Any) -> Any:
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a field may be, beyond its type."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None  # instead of `least`: that number itself is too small
+    words: tuple[str, ...] = ()  # texts: these alone; beside a number, these instead of one
+
+    def holds(self, value: Any) -> bool:
+        if value is None:  # whether nothing may be given is said by the type
+            return True
+        if isinstance(value, Mapping | list):
+            return all(map(self.holds, value.values() if isinstance(value, Mapping) else value))
+        if isinstance(value, str):
+            return (not self.is_bounded and not self.words) or value in self.words
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return not self.is_bounded
+        return self._is_within(value)
+
+    @property
+    def is_bounded(self) -> bool:
+        return (self.least, self.most, self.above) != (None, None, None)
+
+    def _is_within(self, value: float) -> bool:
+        # Written so that it holds for no NaN; and without a bound above, infinity is still no number to work with.
+        return (
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (value <= self.most if self.most is not None else value < math.inf)
+        )
+
+    def __str__(self) -> str:
+        words = " or ".join(self.words)
+        if not self.is_bounded:
+            return words or "a number"
+        of = "of " if self.range.startswith("at") else ""
+        return f"a number {of}{self.range}" + (f", or {words}" if words else "")
+
+    @property
+    def range(self) -> str:
+        if self.above is not None:
+            return f"above {self.above:,}" + (f", at most {self.most:,}" if self.most is not None else "")
+        if self.most is None:
+            return f"at least {self.least:,}"
+        return f"from {self.least:,} to {self.most:,}" if self.least is not None else f"at most {self.most:,}"
+
+
+def setting(default: Any, *, transient: bool = False, **allowed: Any) -> Any:
+    """A field with what it may be: setting(4, least=1, most=64), setting("a", words=("a", "b")).
+
+    `transient`: it changes how the work is done but not what comes out; a run may be resumed with another value.
+    """
+    return field(default=default, metadata={"transient": transient, **(allowing(**allowed) if allowed else {})})
+
+
+def allowing(**allowed: Any) -> dict[str, Allowed]:
+    """The same as metadata, for `field(default_factory=…)`."""
+    return {"allowed": Allowed(**allowed)}
+
+
+def transient(default: Any, **allowed: Any) -> Any:
     """A field that changes how the work is done but not what comes out: a run may be resumed with another value."""
-    return field(default=default, metadata={"transient": True})
+    return setting(default, transient=True, **allowed)
 
 
 def settings(configured: Any, with_transient: bool = True) -> dict[str, Any]:
@@ -25,6 +90,28 @@ def settings(configured: Any, with_transient: bool = True) -> dict[str, Any]:
     }
 
 
+def allowed(kind: type, name: str) -> Allowed | None:
+    """What a field may be, by this class or by the nearest of its bases that says so."""
+    for base in kind.__mro__:
+        found: Field[Any] | None = getattr(base, "__dataclass_fields__", {}).get(name)
+        if found is not None and "allowed" in found.metadata:
+            return found.metadata["allowed"]
+    return None
+
+
+def check(kind: type, values: Mapping[str, Any], place: str = "") -> None:
+    """A value that its field does not allow is refused here, whichever class it is of; `place` is its section."""
+    for f in fields(kind):
+        value, name = values.get(f.name), f"{place}.{f.name}" if place else f.name
+        if isinstance(f.default_factory, type) and is_dataclass(f.default_factory) and isinstance(value, Mapping):
+            check(f.default_factory, value, name)
+            continue
+        limits = allowed(kind, f.name) or (Allowed() if value != value else None)  # NaN is no setting of anything
+        if limits is not None and not limits.holds(value):
+            null = ", or null" if "None" in str(f.type) or "Optional" in str(f.type) else ""
+            raise UserError(f"{name}={value}: give {limits}{null}")
+
+
 def target(name: str) -> Any:
     """The class that a config's `_target_` names, such as generate.steps.tag.ram.Ram."""
     module, _, attribute = name.rpartition(".")
@@ -34,8 +121,9 @@ def target(name: str) -> Any:
         raise UserError(f"_target_={name}: {error}. It must be the dotted name of an importable class") from None
 
 
-def build(node: Mapping[str, Any]) -> Any:
-    """The object that a config node describes: its `_target_` called with the other keys."""
+def build(node: Mapping[str, Any], place: str = "") -> Any:
+    """The object that a config node describes: its `_target_` called with the other keys. `place` is the node's own
+    key, for what is refused: by the fields' bounds or by the class itself."""
     values = {key: value for key, value in node.items() if key != "_target_"}
     found = secret_settings(values)
     if found:
@@ -44,7 +132,22 @@ def build(node: Mapping[str, Any]) -> Any:
             f"{found[0]} holds a key or password. The configuration is written to disk for everyone to read, so keys "
             f"come from the environment alone: export {name.upper()}=… and leave {found[0]} out"
         )
-    return target(node["_target_"])(**values)
+    return made(target(node["_target_"]), values, place)
+
+
+def made(kind: type, values: Mapping[str, Any], place: str = "") -> Any:
+    """The dataclass with these values; what it does not take is an error in one line."""
+    if is_dataclass(kind):
+        check(kind, values, place)
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise UserError(_said(place, str(error))) from None
+
+
+def _said(place: str, text: str) -> str:
+    """A class may name the setting in full itself."""
+    return text if not place or text.startswith((f"{place}.", f"{place}:")) else f"{place}: {text}"
 
 
 def what_makes_the_data(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class Source:
     image_key: str = "image"  # the key (the column) of the image's location
     caption_key: str | None = "caption"  # null: the images have no captions
     keep: list[str] | None = None  # the other keys that pass through; null: all of them
-    max_refused: float = transient(0.05)  # of the rows; more than that (and than a hundred) is no list to work with
+    # of the rows; more than that (and than a hundred) is no list to work with
+    max_refused: float = transient(0.05, least=0, most=1)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, TypeVar
 from generate.batches import AUTO, Batches
 from generate.gpu_memory import GpuMemory
 from generate.record import Record
-from generate.settings import transient
+from generate.settings import setting, transient
 
-__all__ = ["Checkpoint", "PublishedFile", "Step", "transient"]
+__all__ = ["Checkpoint", "PublishedFile", "Step", "setting", "transient"]
 
 BATCHES = "_batches"  # where a step keeps its batch size, which has to outlive a freeing
 

@@ -7,6 +7,7 @@ may span shards. All bookkeeping happens in this thread.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from generate.pipeline import Pipeline
 from generate.readers import Job, Readers
 from generate.record import Item, Record
 from generate.run_folder import RunFolder
-from generate.settings import transient
+from generate.settings import MOST_THREADS, transient
 from generate.shard import ShardWork
 from generate.stop import Stop
 from generate.write import write
@@ -42,18 +43,22 @@ from utils.text import one_line
 class Work:
     """How a worker goes about it. None of this changes what comes out."""
 
-    batch: int = transient(16)  # images in flight together
-    schedule: str = transient("fused")  # or staged: one step after another over many images, one model loaded at a time
-    staged_batch: int = transient(256)  # images in flight together when staged; each is in memory, decoded
+    batch: int = transient(16, least=1, most=100_000)  # images in flight together
+    # or staged: one step after another over many images, one model loaded at a time
+    schedule: str = transient("fused", words=("fused", "staged"))
+    # images in flight together when staged; each is in memory, decoded
+    staged_batch: int = transient(256, least=1, most=100_000)
     device: str = transient("auto")  # auto, cpu or cuda
-    write_threads: int = transient(4)  # records written behind the steps, so many at a time
-    max_attempts: int = transient(3)  # workers that an item may take down before it is quarantined
-    max_failure_rate: float = transient(0.5)  # above that, after the first hundred, something else is wrong
-    read_timeout: float = transient(120.0)  # seconds after which an image that does not come is given up
+    write_threads: int = transient(4, least=1, most=MOST_THREADS)  # records written behind the steps, so many at a time
+    max_attempts: int = transient(3, least=1, most=100)  # workers that an item may take down before it is quarantined
+    # above that, after the first hundred, something else is wrong
+    max_failure_rate: float = transient(0.5, least=0, most=1)
+    # seconds after which an image that does not come is given up
+    read_timeout: float = transient(120.0, above=0, most=1_000_000)
 
     def __post_init__(self) -> None:
-        if self.schedule not in ("fused", "staged"):
-            raise ValueError(f"work.schedule={self.schedule}: give fused or staged")
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", self.device):
+            raise ValueError(f"work.device={self.device}: give auto, cpu or cuda")
 
     @property
     def staged(self) -> bool:

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generate.run_folder import Plan, RunFolder
+from launch.merge import Merged
 
 COMPLETE, FAILED, MISSING, INTERRUPTED = 0, 1, 3, 130  # run.py's exit codes
+
+
+def exit_code(merged: Merged) -> int:
+    """What it came to. Only if every planned item stands in the train list has all gone well."""
+    if merged.items != merged.planned:
+        return FAILED
+    return COMPLETE if merged.complete else MISSING
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,17 @@ from generate.load import Load
 from generate.model_cache import Models
 from generate.settings import target
 from generate.worker import Work
+from launch.asked import Asked
 from launch.culprit import Culprit
 from utils.errors import UserError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 # Groups that are no kind of step.
 FRAME = ("source", "pipeline", "cluster", "export")
+
+
+# Keys of every configuration that hold settings of one dataclass.
+SECTIONS = {"load": Load, "write": Write, "work": Work, "models": Models}
 
 
 @dataclass(frozen=True)
@@ -129,10 +134,13 @@ def _root(path: Path, groups: Groups) -> DictConfig:
         defaults = list(node.pop("defaults"))
         chosen = [{kind: None} for kind in groups.kinds]
         node.defaults = [*chosen, *defaults]
-        node.load = OmegaConf.structured(Load)
-        node.write = OmegaConf.structured(Write)
-        node.work = OmegaConf.structured(Work)
-        node.models = OmegaConf.structured(Models)
+        asked = OmegaConf.structured(Asked)
+        for key, value in OmegaConf.to_container(node).items():  # type: ignore[union-attr]
+            if key in asked.keys():  # noqa: SIM118  (`in` would deny a key whose value is still missing)
+                asked[key] = value
+                node._set_item_impl(key, asked._get_node(key))  # with its type
+        for section, kind in SECTIONS.items():
+            node[section] = OmegaConf.structured(kind)
     return node
 
 

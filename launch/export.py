@@ -30,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from generate.exporter import Damage, Exporter, Totals, export
 from generate.run_folder import RunFolder
-from generate.settings import target
+from generate.settings import made, target
 from launch.program import program
 from launch.summary import short
 from utils.errors import UserError, nearest
@@ -123,7 +123,8 @@ def configured(kind: type[Exporter], options: dict[str, str]) -> Exporter:
         except (OmegaConfBaseException, ValueError) as error:
             raise UserError(f"{key}={value}: {str(error).splitlines()[0]}") from None
     values: Any = OmegaConf.to_container(node)
-    return kind(**values)
+    exporter: Exporter = made(kind, values)
+    return exporter
 
 
 def options_of(kind: type[Exporter], name: str) -> str:

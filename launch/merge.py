@@ -28,7 +28,8 @@ class Merged:
     """What was merged. `reasons` holds, for every kind of failure, its number and one example."""
 
     train: Path
-    items: int = 0
+    planned: int = 0
+    items: int = 0  # that the shards hold: as many, unless somebody was at them
     done: int = 0
     quarantined: int = 0
     damaged: int = 0  # records of finished shards that are gone or torn; they count as missing
@@ -39,12 +40,12 @@ class Merged:
 
     @property
     def missing(self) -> int:
-        return self.items - self.done - self.quarantined
+        return self.planned - self.done - self.quarantined
 
     @property
     def complete(self) -> bool:
         """Every planned item stands in the train list."""
-        return self.done == self.items
+        return self.done == self.planned == self.items
 
 
 def merge(folder: RunFolder, train: Path | None = None, check: bool | None = None) -> Merged:
@@ -57,6 +58,7 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
     merged = Merged(train)
     check = folder.read_plan().items <= CHECKED if check is None else check
     standing = Standing(folder, check)
+    merged.planned = standing.plan.items
     with ExitStack() as stack:
         listed, missing, quarantined, stats = (
             stack.enter_context(replacing(train.with_name(name)))
@@ -106,7 +108,7 @@ def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
     plan = folder.read_plan()
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "items": merged.items,
+        "items": merged.planned,
         "done": merged.done,
         "quarantined": merged.quarantined,
         "missing": merged.missing,

@@ -27,16 +27,12 @@ if __package__ in (None, ""):
 
 from omegaconf import DictConfig, OmegaConf
 
-from generate.annotation import Write
-from generate.load import Load
-from generate.model_cache import Models
-from generate.settings import target
+from generate.settings import allowed, target
 from generate.step import Step
-from generate.worker import Work
-from launch.config import CONF, FRAME, Groups
+from launch.asked import Asked
+from launch.config import CONF, FRAME, SECTIONS, Groups
 from utils.jsons import dump
 
-SECTIONS = {"load": Load, "write": Write, "work": Work, "models": Models}
 GROUPS = {
     "source": "Where the items come from: `source=NAME source.path=…`. See [formats.md](formats.md).",
     "pipeline": "Which steps, in which order: `pipeline=NAME`.",
@@ -92,7 +88,7 @@ def rows(kind: type, prefix: str) -> list[Row]:
             found += rows(type(default), f"{name}.")
             continue
         mark = "°" if field.metadata.get("transient") else ""
-        found.append(Row(f"`{name}`{mark}", _type(str(field.type)), _shown(default), _cell(meaning(kind, field.name))))
+        found.append(Row(f"`{name}`{mark}", _kind(kind, field), _shown(default), _cell(meaning(kind, field.name))))
     return found
 
 
@@ -144,13 +140,13 @@ def _top_rows() -> list[Row]:
     path = CONF / "config.yaml"
     values = OmegaConf.load(path)
     assert isinstance(values, DictConfig)
+    types = {field.name: _kind(Asked, field) for field in dataclasses.fields(Asked)}
     found = []
     for line in path.read_text().splitlines():
         match = re.match(r"(\w+): +(\S+) +# (.+)", line)
         if match:
             key, value, words = match.groups()
-            kind = "true, false" if value in ("true", "false") else ""
-            found.append(Row(f"`{key}`", kind, "to be given" if value == "???" else f"`{value}`", _cell(words)))
+            found.append(Row(f"`{key}`", types[key], "to be given" if value == "???" else f"`{value}`", _cell(words)))
     assert len(found) == len(values) - 1, "every key of config.yaml but `defaults` has a comment"
     return found
 
@@ -214,6 +210,16 @@ def _said(kind: type) -> str:
     """The class's own words about itself; a dataclass without any has its signature there."""
     words = kind.__dict__.get("__doc__") or ""
     return "" if words.startswith(f"{kind.__name__}(") or not words else inspect.cleandoc(words) + "\n"
+
+
+def _kind(kind: type, field: dataclasses.Field[Any]) -> str:
+    """The type, with what of it is allowed."""
+    text, limits = _type(str(field.type)), allowed(kind, field.name)
+    if limits is None:
+        return text
+    if limits.words:
+        text = text.replace(WORDS["str"], " or ".join(limits.words))
+    return f"{text}, {limits.range}" if limits.is_bounded else text
 
 
 def _type(written: str) -> str:

@@ -26,7 +26,8 @@ class Standing:
     def __init__(self, folder: RunFolder, check: bool = True) -> None:
         self.folder = folder
         self.check = check
-        self.shards = folder.read_plan().shards
+        self.plan = folder.read_plan()
+        self.shards = self.plan.shards
         # In this order: what is finished in between is then found in the journals.
         self.finished = folder.finished()
         self._journals = folder.journals_by_shard()

@@ -47,6 +47,7 @@ def start(composed: Composed) -> int:
         settle(folder, wish.config, wish.steps, wish.location)
         before = folder.read_plan()
         planned = plan(folder, wish.source, wish.limit, wish.shard_size, tell_rows)
+    check_plan(planned, wish.location)
     config = record_start(folder, composed, wish.config)
     print(told(folder, before, planned), flush=True)
     if planned.items == 0:
@@ -105,6 +106,16 @@ def prepare(folder: RunFolder, location: str) -> None:
         raise UserError(f"output={location}: {error.strerror} ({error.filename})") from None
 
 
+def check_plan(planned: Plan, location: str) -> None:
+    """Items that are in no shard would never be worked on, and nobody would miss them."""
+    held = sum(planned.shard_sizes())
+    if held != planned.items:
+        raise UserError(
+            f"output={location}: its plan has {counted(planned.items, 'item')}, but shards for {held} of them. Earlier "
+            "versions planned so where shard_size was below 1. Nothing can be made of it; give another output"
+        )
+
+
 def record_start(folder: RunFolder, composed: Composed, config: Mapping[str, Any]) -> Path:
     """Hydra's record of this start, and the configuration that its workers read."""
     # With the host: many tasks of an array may start at the same second, in containers that all count from 1.
@@ -147,6 +158,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, wish.config, wish.location)
     known = folder.read_plan()
+    check_plan(known, wish.location)
     sieve = Sieve(Refusals(wish.source.max_refused))
     sieve.know(folder, known.shards)
     began = time.perf_counter()

@@ -13,9 +13,14 @@ from utils.text import harmless
 
 def summary(folder: RunFolder, merged: Merged) -> str:
     lines = [
-        f"{merged.done} of {merged.items} items are done, with {merged.instances} instances, "
+        f"{merged.done} of {merged.planned} items are done, with {merged.instances} instances, "
         f"{merged.bytes / 1e6:.1f} MB; {merged.quarantined} quarantined, {merged.missing} pending."
     ]
+    if merged.items != merged.planned:
+        lines.append(
+            f"The plan has {merged.planned} items, its shards hold {merged.items}: files of the run folder were "
+            "changed or lost. Bring plan.json and shards/ back from a copy, or begin anew with another output"
+        )
     duplicates = folder.read_plan().duplicates
     if duplicates:
         lines.append(f"{duplicates} rows of the list were the same image and caption again, and are processed once.")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from generate.annotation import Write
 from generate.pipeline import Pipeline, build_steps
-from generate.settings import build
+from generate.settings import build, made
 from generate.source import Source
 from generate.step import Step
-from generate.worker import Work
+from launch.asked import Asked
 from launch.cluster import Cluster
-from launch.config import Composed, plain
+from launch.config import SECTIONS, Composed, plain
 from utils.errors import UserError
 
 
@@ -39,16 +38,11 @@ class Wish:
 def wished(composed: Composed) -> Wish:
     values = plain(composed.config)
     steps = chosen_steps(composed)
-    source = build(values["source"])
-    cluster = build(values["cluster"])
-    checked(Work, values["work"])
-    checked(Write, values["write"])
-    limit = values["limit"]
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise UserError(f"limit={limit}: give a number of items, at least 1")
-    rate = values["rate"]
-    if rate is not None and not (isinstance(rate, int | float) and rate > 0):
-        raise UserError(f"rate={rate}: give the images per second of one worker")
+    source = build(values["source"], "source")
+    cluster = build(values["cluster"], "cluster")
+    for section, kind in SECTIONS.items():
+        made(kind, values[section], section)
+    asked: Asked = made(Asked, {f.name: values[f.name] for f in fields(Asked)})
     config = {
         "image_root": source.image_root(),
         "source": _resolved(values["source"]),
@@ -61,16 +55,16 @@ def wished(composed: Composed) -> Wish:
         "models": values["models"],
     }
     return Wish(
-        str(values["output"]),
+        asked.output,
         config,
         source,
         cluster,
         steps,
-        limit,
-        values["shard_size"],
-        values["rate"],
-        values["dry_run"],
-        values["plan_only"],
+        asked.limit,
+        asked.shard_size,
+        asked.rate,
+        asked.dry_run,
+        asked.plan_only,
     )
 
 
@@ -82,17 +76,11 @@ def chosen_steps(composed: Composed) -> dict[str, Step]:
     dropped = {override[1:].partition("=")[0] for override in composed.overrides if override.startswith("~")}
     names = [name for name in values["pipeline"]["steps"] if name not in dropped]
     known = values["source"].get("path") != "???"  # whoever only fetches models has none
-    steps = Pipeline(build_steps(names, nodes), given=build(values["source"]).gives() if known else None).steps
+    steps = Pipeline(
+        build_steps(names, nodes), given=build(values["source"], "source").gives() if known else None
+    ).steps
     _check_choices(composed, names)
     return steps
-
-
-def checked(kind: type, values: Mapping[str, Any]) -> None:
-    """A value that the dataclass refuses is told before anything is written."""
-    try:
-        kind(**values)
-    except ValueError as error:
-        raise UserError(str(error)) from None
 
 
 def _is_step(node: Any) -> bool:

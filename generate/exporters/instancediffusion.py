@@ -17,6 +17,7 @@ from generate.load import Load, load
 from generate.record import Item
 from generate.run_folder import RunFolder
 from generate.schema import record_problems
+from generate.settings import LONGEST_SIDE, setting
 from generate.shard import read_record
 from utils.atomic import replacing, write_atomic
 from utils.errors import UserError
@@ -32,8 +33,8 @@ class InstanceDiffusion(Exporter):
     The trainer needs the image in the record. With `image=file` it lies under images/, and `image_path` says where.
     """
 
-    short_side: int | None = 512  # null: the original size
-    jpeg_quality: int = 95  # of images that change their size, 1 to 100
+    short_side: int | None = setting(512, least=1, most=LONGEST_SIDE)  # null: the original size
+    jpeg_quality: int = setting(95, least=1, most=100)  # of images that change their size, 1 to 100
     image: str = "embedded"  # or file, or none
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from generate.annotation import OWN_KEYS
 from generate.exporter import Damage, Labels, Part, Pictured
 from generate.finished import Finished, Found
+from generate.settings import setting
 from utils.atomic import replacing
 from utils.errors import UserError
 from utils.jsons import dump
@@ -23,14 +24,12 @@ NAME = "data-{:05d}.parquet"
 @dataclass(kw_only=True)
 class Parquet(Pictured):
     per: str = "image"  # or instance: a row for each, that names its image
-    per_file: int = 1000  # records of the run
+    per_file: int = setting(1000, least=1)  # records of the run
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.per not in ("image", "instance"):
             raise UserError(f"per={self.per}: give image or instance")
-        if self.per_file < 1:
-            raise UserError(f"per_file={self.per_file}: give a number of records, at least 1")
 
     def part_size(self) -> int:
         return self.per_file

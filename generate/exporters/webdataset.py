@@ -10,8 +10,8 @@ from pathlib import Path
 
 from generate.exporter import Damage, Exporter, Labels, Part
 from generate.finished import Finished
+from generate.settings import setting
 from utils.atomic import replacing
-from utils.errors import UserError
 from utils.jsons import dump
 
 
@@ -19,11 +19,7 @@ from utils.jsons import dump
 class Webdataset(Exporter):
     """The same records make the same bytes: members carry no time and no owner."""
 
-    per_tar: int = 1000  # records of the run; fewer are in a tar where some are left out
-
-    def __post_init__(self) -> None:
-        if self.per_tar < 1:
-            raise UserError(f"per_tar={self.per_tar}: give a number of records, at least 1")
+    per_tar: int = setting(1000, least=1)  # records of the run; fewer are in a tar where some are left out
 
     def part_size(self) -> int:
         return self.per_tar

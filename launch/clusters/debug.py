@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from generate.run_folder import RunFolder
-from launch.cluster import COMPLETE, FAILED, INTERRUPTED, MISSING, Cluster, Start
+from launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
 from launch.merge import merge
 from launch.summary import summary
 
@@ -32,4 +32,4 @@ class Debug(Cluster):
             return INTERRUPTED
         if code not in (FINISHED, STOPPED):  # also if its GPU broke: nobody starts it again here
             return FAILED
-        return COMPLETE if merged.complete else MISSING
+        return exit_code(merged)

@@ -18,28 +18,25 @@ from generate.errors import explained
 from generate.lives import got_somewhere
 from generate.presence import read_presence
 from generate.run_folder import RunFolder
+from generate.settings import setting
 from launch.bar import Bar
-from launch.cluster import COMPLETE, FAILED, INTERRUPTED, MISSING, Cluster, Start
+from launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
 from launch.merge import merge
 from launch.progress import Watch
 from launch.summary import short, summary
 from utils.atomic import write_atomic
-from utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COULD_NOT_SAY = 120  # Python's own, where the last words did not fit on the disk
 # A worker that vanished so often in a row without finishing an item stays down. One more than `work.max_attempts`: the
 # life after the last attempt at a killer image is the one that quarantines it.
 LIVES_WITHOUT_PROGRESS = 4
+MOST_WORKERS = 1024
 
 
 @dataclass(kw_only=True)
 class Local(Cluster):
-    num_jobs: int | None = None  # by default one per GPU, else one per two cores
-
-    def __post_init__(self) -> None:
-        if self.num_jobs is not None and self.num_jobs < 1:
-            raise UserError(f"cluster.num_jobs={self.num_jobs}: give a number of workers, at least 1")
+    num_jobs: int | None = setting(None, least=1, most=MOST_WORKERS)  # by default one per GPU, else one per two cores
 
     def workers(self) -> int:
         return self.num_jobs or len(visible_gpus()) or max(1, cores() // 2)
@@ -75,7 +72,7 @@ class Local(Cluster):
             return INTERRUPTED
         if any(slot.reason for slot in slots):
             return FAILED
-        return COMPLETE if merged.complete else MISSING
+        return exit_code(merged)
 
 
 def _follow(start: Start, slots: list[Slot], asked: list[int]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from generate.lives import is_complete
 from generate.run_folder import RunFolder
-from launch.cluster import COMPLETE, MISSING, Cluster, Start
+from launch.cluster import Cluster, Start, exit_code
 from launch.slurm.options import Options
 from launch.summary import short
 from utils.errors import UserError
@@ -56,7 +56,7 @@ class Slurm(Options, Cluster):
 
         merged = merge(folder)
         print(f"The run is complete; nothing is submitted.\n{summary(folder, merged)}")
-        return COMPLETE if merged.complete else MISSING
+        return exit_code(merged)
 
     def _tell_of_others(self, folder: RunFolder) -> None:
         from launch.slurm.ask import Unreachable

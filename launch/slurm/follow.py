@@ -8,7 +8,7 @@ import time
 
 from generate.run_folder import RunFolder
 from launch.bar import Bar
-from launch.cluster import COMPLETE, FAILED, INTERRUPTED, MISSING
+from launch.cluster import FAILED, INTERRUPTED, MISSING, exit_code
 from launch.merge import merge
 from launch.progress import Watch
 from launch.slurm.ask import Unreachable, queue
@@ -44,12 +44,14 @@ def follow(folder: RunFolder, submission: Submission) -> int:
         return INTERRUPTED
     merged = merge(folder)  # the merge job did it as well; this is for what to tell
     print(summary(folder, merged), flush=True)
-    if merged.complete:
-        return COMPLETE
+    code = exit_code(merged)
+    if code != MISSING:
+        return code
     seen = Look(folder).look()
     if seen is None or not seen["failed"]:
         return MISSING
-    print(harmless("\n".join(["workers failed:", *failures(seen, folder.path)])), file=sys.stderr)
+    print(harmless("
+".join(["workers failed:", *failures(seen, folder.path)])), file=sys.stderr)
     return FAILED
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from generate.settings import setting
 from utils.errors import UserError
 
 STOP_BEFORE = 120  # seconds; SLURM may send the signal up to a minute earlier
@@ -19,7 +20,7 @@ class MergeJob:
     account: str | None = None  # as in sbatch
     qos: str | None = None  # as in sbatch
     constraint: str | None = None  # as in sbatch
-    cpus_per_task: int | None = 1  # of the job
+    cpus_per_task: int | None = setting(1, least=1, most=10_000)  # of the job
     mem: str | None = None  # as in sbatch
     time: str | None = None  # as in sbatch
     sbatch_args: list[str] = field(default_factory=list)  # as in sbatch
@@ -27,12 +28,13 @@ class MergeJob:
 
 @dataclass(kw_only=True)
 class Options:
-    num_jobs: int = 1  # tasks of the array
-    max_running: int | None = None  # of them at the same time
-    successors: int = 0  # further arrays, each behind the one before, that do what is left
+    num_jobs: int = setting(1, least=1, most=1_000_000)  # tasks of the array
+    max_running: int | None = setting(None, least=1, most=1_000_000)  # of them at the same time
+    successors: int = setting(0, least=0, most=1000)  # further arrays, each behind the one before, that do what is left
     wait: bool = False  # follow the progress until the jobs have ended
     requeue: bool = True  # when preempted, on node failure, and at the time limit
-    stop_before: int | None = None  # seconds ahead of the time limit; null: two minutes, or a quarter of a short limit
+    # seconds ahead of the time limit; null: two minutes, or a quarter of a short limit
+    stop_before: int | None = setting(None, least=1, most=65_535)
     name: str | None = None  # of the jobs; null: the run folder's
 
     partition: str | None = None  # as in sbatch
@@ -40,11 +42,11 @@ class Options:
     qos: str | None = None  # as in sbatch
     constraint: str | None = None  # as in sbatch
     gres: str | None = None  # instead of gpus_per_node
-    gpus_per_node: int | None = None  # null: one, if gres does not say otherwise
+    gpus_per_node: int | None = setting(None, least=0, most=1000)  # null: one, if gres does not say otherwise
     gpu_type: str | None = None  # with gpus_per_node: a100, …
-    nodes: int = 1  # of each array task
-    tasks_per_node: int | None = None  # workers; null: one for every GPU
-    cpus_per_task: int | None = None  # of each worker
+    nodes: int = setting(1, least=1, most=100_000)  # of each array task
+    tasks_per_node: int | None = setting(None, least=1, most=10_000)  # workers; null: one for every GPU
+    cpus_per_task: int | None = setting(None, least=1, most=10_000)  # of each worker
     mem: str | None = None  # of each node, such as 64G
     time: str | None = None  # minutes, or as SLURM writes it: 12:00:00, 2-00
     exclude: Any = None  # a node, a list of nodes, or "n[1-4],n7"
@@ -64,10 +66,6 @@ class Options:
         if isinstance(self.merge, dict):  # as the configuration has it
             self.merge = MergeJob(**self.merge)
         self.exclude, self.nodelist = _joined(self.exclude), _joined(self.nodelist)
-        for name, least in LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UserError(f"cluster.{name}={value}: at least {least}")
         for name, value in {"time": self.time, "merge.time": self.merge.time}.items():
             if value is not None:
                 seconds_of(value, f"cluster.{name}")
@@ -104,16 +102,6 @@ class Options:
         return STOP_BEFORE if limit is None else max(1, min(STOP_BEFORE, limit // 4))
 
 
-LEAST = {
-    "num_jobs": 1,
-    "max_running": 1,
-    "successors": 0,
-    "stop_before": 1,
-    "gpus_per_node": 0,
-    "nodes": 1,
-    "tasks_per_node": 1,
-    "cpus_per_task": 1,
-}
 # What would break the launcher's own lines if it came in by the back door.
 OURS = {
     "array": "say cluster.num_jobs and cluster.max_running",

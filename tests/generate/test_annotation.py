@@ -16,7 +16,9 @@ from PIL import Image
 from generate.annotation import Frame, Write, pixel_box, to_json
 from generate.record import Instance, Item, MadeImage, Record, Tag
 from generate.schema import record_problems
+from generate.settings import made
 from utils import rle
+from utils.errors import UserError
 from utils.jsons import dump
 
 SIDES = st.integers(1, 3000)
@@ -145,5 +147,5 @@ def test_made_images_are_no_part_of_the_annotation() -> None:
 
 @pytest.mark.parametrize("options", [{"short_side": 0}, {"jpeg_quality": 0}, {"jpeg_quality": 101}])
 def test_odd_options_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="give a number"):
-        Write(**options)
+    with pytest.raises(UserError, match="give a number from 1 to"):
+        made(Write, options, "write")

@@ -258,7 +258,7 @@ def test_a_worker_for_every_gpu_that_gres_asks_for(gres: str, gpus: int) -> None
     [
         (["cluster.num_job=3"], "there is no key 'num_job' in cluster. Valid keys: account, comment"),
         (["cluster.merge.tme=3"], "there is no key 'tme' in cluster.merge. Valid keys: account"),
-        (["cluster.num_jobs=0"], "cluster.num_jobs=0: at least 1"),
+        (["cluster.num_jobs=0"], "cluster.num_jobs=0: give a number from 1 to 1,000,000"),
         (["cluster.time=soon"], "cluster.time=soon: give minutes (90), 12:00:00"),
         (["cluster.gres=gpu:2", "cluster.gpus_per_node=2"], "say the same thing twice"),
         (["cluster.sbatch_args=['--array=0-3']"], "--array is set by the launcher: say cluster.num_jobs"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.record import Box, Instance, Record, Tag
+from generate.settings import setting
 from generate.step import Step
 from utils.colours import colour_word
 from utils.english import noun_phrase
@@ -56,11 +57,7 @@ class TemplateCaption(Step):
     writes: ClassVar[tuple[str, ...]] = ("instances.caption",)
 
     colours: bool = True  # name a thing's colour, where one stands out
-    kind_threshold: float = 0.7  # of the tag that names the kind
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.kind_threshold <= 1:
-            raise ValueError(f"kind_threshold is a probability from 0 to 1, not {self.kind_threshold}")
+    kind_threshold: float = setting(0.7, least=0, most=1)  # of the tag that names the kind
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:

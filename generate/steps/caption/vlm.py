@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from generate.errors import FatalError
+from generate.settings import setting
 from generate.steps.models.captioner import Captioner, without_prompt
 from generate.steps.models.crops import on_square
 from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
@@ -29,7 +30,7 @@ class VLM(Captioner):
     checkpoint: str = "llava-hf/llava-1.5-7b-hf"
     prompt: str = "Describe what is in this picture in one short sentence."
     dtype: str = "bfloat16"
-    side: int = 336  # pixels of the square on which a crop is laid
+    side: int = setting(336, least=28, most=10_000)  # pixels of the square on which a crop is laid
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,8 +39,6 @@ class VLM(Captioner):
                 "caption.prompt is empty: a chat model must be asked something, e.g. "
                 "caption.prompt='Describe what is in this picture in one short sentence.'"
             )
-        if self.side < 28:
-            raise ValueError(f"side={self.side}: must be at least 28 pixels")
 
     def setup(self, device: str) -> None:
         from transformers import AutoModelForImageTextToText, AutoProcessor

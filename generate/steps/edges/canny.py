@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from generate.record import MadeImage, Record
+from generate.settings import LONGEST_SIDE, setting
 from generate.step import Step
 from generate.steps.models.installed import missing
 from generate.threads import each
@@ -26,16 +27,14 @@ class Canny(Step):
     reads: ClassVar[tuple[str, ...]] = ("image",)
     writes: ClassVar[tuple[str, ...]] = ("images.edges",)
 
-    low: int = 100  # an edge goes on down to this gradient
-    high: int = 200  # an edge begins at this gradient
+    low: int = setting(100, least=0, most=100_000)  # an edge goes on down to this gradient
+    high: int = setting(200, least=0, most=100_000)  # an edge begins at this gradient
     # pixels; null keeps every size
-    short_side: Optional[int] = 512  # noqa: UP045  (OmegaConf reads it on Python 3.10 too)
+    short_side: Optional[int] = setting(512, least=1, most=LONGEST_SIDE)  # noqa: UP045  (OmegaConf reads it on Python 3.10 too)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high:
-            raise ValueError(f"low and high must be 0 <= low <= high, not {self.low} and {self.high}")
-        if self.short_side is not None and self.short_side < 1:
-            raise ValueError(f"short_side is a number of pixels or null, not {self.short_side}")
+        if self.low > self.high:
+            raise ValueError(f"low={self.low} and high={self.high}: low is at most high")
 
     def setup(self, device: str) -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from generate.batches import check_batch_size
+from generate.batches import AUTO
 from generate.errors import FatalError
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
@@ -36,11 +36,10 @@ class CLIP(Step):
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the tower by torch.compile: a minute at the start, other last digits
-    batch_size: int | str = transient(32)  # texts; or auto
+    batch_size: int | str = transient(32, least=1, most=100_000, words=(AUTO,))  # texts; or auto
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

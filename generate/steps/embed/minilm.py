@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
 from generate.record import Record
+from generate.settings import setting
 from generate.step import Step
 from generate.steps.models.installed import missing, model_file, version
 
@@ -36,14 +37,8 @@ class MiniLM(Step):
     reads: ClassVar[tuple[str, ...]] = ("instances",)  # and their captions, where there are any
     writes: ClassVar[tuple[str, ...]] = ("instances.label_embedding", "instances.caption_embedding")
 
-    batch_size: int = 8  # texts
-    dimensions: int = 768  # of an embedding, with zeros behind the model's 384
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size is at least 1, not {self.batch_size}")
-        if self.dimensions < 384:
-            raise ValueError(f"dimensions is at least the model's own 384, not {self.dimensions}")
+    batch_size: int = setting(8, least=1, most=100_000)  # texts
+    dimensions: int = setting(768, least=384, most=65_536)  # of an embedding, with zeros behind the model's 384
 
     def setup(self, device: str) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
 from generate.record import Instance, Record
+from generate.settings import LONGEST_SIDE, setting
 from generate.step import Step
 from generate.steps.models.installed import missing, model_file, version
 from generate.threads import cores, each
@@ -44,14 +45,10 @@ class CocoSsd(Step):
     reads: ClassVar[tuple[str, ...]] = ("image",)
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
-    box_threshold: float = 0.55  # a wrong box harms training data more than a missing one
-    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
-    min_side: float = 2.0  # pixels of the picture; what is thinner is no object
-
-    def __post_init__(self) -> None:
-        for name in ("box_threshold", "iou_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} lies between 0 and 1, not at {getattr(self, name)}")
+    box_threshold: float = setting(0.55, least=0, most=1)  # a wrong box harms training data more than a missing one
+    # of two boxes that overlap more than this, the better one is kept
+    iou_threshold: float = setting(0.5, least=0, most=1)
+    min_side: float = setting(2.0, least=0, most=LONGEST_SIDE)  # pixels of the picture; what is thinner is no object
 
     def setup(self, device: str) -> None:
         try:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from generate.batches import check_batch_size
+from generate.batches import AUTO
 from generate.record import Box, Record
+from generate.settings import setting
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.detections import Detection, to_instances
 from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
@@ -40,15 +41,16 @@ class Florence2Boxes(Step):
     # Of the checkpoints those that transformers reads itself: microsoft's own bring code, which is not run.
     checkpoint: str = "florence-community/Florence-2-large"
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
-    box_threshold: float = 0.25  # least score of a box
-    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
-    max_new_tokens: int = 128  # of an answer; a box takes five or so
+    box_threshold: float = setting(0.25, least=0, most=1)  # least score of a box
+    # of two boxes that overlap more than this, the better one is kept
+    iou_threshold: float = setting(0.5, least=0, most=1)
+    max_new_tokens: int = setting(128, least=1, most=10_000)  # of an answer; a box takes five or so
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    batch_size: int | str = transient(1)  # tags, or auto; more at once may differ in the last digit
+    # tags, or auto; more at once may differ in the last digit
+    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

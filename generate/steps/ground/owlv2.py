@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.record import Record
+from generate.settings import setting
 from generate.step import Checkpoint, Step
 from generate.steps.models.detections import Detection, to_instances
 from generate.steps.models.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
@@ -27,8 +28,9 @@ class Owlv2(Step):
     checkpoint: str = "google/owlv2-base-patch16-ensemble"  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     prompt: str = "a photo of a {tag}"  # what is asked for each tag
-    box_threshold: float = 0.2  # least score of a box
-    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
+    box_threshold: float = setting(0.2, least=0, most=1)  # least score of a box
+    # of two boxes that overlap more than this, the better one is kept
+    iou_threshold: float = setting(0.5, least=0, most=1)
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from generate.batches import check_batch_size
+from generate.batches import AUTO
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.compiled import compile_in_place
@@ -66,12 +66,11 @@ class BoxMasks(Step):
     compile: bool = False  # the encoder by torch.compile: a minute at the start, other last digits
     # Images. One of this size fills a GPU; more at once (auto: by memory) may differ in the last digit from what each
     # gives alone.
-    batch_size: int | str = transient(1)
-    boxes_at_once: int = transient(64)  # of an image
+    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
+    boxes_at_once: int = transient(64, least=1, most=100_000)  # of an image
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

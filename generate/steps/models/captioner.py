@@ -6,8 +6,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.batches import check_batch_size
+from generate.batches import AUTO
 from generate.record import Record
+from generate.settings import setting
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.crops import Crop, crops
 from generate.steps.models.steady import steady_map
@@ -32,20 +33,18 @@ class Captioner(Step):
     checkpoint: str = ""  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     prompt: str = ""  # what the model is asked, or how its answer begins
-    min_area: float = MIN_SIDE * MIN_SIDE  # of the box, in square pixels
-    num_beams: int = 5  # of the beam search; 1: the likeliest word each time
-    max_new_tokens: int = 30  # of a caption
-    length_penalty: float = 1.0  # above 1 for longer captions, where there are several beams
-    repetition_penalty: float = 1.0  # above 1 against saying things twice
+    min_area: float = setting(MIN_SIDE * MIN_SIDE, least=0)  # of the box, in square pixels
+    num_beams: int = setting(5, least=1, most=1000)  # of the beam search; 1: the likeliest word each time
+    max_new_tokens: int = setting(30, least=1, most=10_000)  # of a caption
+    # above 1 for longer captions, where there are several beams
+    length_penalty: float = setting(1.0, least=-100, most=100)
+    repetition_penalty: float = setting(1.0, above=0, most=100)  # above 1 against saying things twice
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    batch_size: int | str = transient(8)  # crops, of all images in flight; or auto
+    # crops, of all images in flight; or auto
+    batch_size: int | str = transient(8, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        check_batch_size(self.batch_size)
-        for option in ("num_beams", "max_new_tokens"):
-            if getattr(self, option) < 1:
-                raise ValueError(f"{option}={getattr(self, option)}: must be at least 1")
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

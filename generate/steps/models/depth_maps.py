@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.batches import check_batch_size
+from generate.batches import AUTO
 from generate.record import Instance, MadeImage, Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
@@ -42,11 +42,10 @@ class DepthMaps(Step):
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # One image of this size fills a GPU. More at once (auto: by memory) may differ in the last digit from what each
     # gives alone.
-    batch_size: int | str = transient(1)
+    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        check_batch_size(self.batch_size)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return (Checkpoint(self.checkpoint, self.revision),)

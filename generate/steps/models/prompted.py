@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from generate.batches import check_batch_size
+from generate.batches import AUTO
 from generate.errors import FatalError
 from generate.record import Record
+from generate.settings import LONGEST_SIDE, setting
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.detections import Detection, to_instances
 from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, Size, size_by_short_side, to_tensor
@@ -64,20 +65,20 @@ class PromptedDetector(Step):
 
     checkpoint: str  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
-    box_threshold: float = 0.25  # least score of a box: that of its best token
-    text_threshold: float = 0.2  # least score of the tokens that have a say in a box's label
-    iou_threshold: float = 0.5  # of two boxes that overlap more than this, the better one is kept
-    short_side: int = 800  # pixels, to which an image is resized
-    long_side: int = 1333  # pixels, beyond which it is not
+    box_threshold: float = setting(0.25, least=0, most=1)  # least score of a box: that of its best token
+    text_threshold: float = setting(0.2, least=0, most=1)  # least score of the tokens that have a say in a box's label
+    # of two boxes that overlap more than this, the better one is kept
+    iou_threshold: float = setting(0.5, least=0, most=1)
+    short_side: int = setting(800, least=1, most=LONGEST_SIDE)  # pixels, to which an image is resized
+    long_side: int = setting(1333, least=1, most=LONGEST_SIDE)  # pixels, beyond which it is not
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # One image of this size fills a GPU. More at once (auto: by memory) may differ in the last digit from what each
     # gives alone.
-    batch_size: int | str = transient(1)
+    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        check_batch_size(self.batch_size)
         if self.separator not in (",", "."):
             raise ValueError(f"separator={self.separator!r}: unknown; one of ',', '.'")
 

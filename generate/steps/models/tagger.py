@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.batches import check_batch_size
+from generate.batches import AUTO
 from generate.errors import FatalError
 from generate.record import Record, Tag
+from generate.settings import LONGEST_SIDE, allowing, setting
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.compiled import check_compile, compile_in_place
 from generate.steps.models.published import PublishedFile, find_checkpoint, find_list
@@ -63,20 +64,22 @@ class Tagger(Step):
     backend: str = "port"  # port, or native: the authors' own package
     tag_list: str | None = None  # a file with a tag on each line; null: the published list
     threshold_list: str | None = None  # a file with a number on each line; null: the published list
-    threshold: float | None = None  # one for all tags; null: the list's
-    tag_thresholds: dict[str, float] = field(default_factory=dict)  # by name, over the others
+    threshold: float | None = setting(None, least=0, most=1)  # one for all tags; null: the list's
+    tag_thresholds: dict[str, float] = field(  # by name, over the others
+        default_factory=dict, metadata=allowing(least=0, most=1)
+    )
     skip_tags: list[str] = field(default_factory=list)  # tags that are never given
-    descriptions: int = 1  # label embeddings for each tag
-    image_size: int = 384  # pixels of the square to which an image is resized
+    descriptions: int = setting(1, least=1, most=100_000)  # label embeddings for each tag
+    image_size: int = setting(384, least=1, most=LONGEST_SIDE)  # pixels of the square to which an image is resized
     interpolation: str = "bicubic"  # of that resizing: bicubic or bilinear
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the picture's encoder by torch.compile: a minute at the start, other last digits
     text_encoder: str = "bert-base-uncased"  # the native backend builds a tokenizer that tagging never uses
-    batch_size: int | str = transient(16)  # images; auto finds how many by the GPU's memory
+    # images; auto finds how many by the GPU's memory
+    batch_size: int | str = transient(16, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-        check_batch_size(self.batch_size)
         _check("backend", self.backend, BACKENDS)
         _check("interpolation", self.interpolation, INTERPOLATIONS)
         if self.backend == "native" and self.dtype != "float32":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from generate.record import Box, Record
+from generate.settings import LONGEST_SIDE, MOST_THREADS, setting
 from generate.step import Step, transient
 from generate.steps.models.installed import missing
 from utils.boxes import areas
@@ -42,19 +43,14 @@ class GrabCut(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "instances")
     writes: ClassVar[tuple[str, ...]] = ("instances.mask",)
 
-    side: int = 320  # the window around a box is reduced to this long side: time per box is bounded, whatever the photo
-    margin: float = 0.25  # of the box's sides, on each side of it
-    iterations: int = 2  # more of them shrink a thing towards its strongest colour
-    min_part: float = 0.1  # of the box; less than this is no mask of the thing in it
-    min_background: float = 0.05  # of the window; less than this does not show what the background looks like
-    threads: int = transient(2)  # boxes worked on at a time
-
-    def __post_init__(self) -> None:
-        for name, least in (("side", 16), ("iterations", 1), ("threads", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
-        if self.margin <= 0:
-            raise ValueError(f"margin is more than 0, not {self.margin}: GrabCut needs to see a background")
+    # the window around a box is reduced to this long side: time per box is bounded, whatever the photo
+    side: int = setting(320, least=16, most=LONGEST_SIDE)
+    margin: float = setting(0.25, above=0, most=100)  # of the box's sides, on each side of it
+    iterations: int = setting(2, least=1, most=1000)  # more of them shrink a thing towards its strongest colour
+    min_part: float = setting(0.1, least=0, most=1)  # of the box; less than this is no mask of the thing in it
+    # of the window; less than this does not show what the background looks like
+    min_background: float = setting(0.05, least=0, most=1)
+    threads: int = transient(2, least=1, most=MOST_THREADS)  # boxes worked on at a time
 
     def setup(self, device: str) -> None:
         try:

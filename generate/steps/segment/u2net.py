@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
 from generate.record import Box, Instance, Record
+from generate.settings import setting
 from generate.step import Step
 from generate.steps.models.installed import missing, model_file, version
 from generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
@@ -38,17 +39,12 @@ class U2Net(Step):
     reads: ClassVar[tuple[str, ...]] = ("image", "instances")
     writes: ClassVar[tuple[str, ...]] = ("instances.mask",)
 
-    margin: float = 0.15  # of the box's sides, on each side of it: what the thing stands out from
-    threshold: float = 0.5  # how much a pixel stands out, from 0 to 1
-    min_part: float = 0.1  # of the box; less than this is no mask of the thing in it
-    most_of_others: float = 0.33  # of what stands out, in the boxes of other things that lie in this one's box
-
-    def __post_init__(self) -> None:
-        for name in ("threshold", "min_part", "most_of_others"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} lies between 0 and 1, not at {getattr(self, name)}")
-        if self.margin < 0:
-            raise ValueError(f"margin is at least 0, not {self.margin}")
+    # of the box's sides, on each side of it: what the thing stands out from
+    margin: float = setting(0.15, least=0, most=100)
+    threshold: float = setting(0.5, least=0, most=1)  # how much a pixel stands out, from 0 to 1
+    min_part: float = setting(0.1, least=0, most=1)  # of the box; less than this is no mask of the thing in it
+    # of what stands out, in the boxes of other things that lie in this one's box
+    most_of_others: float = setting(0.33, least=0, most=1)
 
     def setup(self, device: str) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
 from generate.record import Record, Tag
+from generate.settings import setting
 from generate.step import Step
 from generate.steps.models.installed import missing, model_file, version
 from generate.threads import each
@@ -34,14 +35,8 @@ class ImagenetTags(Step):
     reads: ClassVar[tuple[str, ...]] = ("image",)
     writes: ClassVar[tuple[str, ...]] = ("tags",)
 
-    threshold: float = 0.2  # least score of a tag
-    max_tags: int = 5  # of an image
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold is a probability from 0 to 1, not {self.threshold}")
-        if self.max_tags < 1:
-            raise ValueError(f"max_tags is at least 1, not {self.max_tags}")
+    threshold: float = setting(0.2, least=0, most=1)  # least score of a tag
+    max_tags: int = setting(5, least=1, most=1000)  # of an image
 
     def setup(self, device: str) -> None:
         import torch

@@ -115,8 +115,3 @@ def test_company_does_not_matter() -> None:
     cat = add(photo("chelsea"), "cat", (9, 1, 407, 295))
     cat.tags = [Tag("Persian cat", 0.9)]
     assert_company_does_not_matter(TemplateCaption(), [coffee, cat, photo("flower")])
-
-
-def test_wrong_values() -> None:
-    with pytest.raises(ValueError, match="kind_threshold"):
-        TemplateCaption(kind_threshold=2)

@@ -6,8 +6,10 @@ from PIL import Image
 
 from generate.errors import FatalError
 from generate.record import Item, MadeImage, Record
+from generate.settings import made
 from generate.steps.edges.canny import Canny
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
+from utils.errors import UserError
 
 
 def run(image: Image.Image, **settings: object) -> Image.Image:
@@ -71,5 +73,5 @@ def test_missing_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("wrong", [{"low": 300}, {"low": -1}, {"short_side": 0}])
 def test_wrong_values(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Canny(**wrong)
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        made(Canny, wrong)

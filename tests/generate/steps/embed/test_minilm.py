@@ -6,8 +6,10 @@ import pytest
 
 from generate.errors import FatalError
 from generate.record import Instance, Record
+from generate.settings import made
 from generate.steps.embed.minilm import LONGEST, PACKAGE, MiniLM
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
+from utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -125,5 +127,5 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"dimensions": 100}])
 def test_wrong_values(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        MiniLM(**wrong)
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        made(MiniLM, wrong)

@@ -8,9 +8,11 @@ from PIL import Image
 
 from generate.errors import FatalError
 from generate.record import Box, Instance, Item, Record
+from generate.settings import made
 from generate.steps.ground.coco_ssd import NAMES, PACKAGE, CocoSsd, name_of
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
 from utils.boxes import iou
+from utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -133,5 +135,5 @@ def test_missing_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("wrong", [{"box_threshold": 1.5}, {"iou_threshold": -0.1}])
 def test_wrong_values(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        CocoSsd(**wrong)
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        made(CocoSsd, wrong)

@@ -8,9 +8,11 @@ from PIL import Image, ImageDraw
 
 from generate.errors import FatalError
 from generate.record import Box, Item, Record
+from generate.settings import made
 from generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
 from tests.generate.steps.segment.checks import masks_of, with_boxes
+from utils.errors import UserError
 from utils.rle import area
 
 
@@ -152,5 +154,5 @@ def test_missing_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("wrong", [{"side": 3}, {"iterations": 0}, {"threads": 0}, {"margin": 0.0}])
 def test_wrong_values(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        GrabCut(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        made(GrabCut, wrong)

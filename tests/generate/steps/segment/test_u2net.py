@@ -7,10 +7,12 @@ from PIL import Image
 
 from generate.errors import FatalError
 from generate.record import Box, Item, Record
+from generate.settings import made
 from generate.steps.segment import u2net
 from generate.steps.segment.u2net import U2Net
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
 from tests.generate.steps.segment.checks import masks_of, with_boxes
+from utils.errors import UserError
 from utils.rle import area
 
 MOTORCYCLE = (103.0, 65.0, 680.0, 444.0)
@@ -91,5 +93,5 @@ def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("wrong", [{"threshold": 2.0}, {"min_part": -0.1}, {"most_of_others": 1.5}, {"margin": -1.0}])
 def test_wrong_values(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        U2Net(**wrong)
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        made(U2Net, wrong)

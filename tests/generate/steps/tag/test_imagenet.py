@@ -5,8 +5,10 @@ from PIL import Image
 
 from generate.errors import FatalError
 from generate.record import Item, Record, Tag
+from generate.settings import made
 from generate.steps.tag.imagenet import NAMES, NAMES_PACKAGE, PACKAGE, WEIGHTS, ImagenetTags, read_names
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
+from utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -87,5 +89,5 @@ def test_missing_file_of_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("wrong", [{"threshold": 1.5}, {"threshold": -0.1}, {"max_tags": 0}])
 def test_wrong_values(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        ImagenetTags(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        made(ImagenetTags, wrong)
