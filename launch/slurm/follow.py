@@ -50,8 +50,7 @@ def follow(folder: RunFolder, submission: Submission) -> int:
     seen = Look(folder).look()
     if seen is None or not seen["failed"]:
         return MISSING
-    print(harmless("
-".join(["workers failed:", *failures(seen, folder.path)])), file=sys.stderr)
+    print(harmless("\n".join(["workers failed:", *failures(seen, folder.path)])), file=sys.stderr)
     return FAILED
 
 
