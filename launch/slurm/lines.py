@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
+from launch.slurm.advice import what_to_do
 from launch.slurm.logs import last_line, log_of_task
+from launch.summary import short
 
 SHOWN = 10
 WORDS = {"failed": "failed lives"}
@@ -15,8 +18,10 @@ def lines(found: dict[str, Any], run: Path) -> list[str]:
     text = [f"slurm        {_states(found)}"]
     text += [f"  not asked  {why}" for why in found["troubles"].values()]
     text += _nodes(found)
+    cancel = f"python launch/cancel.py {shlex.quote(short(run))}"
     for job in found["held"][:SHOWN]:
-        text.append(f"  held       {job['job']} ({job['reason']}) until a person acts: scontrol release {job['job']}")
+        what = what_to_do(job["job"], job["state"], job["reason"], cancel)
+        text.append(f"  held       {job['job']} ({job['reason'] or job['state']}) until a person acts: {what}")
     text += _more(found["held"])
     text += failures(found, run)
     merge = "; ".join(f"{job['job']} {job['state']}" for job in found["merge"][-3:])

@@ -11,6 +11,7 @@ from typing import Any
 
 from generate.presence import read_presence
 from generate.run_folder import RunFolder
+from launch.slurm.advice import advice
 from launch.slurm.ask import Unreachable, accounts
 from launch.slurm.jobs import MERGE, WORKERS, read_submissions
 from launch.slurm.logs import word_of_setup
@@ -18,12 +19,10 @@ from launch.slurm.parse import Accounted, Queued
 from launch.slurm.queued import names_of, queued
 
 ASK_QUEUE, ASK_ACCOUNTS = 15.0, 60.0  # seconds between two questions of one who watches
-# Words of squeue that mean: nothing will happen until a person acts.
-HELD_STATES = ("REQUEUE_HOLD", "SPECIAL_EXIT")
-HELD_REASONS = ("held", "JobHeld", "DependencyNeverSatisfied", "BadConstraints", "InvalidAccount", "InvalidQOS")
 ENDED_BADLY = ("FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "BOOT_FAIL", "DEADLINE")
 UNKNOWN = "UNKNOWN"
-ALIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")  # of them squeue knows more
+RUNNING = ("RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")
+ALIVE = ("PENDING", *RUNNING)  # of them squeue knows more
 
 
 @dataclass
@@ -114,7 +113,7 @@ def seen(
         if kind in ("pending", "requeued"):
             reasons[job.reason or "None"] += job.number
         elif kind == "held":
-            held += [{"job": key, "reason": f"{job.state} {job.reason}".strip()} for key in keys(job)]
+            held.append({"job": expression(job), "tasks": job.number, "state": job.state, "reason": job.reason})
         else:
             nodes[job.nodes]["running"] += job.number
     last = {key: life for life in accounted if life.job not in merges for key in keys(life)}
@@ -145,7 +144,7 @@ def seen(
 
 
 def state_of(job: Queued, lived: set[str]) -> str:
-    if job.state in HELD_STATES or any(word in job.reason for word in HELD_REASONS):
+    if advice(job.state, job.reason) is not None and job.state not in RUNNING:
         return "held"
     if job.state != "PENDING":
         return "running"
@@ -159,6 +158,19 @@ def is_bad(counts: Counter[str]) -> bool:
 
 def keys(job: Queued | Accounted) -> list[str]:
     return [f"{job.job}_{number}" for number in job.tasks] or [job.job]
+
+
+def expression(job: Queued) -> str:
+    """As scontrol takes it: 12, 12_3, 12_[0-7,9]."""
+    if len(job.tasks) < 2:
+        return keys(job)[0]
+    spans: list[list[int]] = []
+    for number in sorted(job.tasks):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return f"{job.job}_[{','.join(f'{a}-{b}' if b > a else f'{a}' for a, b in spans)}]"
 
 
 def task_of(state: dict[str, Any]) -> str:

@@ -354,9 +354,50 @@ def test_what_is_seen_of_a_run() -> None:
     assert found["pending_because"] == {"Priority": 3, "BeginTime": 1}
     assert found["bad_nodes"] == ["n2", "n3"]
     assert found["nodes"]["n1"]["running"] == 1
-    assert found["held"] == [{"job": "5_6", "reason": "PENDING launch failed requeued held"}]
+    assert found["held"] == [
+        {"job": "5_6", "tasks": 1, "state": "PENDING", "reason": "launch failed requeued held"},
+    ]
     assert found["failed"] == [{"job": "5_2", "nodes": "n2", "state": "FAILED", "reason": "no libcudnn"}]
     assert found["merge"] == [{"job": "9", "state": "pending (Dependency)"}]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "told"),
+    [
+        ("PENDING", "JobHeldUser", "scontrol release '5_[0-2,4]'"),
+        ("PENDING", "launch failed requeued held", "scontrol release '5_[0-2,4]'"),
+        ("PENDING", "job requeued in held state", "scontrol release '5_[0-2,4]'"),
+        ("REQUEUE_HOLD", "", "scontrol release '5_[0-2,4]'"),
+        ("PENDING", "JobHeldAdmin", "only an administrator can release it"),
+        ("PENDING", "DependencyNeverSatisfied", "scontrol update 'JobId=5_[0-2,4]' Dependency=   (starts without"),
+        ("PENDING", "BadConstraints", "scontrol update 'JobId=5_[0-2,4]' Features="),
+        ("PENDING", "InvalidAccount", "Account=…"),
+        ("PENDING", "InvalidQOS", "QOS=…"),
+        ("PENDING", "PartitionTimeLimit", "TimeLimit=…"),
+        ("PENDING", "QOSMaxWallDurationPerJobLimit", "TimeLimit=…"),
+        ("PENDING", "AssocMaxCpuPerJobLimit", "asks for more than one job may have"),
+    ],
+)
+def test_each_reason_to_wait_for_a_person_has_what_helps_with_it(state: str, reason: str, told: str) -> None:
+    queue = [Queued("5", (0, 1, 2, 4), state, "", "x", reason)]
+    found = seen(set(), set(), queue, [], [], {})
+    assert found["states"] == {"held": 4} and found["pending_because"] == {}
+    (line,) = [line for line in lines(found, RUN) if line.startswith("  held")]
+    assert told in line and (("release" in told) or "scontrol release" not in line)
+    if "administrator" not in told and "release" not in told:
+        assert f"or python launch/cancel.py '{RUN}', and start again with another" in line
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["", "Priority", "Resources", "Dependency", "BeginTime", "AssocMaxJobsLimit", "QOSMaxCpuPerUserLimit", "Licenses",
+     "ReqNodeNotAvail, UnavailableNodes:n1", "PartitionDown", "JobArrayTaskLimit"],
+)  # fmt: skip
+def test_what_passes_by_itself_is_no_person_s_task(reason: str) -> None:
+    found = seen(set(), set(), [Queued("5", (0, 1), "PENDING", "", "x", reason)], [], [], {})
+    assert (
+        found["states"] == {"pending": 2} and found["held"] == [] and found["pending_because"] == {reason or "None": 2}
+    )
 
 
 def test_without_accounting_the_workers_own_words_count() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 from tests.conftest import MakeList
 
 from .conftest import Cluster, wait_until
-from .runs import call, jobs, lives, submitted, wait_for_records
+from .runs import assert_all_done_once, call, jobs, lives, submitted, wait_for_records, wait_for_the_end
 
 SLOW = ("work.batch=1", "trouble.seconds=1")
 
@@ -63,12 +64,57 @@ def test_a_held_job_is_named(slurm: Cluster, make_list: MakeList, tmp_path: Path
     task = f"{jobs(out)[0]['id']}_1"
     wait_for_records(out, 4)
     slurm.run("scontrol", "requeuehold", task)
-    wait_until(lambda: "held" in call(slurm, "status", out).stdout, "it is held")
+    wait_until(lambda: "  held  " in call(slurm, "status", out).stdout, "it is held")
     seen = call(slurm, "status", out).stdout
     assert f"held       {task}" in seen and f"scontrol release {task}" in seen
     found = json.loads(call(slurm, "status", out, "--json").stdout)["slurm"]
     assert [job["job"] for job in found["held"]] == [task] and found["states"]["running"] == 1
     assert found["nodes"]["n1"]["running"] == 1
+
+
+def of_the_advice(slurm: Cluster, out: Path, reason: str, **values: str) -> None:
+    """Status names the reason; its command, with what the person chooses, is given."""
+    wait_until(lambda: f"({reason}) until" in call(slurm, "status", out).stdout, f"it waits for {reason}")
+    (line,) = [line for line in call(slurm, "status", out).stdout.splitlines() if line.startswith("  held")]
+    words = line.partition("until a person acts: ")[2].partition("   (")[0]
+    for name, value in values.items():
+        words = words.replace(f"{name}=…", f"{name}={value}")
+    assert "…" not in words and "release" not in words
+    slurm.run(*shlex.split(words))
+    wait_until(lambda: not [row for row in slurm.squeue() if row["reason"] == reason], f"{reason} is gone")
+    wait_for_the_end(slurm, out)
+    assert_all_done_once(out, 4)
+
+
+def test_the_advice_for_a_dependency_that_is_never_satisfied_helps(
+    slurm: Cluster, make_list: MakeList, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    failing = slurm.sbatch("-o", "/dev/null", "--wrap", "exit 1")
+    slurm.wait_state(failing, "FAILED")
+    submitted(slurm, make_list(4), out, "cluster.num_jobs=2", f"cluster.dependency='afterok:{failing}'")
+    of_the_advice(slurm, out, "DependencyNeverSatisfied")
+
+
+def test_the_advice_for_bad_constraints_and_too_long_a_time_helps(
+    slurm: Cluster, make_list: MakeList, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    slurm.run("scontrol", "update", "NodeName=n1", "AvailableFeatures=fast", "ActiveFeatures=fast")
+    earlier = slurm.sbatch("--hold", "-o", "/dev/null", "--wrap", "true")
+    held = ("cluster.constraint=fast", f"cluster.dependency='afterany:{earlier}'")
+    submitted(slurm, make_list(4), out, *held)
+    slurm.run("scontrol", "update", "NodeName=n1", "AvailableFeatures=", "ActiveFeatures=")
+    slurm.run("scancel", earlier)
+    of_the_advice(slurm, out, "BadConstraints")
+
+    late = tmp_path / "late"
+    slurm.run("scontrol", "update", "PartitionName=learn", "MaxTime=10")
+    try:
+        submitted(slurm, tmp_path / "train_data.json", late, "cluster.time=60", "cluster.merge.time=5")
+        of_the_advice(slurm, late, "PartitionTimeLimit", TimeLimit="5")
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=learn", "MaxTime=INFINITE")
 
 
 def test_status_does_with_less_where_slurm_is_not_reached(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
