@@ -25,7 +25,8 @@ from generate.model_cache import Models
 from generate.settings import target
 from generate.worker import Work
 from launch.asked import Asked
-from launch.culprit import Culprit
+from launch.culprit import Culprit, is_choice
+from launch.typed import as_typed, needs_a_look
 from utils.errors import UserError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -156,14 +157,28 @@ def composed(overrides: Sequence[str], name: str = "config", directory: str | No
     overrides = [_dropped(override, groups) for override in overrides]
     with initialize(version_base="1.3", config_path=None):
         try:
-            config = compose(name, overrides, return_hydra_config=True)
-            OmegaConf.resolve(config)
+            config = compose(name, told_to_hydra(overrides, name, groups), return_hydra_config=True)
+            hydra = config.hydra
+            OmegaConf.set_struct(config, False)
+            del config["hydra"]
+            # Not in place: what an escaped ${ comes to would be looked up once more.
+            OmegaConf.to_container(config, resolve=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise UserError(Culprit(groups.options, groups.kinds, overrides, name).explain(error)) from None
-    hydra = config.hydra
-    OmegaConf.set_struct(config, False)
-    del config["hydra"]
     return Composed(config, hydra, tuple(overrides), name, groups.kinds, directory)
+
+
+def told_to_hydra(overrides: Sequence[str], name: str, groups: Groups, sweeps: bool = False) -> list[str]:
+    """The overrides with text as it was typed; within Hydra's `initialize`."""
+    overrides = [_dropped(override, groups) for override in overrides]
+    choices = [override for override in overrides if is_choice(override, groups.options)]
+    if all(override in choices or not needs_a_look(override) for override in overrides):
+        return overrides
+    try:
+        config = compose(name, choices)
+    except (HydraException, OmegaConfBaseException):
+        return overrides  # the choices are wrong; Hydra will say so
+    return [override if override in choices else as_typed(override, config, sweeps) for override in overrides]
 
 
 def _dropped(override: str, groups: Groups) -> str:

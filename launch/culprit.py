@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from launch.typed import parse
 from utils.errors import nearest
 
 
@@ -25,7 +26,7 @@ class Culprit:
     def explain(self, error: Exception) -> str:
         """Hydra's message, or a better one where the culprit can be found."""
         for override in self.overrides:
-            found = self._unknown_option(override) or self._unknown_key(override)
+            found = self._unknown_option(override) or self._unknown_key(override) or _unreadable(override)
             if found:
                 return found
         text = f"{error}\n{error.__cause__ or ''}"
@@ -36,9 +37,6 @@ class Culprit:
             if not line.startswith(("object_type=", "reference_type=", "full_key:", "Set the env"))
         ]
         return "; ".join(wanted) or type(error).__name__
-
-    def _is_choice(self, override: str) -> bool:
-        return _split(override)[0] in self.options
 
     def _unknown_option(self, override: str) -> str | None:
         key, value = _split(override)
@@ -52,10 +50,15 @@ class Culprit:
     def _unknown_key(self, override: str) -> str | None:
         """Walk the key through the configuration as it is without it, and say where it leaves the known ground."""
         key, _ = _split(override)
-        if self._is_choice(override) or key.startswith("hydra") or override.startswith("+") or "=" not in override:
+        if (
+            is_choice(override, self.options)
+            or key.startswith("hydra")
+            or override.startswith("+")
+            or "=" not in override
+        ):
             return None
         try:
-            node: Any = compose(self.name, [choice for choice in self.overrides if self._is_choice(choice)])
+            node: Any = compose(self.name, [choice for choice in self.overrides if is_choice(choice, self.options)])
         except (HydraException, OmegaConfBaseException):
             return None
         walked: list[str] = []
@@ -80,6 +83,27 @@ class Culprit:
             f"{override}: there is no key '{part}'{f' in {place}' if place else ''}. "
             f"Valid keys: {', '.join(sorted(valid))}.{hint}"
         )
+
+
+def is_choice(override: str, options: Container[str]) -> bool:
+    """Whether it picks an option of a group."""
+    return _split(override)[0] in options
+
+
+def _unreadable(override: str) -> str | None:
+    """A list or dictionary that Hydra's grammar does not read, or two values where one belongs."""
+    key, _, value = override.partition("=")
+    if not value:
+        return None  # Hydra's own words are good there
+    parsed = parse(override)
+    if parsed is None:
+        return (
+            f"{override}: the value can't be read. In lists and dictionaries text goes in quotes if there is more to "
+            f"it than letters from a to z, digits and _ - . /, as in: '{key.lstrip('+~')}=[\"größe, mm\",name]'"
+        )
+    if parsed.is_sweep_override():
+        return f"{override}: several values, where one belongs. A list is in brackets: '{key}=[{value}]'"
+    return None
 
 
 def _split(override: str) -> tuple[str, str]:

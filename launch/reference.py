@@ -46,9 +46,14 @@ INTRODUCTION = """\
 
 Made from the code by `python launch/reference.py > docs/configuration.md`.
 
-Every setting is `key=value` behind `python launch/run.py`, and a choice within a group is `group=option`. A list is
-`'key=[a,b]'`, text with a comma or a space `'key="a, b"'`, nothing `key=null`. `--cfg job` prints what a command line
-comes to, and `--cfg job --package segment` a part of it. Unknown keys, and values of another type, are refused.
+Every setting is `key=value` behind `python launch/run.py`, and a choice within a group is `group=option`. Text is taken
+as it is typed, whatever is in it (`'source.path=fotos ü (1)/a=b,c.json'`: the quotes are the shell's). Only this has a
+meaning in it: `key=null` is nothing; quotation marks around all of the text are left out (`'key="null"'`); `${output}`
+and `${oc.env:USER}` stand for that setting and that variable, where there is one, and `\\${` for `${` itself. A list is
+`'key=[a,b]'`, and what in it is more than letters from a to z, digits and `_-./` is quoted: `'key=["größe, mm",b]'`.
+
+`--cfg job` prints what a command line comes to, and `--cfg job --package segment` a part of it. Unknown keys, values of
+another type and numbers out of their range are refused.
 
 A run goes on only with settings that make the same data. Those with a ° say how the work is done, not what comes out,
 and may be changed from one start to the next; so may all of `cluster`.

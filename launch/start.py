@@ -122,7 +122,7 @@ def record_start(folder: RunFolder, composed: Composed, config: Mapping[str, Any
     moment = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{socket.gethostname()[:40]}-{os.getpid()}"
     record = folder.path / "hydra" / moment
     folder.make_folder(record)
-    (record / "config.yaml").write_text(OmegaConf.to_yaml(composed.config))
+    (record / "config.yaml").write_text(OmegaConf.to_yaml(composed.config, resolve=True))
     (record / "hydra.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create({"hydra": composed.hydra})))
     (record / "overrides.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(list(composed.overrides))))
     write_atomic(record / "work.json", json.dumps(config, indent=2).encode())
