@@ -25,8 +25,10 @@ from utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
 from utils.errors import UserError
 from utils.images import encode_jpeg
 from utils.jsons import dump
+from utils.only_one import only_one
 
 NOTES = "export.jsonl"
+LOCK = "export-lock.tmp"  # there while an export is at work
 Tell = Callable[[int, int], None]
 
 
@@ -58,8 +60,11 @@ class Exporter:
     def part_size(self) -> int:
         return self.size
 
+    def refuse(self, dest: Path, run: RunFolder) -> None:
+        """Raise a UserError if it can't be done, before anything is written."""
+
     def begin(self, dest: Path, run: RunFolder) -> None:
-        """Make the folders it needs; check the options against the run."""
+        """Make the folders it needs."""
 
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
         """Write one part, all of it anew: a killed export may have left some of it. Add what was taken to `part`."""
@@ -156,10 +161,21 @@ class Totals:
 
 
 def export(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell) -> Totals:
+    exporter.refuse(dest, run)
     planned = run.read_plan().items
+    busy = f"another export is at {dest}"
     if exporter.to_a_file:
         dest.parent.mkdir(parents=True, exist_ok=True)
-        return _export_to_a_file(exporter, run, dest, tell, planned)
+        with only_one(dest.with_name(f".{dest.name[:80]}-{LOCK}"), busy):
+            return _export_to_a_file(exporter, run, dest, tell, planned)
+    if dest.exists() and not dest.is_dir():
+        raise UserError(f"{dest} is a file; this format needs a folder")
+    dest.mkdir(parents=True, exist_ok=True)
+    with only_one(dest / f".{LOCK}", busy):
+        return _export_to_a_folder(exporter, name, run, dest, tell, planned)
+
+
+def _export_to_a_folder(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
     notes = Notes.open(dest, {"export": name, "options": settings(exporter), "run": str(run.path)})
     exporter.begin(dest, run)
     records, number, seen, written = finished(run), 0, 0, 0
@@ -218,12 +234,9 @@ class Notes:
     @classmethod
     def open(cls, dest: Path, head: dict[str, Any]) -> Notes:
         path = dest / NOTES
-        if dest.exists() and not dest.is_dir():
-            raise UserError(f"{dest} is a file; this format needs a folder")
         if not path.exists():
-            if dest.exists() and any(not is_temporary(entry.name) for entry in dest.iterdir()):
+            if any(not is_temporary(entry.name) for entry in dest.iterdir()):
                 raise UserError(f"{dest} is not empty, and no export of ours. Give another destination")
-            dest.mkdir(parents=True, exist_ok=True)
             write_atomic(path, dump(head))
         sweep(dest, writer_is_gone)
         lines = list(_whole_lines(path))

@@ -40,6 +40,11 @@ class RunFolder:
         """A run folder that is there."""
         folder = cls(Path(location).resolve())
         if not folder.run_json.exists():
+            if folder.was_a_run():
+                raise UserError(
+                    f"{location} was a run, but its run.json is gone. Bring it back from a copy; or give the command "
+                    "that made it with output=OTHER plan_only=true, and copy OTHER/run.json there"
+                )
             there = "an empty folder" if folder.is_free() else "no run folder: it has no run.json"
             raise UserError(
                 f"{location} is {there if folder.path.exists() else 'not there'}. "
@@ -52,7 +57,12 @@ class RunFolder:
         if not self.path.exists():
             return True
         names = [path.name for path in self.path.iterdir()] if self.path.is_dir() else [""]
-        return all(name in FOLDERS or is_temporary(name) for name in names)
+        return all(name in FOLDERS or is_temporary(name) for name in names) and not self.was_a_run()
+
+    def was_a_run(self) -> bool:
+        """Workers have left something here. Without run.json nobody knows what it is, and nobody may add to it."""
+        left = (self.journals, self.done, self.path / "records")
+        return (self.path / "shards").is_dir() and any(path.is_dir() and _names(path) for path in left)
 
     def make(self) -> None:
         refuse_line_break(self.path)

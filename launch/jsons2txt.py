@@ -5,6 +5,7 @@
     python launch/jsons2txt.py OLD_FOLDER train.txt           a plain folder of JSON files
 
 Lists every finished record by its absolute path, in the order of the input.
+What is no list of the same records is never replaced.
 Beside the list appear missing.jsonl (pending), quarantine.jsonl (what failed, and
 why) and stats.json. It may be run at any time, also while workers are at it.
 
@@ -28,6 +29,8 @@ from generate.run_folder import RunFolder
 from launch.merge import merge, merge_plain_folder
 from launch.program import program
 from launch.summary import summary
+from utils.errors import UserError
+from utils.latest import until_latest
 from utils.text import harmless
 
 
@@ -35,16 +38,14 @@ from utils.text import harmless
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a run folder, or a plain folder of JSON files")
-    parser.add_argument(
-        "train", type=Path, nargs="?", help="where the list goes (default: train.txt in the run folder)"
-    )
+    parser.add_argument("train", type=Path, nargs="?", help="where the list goes (default: train.txt in that folder)")
     parser.add_argument("--check", action="store_true", help="look at every record, however many there are")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.train is not None:
             chosen.train.parent.mkdir(parents=True, exist_ok=True)
         if is_plain_folder(chosen.run):
-            return plain(chosen.run, chosen.train or Path("train.txt"))
+            return plain(chosen.run, chosen.train or chosen.run / "train.txt")
         folder = RunFolder.open(chosen.run)
         merged = merge(folder, chosen.train, chosen.check or None)
     except OSError as error:
@@ -54,16 +55,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def is_plain_folder(path: Path) -> bool:
-    return path.is_dir() and not (path / "run.json").exists() and any(path.glob("*.json"))
+    folder = RunFolder(path)
+    return path.is_dir() and not folder.run_json.exists() and not folder.was_a_run() and any(path.glob("*.json"))
 
 
 def plain(folder: Path, train: Path) -> int:
-    good, bad = merge_plain_folder(folder, train)
-    print(f"{good} records are listed in {train.resolve()}")
+    good, bad = until_latest(lambda: merge_plain_folder(folder, train))
+    if good:
+        print(f"{good} records are listed in {train.resolve()}")
     for path, problem in bad[:20]:
         print(harmless(f"left out: {path}: {problem}"))
     if len(bad) > 20:
         print(f"left out: {len(bad) - 20} more")
+    if not good:
+        raise UserError(f"no record is in {folder}: none of its {len(bad)} JSON files is one. Nothing was written")
     return 3 if bad else 0
 
 

@@ -1,7 +1,11 @@
-"""Finished records to one train list, and an account of what is not in it. Runs at any time, any number of times."""
+"""Finished records to one train list, and an account of what is not in it. Runs at any time, any number of times.
+
+Also at the same time: of several merges the one that looked last has the word (utils/latest.py).
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
@@ -11,15 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from generate.list_place import refuse_others
 from generate.run_folder import RunFolder, refuse_line_break
 from generate.shard import read_record
 from launch.by_reason import ByReason
 from launch.gauge import Gauge
 from launch.standing import Line, Standing, kind_of_reason
-from utils.atomic import replacing
+from utils.errors import UserError
 from utils.jsons import dump
+from utils.latest import latest, until_latest
 from utils.text import one_line
 
+BESIDE = ("stats.json", "quarantine.jsonl", "missing.jsonl")  # in the order in which they get their names
 CHECKED = 100_000  # items of a run up to which every record is looked at; it takes a second, and longer over a network
 
 
@@ -55,16 +62,22 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
     """
     train = (train or folder.path / "train.txt").resolve()
     refuse_line_break(folder.path)
-    merged = Merged(train)
+    refuse_place(folder, train)
     check = folder.read_plan().items <= CHECKED if check is None else check
-    standing = Standing(folder, check)
-    merged.planned = standing.plan.items
+    merged = until_latest(lambda: _merge(folder, train, check))
+    with suppress(OSError):  # who merges may be somebody who may only read the run
+        folder.sweep()
+    return merged
+
+
+def _merge(folder: RunFolder, train: Path, check: bool) -> Merged:
+    merged = Merged(train)
     with ExitStack() as stack:
-        listed, missing, quarantined, stats = (
-            stack.enter_context(replacing(train.with_name(name)))
-            for name in (train.name, "missing.jsonl", "quarantine.jsonl", "stats.json")
-        )
+        paths = [*(train.with_name(name) for name in BESIDE), train]
+        stats, quarantined, missing, listed = stack.enter_context(latest(*paths))
         failures = stack.enter_context(ByReason(train.parent))
+        standing = Standing(folder, check)
+        merged.planned = standing.plan.items
         gauge = stack.enter_context(Gauge("merging", standing.shards))
         for shard in range(standing.shards):
             lines = standing.of(shard)
@@ -80,9 +93,34 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
         quarantined.writelines(failures.lines())
         merged.reasons, merged.examples = failures.numbers, failures.examples
         stats.write(dump(stats_of(folder, merged), indent=2))
-    with suppress(OSError):  # who merges may be somebody who may only read the run
-        folder.sweep()
     return merged
+
+
+def refuse_place(folder: RunFolder, train: Path) -> None:
+    """Neither the list nor what is written beside it may take the place of anything but a list of this run."""
+    if train.name in BESIDE:
+        raise UserError(f"{train}: a file of this name is written beside the list. Give the list another name")
+    if train == folder.path / "train.txt" and not train.is_dir():
+        return
+    refuse_others(train, folder.path)
+    if train.parent == folder.path:
+        return
+    if RunFolder(train.parent).run_json.exists():
+        raise UserError(f"{train.parent} is another run. Give the list of {folder.path} another place")
+    there = [path for name in BESIDE if (path := train.with_name(name)).exists()]
+    if there and _whose(train.with_name("stats.json")) != str(folder.path):
+        raise UserError(
+            f"{there[0]} is there, and not of this run. {', '.join(BESIDE)} are written beside the list: give it a "
+            f"folder of its own, for example {train.parent / folder.path.name / train.name}"
+        )
+
+
+def _whose(stats: Path) -> str | None:
+    try:
+        found = json.loads(stats.read_bytes())
+        return found.get("run") if isinstance(found, dict) else None
+    except (OSError, ValueError):
+        return None
 
 
 def _list(listed: IO[bytes], place: Path, done: list[Line]) -> None:
@@ -108,6 +146,7 @@ def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
     plan = folder.read_plan()
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "run": str(folder.path),
         "items": merged.planned,
         "done": merged.done,
         "quarantined": merged.quarantined,
@@ -133,9 +172,10 @@ def records_of(folder: RunFolder) -> Iterator[list[str]]:
 
 def merge_plain_folder(folder: Path, train: Path) -> tuple[int, list[tuple[Path, str]]]:
     """The JSON files of a plain folder, such as the original script left behind: the whole ones are listed, sorted by
-    name, and of the others is said what is wrong."""
+    name, and of the others is said what is wrong. Where none is whole, nothing is written."""
+    refuse_others(train, folder)
     good, bad = 0, list[tuple[Path, str]]()
-    with replacing(train) as listed:
+    with suppress(_NoneIsGood), latest(train) as (listed,):
         for path in sorted(path.resolve() for path in folder.glob("*.json")):
             problem = _what_is_wrong(path)
             if problem is None:
@@ -143,7 +183,13 @@ def merge_plain_folder(folder: Path, train: Path) -> tuple[int, list[tuple[Path,
                 listed.write(os.fsencode(path) + b"\n")
             else:
                 bad.append((path, problem))
+        if not good:
+            raise _NoneIsGood
     return good, bad
+
+
+class _NoneIsGood(Exception):
+    pass
 
 
 def _what_is_wrong(path: Path) -> str | None:

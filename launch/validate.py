@@ -67,7 +67,8 @@ class Check:
         self.checked = 0
 
     def problems(self) -> Iterator[str]:
-        if (self._path / "run.json").exists():
+        folder = RunFolder(self._path)
+        if folder.run_json.exists() or folder.was_a_run():
             yield from self._run(RunFolder.open(self._path))
         elif self._path.is_dir():
             yield from self._files(sorted(self._path.glob("*.json")))

@@ -7,6 +7,7 @@ journal:9          … in the middle of the 9th journal line
 write:17:ENOSPC    instead of dying, the 17th write and every one after it is answered 'no space left'
 read:2:ESTALE:once only the 2nd reading of an image is answered so, the others go well
 read:2:HANG        the 2nd reading of an image never comes back
+rename:3:STOP:once just before the 3rd rename the process is stopped, as by Ctrl-Z, until somebody continues it
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Fault:
         if kind == self.kind and (count == self.number or (count > self.number and not self.once)):
             return True
         # A full disk is full for whatever is written.
-        return _struck and self.how != "KILL" and not self.once and {kind, self.kind} <= {"write", "journal"}
+        refuses = _struck and self.how not in ("KILL", "STOP") and not self.once
+        return refuses and {kind, self.kind} <= {"write", "journal"}
 
 
 _armed: Fault | None = None
@@ -73,6 +75,9 @@ def _strike(fault: Fault, kind: str, half_done: Callable[[], object] | None) -> 
         threading.Event().wait()
     if half_done is not None:
         half_done()
+    if fault.how == "STOP":
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return
     if fault.how == "KILL":
         os.kill(os.getpid(), signal.SIGKILL)
     number = getattr(errno, fault.how)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.annotation import Frame, Write, to_json
+from generate.embeddings import has_embeddings, how_to_embed
 from generate.errors import ItemError, PassingError
 from generate.exporter import Damage, Exporter, Labels, Part
 from generate.finished import Finished
@@ -41,11 +42,18 @@ class InstanceDiffusion(Exporter):
         if self.image not in IMAGE:
             raise UserError(f"image={self.image}: give {', '.join(IMAGE[:-1])} or {IMAGE[-1]}")
 
-    def begin(self, dest: Path, run: RunFolder) -> None:
+    def refuse(self, dest: Path, run: RunFolder) -> None:
         try:
             self._frame = Write(short_side=self.short_side, jpeg_quality=self.jpeg_quality)
         except ValueError as error:
             raise UserError(str(error).replace("write.", "")) from None
+        if not has_embeddings(run):
+            raise UserError(
+                f"the records of {run.path} have no embeddings, since no step of its pipeline makes them, and the "
+                f"trainer stops without. Nothing was written. {how_to_embed(run)} Then export that run"
+            )
+
+    def begin(self, dest: Path, run: RunFolder) -> None:
         self._run, self._root = run, run.read_run()["config"]["image_root"]
         (dest / "records").mkdir(exist_ok=True)
 
@@ -73,6 +81,8 @@ class InstanceDiffusion(Exporter):
         body = record.written(self.min_score, image=True)
         if (frame.width, frame.height) != record.size():
             body = self._in_frame(record)
+        if any("text_embedding_before" not in entry for entry in body["annos"]):
+            raise ItemError("an instance without an embedding of its label, which the trainer needs", record.item.id)
         for entry in body.get("images", {}).values():
             entry["path"] = str(self._run.path / entry["path"])
         return body

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from generate.exporter import Damage, Exporter, Part
 from generate.finished import Finished
+from generate.list_place import refuse_others
 from generate.run_folder import RunFolder
 from utils.atomic import replacing
 from utils.errors import UserError
@@ -26,12 +27,12 @@ class TrainList(Exporter):
     seed: int = 0  # another one makes another split
     relative: bool = False  # paths as seen from the list's folder
 
-    def begin(self, dest: Path, run: RunFolder) -> None:
-        if dest.is_dir():
-            raise UserError(f"{dest} is a folder; a train list is a file, for example {dest / 'train.txt'}")
+    def refuse(self, dest: Path, run: RunFolder) -> None:
         self._shares = _shares(self.split)
         if dest.stem in self._shares:
             raise UserError(f"{dest} would be two lists, since split names '{dest.stem}'. Give the file another name")
+        for path in self._paths(dest).values():
+            refuse_others(path, run.path)
 
     def write_all(self, dest: Path, records: Iterator[Finished], part: Part) -> None:
         counts: dict[str, int] = {}

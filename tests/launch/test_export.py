@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeList, call, command, environment, fake_run
+from tests.conftest import FAKES, MakeList, call, command, environment, fake_run, records
 from tests.generate.exporters.conftest import export
+from tests.launch.test_merge import stopped
 from tests.launch.test_run import wait_for
 
 
@@ -103,3 +105,67 @@ def test_a_record_that_is_damaged_is_named(run: Path, tmp_path: Path) -> None:
     victim.write_bytes(b"{" + b" " * (size - 1))
     done = export(run, "webdataset", tmp_path / "w")
     assert done.returncode == 3 and f"left out: {victim}" in done.stdout and "29 records" in done.stdout
+
+
+def test_two_exports_to_one_place_do_not_mix(run: Path, tmp_path: Path) -> None:
+    for name, target in (("coco", tmp_path / "c"), ("train_list", tmp_path / "lists" / "t.txt")):
+        with stopped("rename:1", "export", run, name, target):
+            refused = export(run, name, target)
+            assert refused.returncode == 1 and f"another export is at {target} (process " in refused.stderr
+            assert "Wait until it has ended, or end it" in refused.stderr
+        again = export(run, name, target)
+        assert again.returncode == 0 and "30 records" in again.stdout, again.stderr
+        place = target if target.is_dir() else target.parent
+        assert not [path for path in place.iterdir() if "lock" in path.name]
+    with stopped("rename:2", "export", run, "coco", tmp_path / "k") as killed:
+        killed.kill()
+    assert export(run, "coco", tmp_path / "k").returncode == 0, "a killed one keeps nobody away"
+
+
+def test_while_the_run_goes_on_what_is_finished_is_exported(make_list: MakeList, tmp_path: Path) -> None:
+    out, gate = tmp_path / "out", ("trouble.after=12", f"trouble.until={tmp_path / 'gate'}", "cluster.num_jobs=1")
+    arguments = command("run", *fake_run(make_list(30), out, "work.batch=4", "write.short_side=64", *gate))
+    with subprocess.Popen(arguments, env=environment(), stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: len(records(out)) >= 12)
+        early = export(out, "coco", tmp_path / "c")
+        (tmp_path / "gate").touch()
+    assert process.returncode == 0
+    assert early.returncode == 0 and 12 <= int(early.stdout.split()[0]) < 30, early.stderr
+    late = export(out, "coco", tmp_path / "c")
+    assert late.returncode == 0 and "30 records" in late.stdout, late.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--split", "val=0.5"]])
+def test_a_train_list_replaces_nothing_but_a_list_of_the_same_run(
+    run: Path, tmp_path: Path, make_list: MakeList, options: list[str]
+) -> None:
+    listed = make_list(30)
+    (tmp_path / "val.txt").write_text("notes of mine\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    target = tmp_path / "train.txt" if options else listed
+    refused = export(run, "train_list", target, *options)
+    assert refused.returncode == 1 and "no list of the records in" in refused.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    for more in ([], ["--relative"], []):
+        done = export(run, "train_list", tmp_path / "lists" / "t.txt", *options, *more)
+        assert done.returncode == 0 and "30 records" in done.stdout, done.stderr
+
+
+def test_records_without_embeddings_are_refused_before_anything_is_written_with_advice_that_works(
+    make_list: MakeList, tmp_path: Path
+) -> None:
+    out = tmp_path / "a run"
+    plain = ("pipeline.steps=[tag,ground,segment,caption]", "embed=null", "cluster.num_jobs=1")
+    assert call("run", *fake_run(make_list(12), out, *plain)).returncode == 0
+    refused = export(out, "instancediffusion", tmp_path / "i")
+    assert refused.returncode == 1 and "have no embeddings" in refused.stderr
+    assert not (tmp_path / "i").exists()
+    _, _, advice = refused.stderr.partition("python launch/run.py ")
+    advised = shlex.split(advice.partition(" Then export")[0].rstrip("."))
+    fakes = ["--config-dir", FAKES, "pipeline=fake", "cluster.num_jobs=1"]
+    done = call("run", *fakes, *advised)
+    assert done.returncode == 0, done.stderr
+    exported = export(f"{out}-embedded", "instancediffusion", tmp_path / "i")
+    assert exported.returncode == 0 and "12 records" in exported.stdout, exported.stderr
+    checked = call("validate", tmp_path / "i" / "train.txt")
+    assert checked.returncode == 0, checked.stdout
