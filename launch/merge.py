@@ -18,6 +18,7 @@ from typing import IO, Any
 from generate.list_place import refuse_others
 from generate.run_folder import RunFolder, refuse_line_break
 from generate.shard import read_record
+from launch import reserve
 from launch.by_reason import ByReason
 from launch.gauge import Gauge
 from launch.standing import Line, Standing, kind_of_reason
@@ -60,6 +61,18 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
 
     `check`: look at every record, even of finished shards; by default as long as the run is small enough.
     """
+    try:
+        merged = _merge(folder, train, check)
+    except OSError as error:
+        if not (reserve.helps(error) and reserve.give(folder)):
+            raise
+        merged = _merge(folder, train, check)
+    if merged.complete:
+        reserve.give(folder)
+    return merged
+
+
+def _merge(folder: RunFolder, train: Path | None, check: bool | None) -> Merged:
     train = (train or folder.path / "train.txt").resolve()
     refuse_line_break(folder.path)
     refuse_place(folder, train)

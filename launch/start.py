@@ -16,7 +16,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from generate import model_cache
+from generate.lives import is_complete
 from generate.run_folder import Plan, RunFolder
+from launch import reserve
 from launch.ahead import rows_ahead
 from launch.cluster import COMPLETE, FAILED, Start
 from launch.config import Composed
@@ -47,6 +49,8 @@ def start(composed: Composed) -> int:
         settle(folder, wish.config, wish.steps, wish.location)
         before = folder.read_plan()
         planned = plan(folder, wish.source, wish.limit, wish.shard_size, tell_rows)
+        if not is_complete(folder):
+            reserve.keep(folder, planned.items)
     check_plan(planned, wish.location)
     config = record_start(folder, composed, wish.config)
     print(told(folder, before, planned), flush=True)

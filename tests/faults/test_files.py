@@ -36,24 +36,30 @@ def mount(kind: str, place: Path, options: str) -> None:
         pytest.skip(f"a {kind} can't be mounted here (root is needed)")
 
 
+@contextlib.contextmanager
+def mounted(kind: str, place: Path, options: str) -> Iterator[Path]:
+    mount(kind, place, options)
+    try:
+        yield place
+    finally:
+        libc.umount2(os.fsencode(place), 2)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "disk"
-    mount("tmpfs", place, "size=1m")
-    yield place
-    libc.umount2(os.fsencode(place), 2)
+    with mounted("tmpfs", tmp_path / "disk", "size=1m") as place:
+        yield place
 
 
 @contextlib.contextmanager
 def dead_mount(place: Path) -> Iterator[None]:
     """A file system whose server never answers: every call waits for it for ever."""
     server = os.open("/dev/fuse", os.O_RDWR) if os.access("/dev/fuse", os.W_OK) else -1
-    mount("fuse", place, f"fd={server},rootmode=40000,user_id=0,group_id=0")
-    try:
-        yield
-    finally:
-        os.close(server)
-        libc.umount2(os.fsencode(place), 2)
+    with mounted("fuse", place, f"fd={server},rootmode=40000,user_id=0,group_id=0"):
+        try:
+            yield
+        finally:
+            os.close(server)
 
 
 def test_a_full_disk_stops_it_with_one_clear_reason_and_it_goes_on_when_there_is_room(
@@ -66,11 +72,32 @@ def test_a_full_disk_stops_it_with_one_clear_reason_and_it_goes_on_when_there_is
     assert "no space left. Make room" in done.stderr and "Traceback" not in done.stderr
     before = check_at_any_time(out, tmp_path)
     assert 0 < before["done"] < 150 and before["quarantined"] == 0
+    assert len(listed(out)) == before["done"], "what is done has its list on a full disk too"
     assert libc.mount(b"none", os.fsencode(small_disk), b"tmpfs", 32, b"size=64m") == 0  # 32: remount
     again = call("run", *arguments)
     assert again.returncode == 0, again.stderr
     assert len(listed(out)) == 150 and temporaries_in(out) == []
     assert call("validate", out).returncode == 0
+
+
+def test_out_of_inodes_is_told_apart_from_a_full_disk_and_what_is_done_has_its_list(
+    make_list: MakeList, tmp_path: Path
+) -> None:
+    disk, out = tmp_path / "disk", tmp_path / "disk" / "out"
+    # One worker on one shard: its claims are files too, and of several the end would be room enough.
+    arguments = fake_run(make_list(60), out, "cluster.num_jobs=1", "shard_size=60")
+    with mounted("tmpfs", disk, "size=64m,nr_inodes=70"):
+        done = call("run", *arguments)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "no inodes left" in done.stderr and "df -i" in done.stderr
+        assert "no space left" not in done.stderr and "Traceback" not in done.stderr
+        found = check_at_any_time(out, tmp_path)
+        assert 0 < found["done"] < 60 and found["quarantined"] == 0
+        assert len(listed(out)) == found["done"]
+        assert libc.mount(b"none", os.fsencode(disk), b"tmpfs", 32, b"nr_inodes=10000") == 0  # 32: remount
+        again = call("run", *arguments)
+        assert again.returncode == 0, again.stderr
+        assert len(listed(out)) == 60 and temporaries_in(out) == [] and not (out / "reserve").exists()
 
 
 def test_a_quota_of_file_sizes_is_fatal_too(make_list: MakeList, tmp_path: Path) -> None:
