@@ -113,7 +113,7 @@ def refuse_place(folder: RunFolder, train: Path) -> None:
     """Neither the list nor what is written beside it may take the place of anything but a list of this run."""
     if train.name in BESIDE:
         raise UserError(f"{train}: a file of this name is written beside the list. Give the list another name")
-    if train == folder.path / "train.txt" and not train.is_dir():
+    if train == folder.path / "train.txt":
         return
     refuse_others(train, folder.path)
     if train.parent == folder.path:
