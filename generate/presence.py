@@ -31,6 +31,8 @@ SLURM = (
     "SLURMD_NODENAME",
 )
 
+FIRST_BEAT = 2.0  # seconds; then ever longer, up to HEARTBEAT: who has just begun is looked at most
+
 NEEDED = {field.name for field in fields(Owner)} | {"state", "reason", "at"}
 
 
@@ -45,6 +47,7 @@ class Presence:
             "began": round(time.time(), 3),
         }
         self._worker: Worker | None = None
+        self._heard = False  # whether a beat came while it worked
         self._end = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
@@ -62,7 +65,9 @@ class Presence:
             self._state["state"] = state
             self._state["reason"] = redacted(reason)
             if self._worker is not None:
-                self._state.update(done=self._worker.done, failed=self._worker.failed)
+                tally = self._worker.tally
+                self._state.update(done=tally.done, failed=tally.failed)
+                self._state.update(rate=rounded(tally.per_second()), overdue=rounded(tally.overdue()))
             self._state["at"] = round(time.time(), 3)
             write_atomic(self.path, dump(self._state), sync=False)
 
@@ -73,14 +78,22 @@ class Presence:
             self.say(state, reason)
 
     def _beat(self) -> None:
-        while not self._end.wait(HEARTBEAT):
+        pause = FIRST_BEAT
+        while not self._end.wait(pause):
+            pause = min(2 * pause, HEARTBEAT)
+            if self._worker is not None and not self._heard:
+                pause, self._heard = FIRST_BEAT, True
             try:
                 if self._worker is not None:
                     self._worker.claims.refresh()
                 self.say(self._state["state"])
             except OSError as error:
                 # A file server that is away for a while must not end the beating for good.
-                print(f"presence: {error}; trying again in {HEARTBEAT:g} s", flush=True)
+                print(f"presence: {error}; trying again in {pause:g} s", flush=True)
+
+
+def rounded(number: float | None) -> float | None:
+    return None if number is None else float(f"{number:.4g}")
 
 
 def where() -> dict[str, Any]:

@@ -34,6 +34,7 @@ from generate.run_folder import RunFolder
 from generate.settings import MOST_THREADS, transient
 from generate.shard import ShardWork
 from generate.stop import Stop
+from generate.tally import Tally
 from generate.write import write
 from utils.redact import redacted
 from utils.text import one_line
@@ -113,8 +114,16 @@ class Worker:
         self._last_done: Item | None = None
         self._orders: dict[str, int] = {}  # of the items under way: the how-many-th each is that was begun
         self._begun = 0
-        self.done = 0
-        self.failed = 0
+        self.tally = Tally()
+
+    @property
+    def done(self) -> int:
+        """Records on disk, told in a journal: also those that this thread has not come round to."""
+        return self.tally.done
+
+    @property
+    def failed(self) -> int:
+        return self.tally.failed
 
     def run(self) -> None:
         """Work until nothing is left to claim or a stop is asked for."""
@@ -252,6 +261,7 @@ class Worker:
     def _write_one(self, shard: ShardWork, record: Record) -> Outcome:
         outcome = write(self._folder, shard.number, record, self._write, self._made_by)
         shard.journal.outcome(outcome)
+        self.tally.count(done=True)
         return outcome
 
     def _collect(self, at_most: int) -> None:
@@ -264,7 +274,6 @@ class Worker:
             except ItemError as error:
                 self._fail(shard, item, "write", error.reason)
                 continue
-            self.done += 1
             self._last_done = item
             shard.ended(outcome)
             self._budget.done(self._orders.pop(item.id))
@@ -272,8 +281,8 @@ class Worker:
 
     def _fail(self, shard: ShardWork, item: Item, step: str, reason: str) -> None:
         def mark(outcome: Outcome) -> None:
-            self.failed += 1
             shard.journal.outcome(outcome)
+            self.tally.count(done=False)
             shard.ended(outcome)
             self._finish_if_complete(shard)
 
@@ -332,7 +341,6 @@ class Worker:
                     if place == 0:
                         self._account(shard)
         self._writers.shutdown(wait=True)
-        self.done += sum(1 for _, _, future in self._writing if future.exception() is None)
         for shard in self._open.values():
             shard.journal.close()
         with suppress(OSError):  # a claim that can't be taken back gets stale

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any
 
-from generate.claims import HEARTBEAT, Owner
 from generate.journal import read_sums
-from generate.presence import read_presence
 from generate.run_folder import RunFolder
 from launch.progress import duration
 from launch.standing import Standing, kind_of_reason
-from utils.atomic import server_clock
+from launch.workers import LIVING, images_per_second, is_at_work, workers_of
 from utils.text import one_line
-
-SILENT_AFTER = 4 * HEARTBEAT  # a worker that has said nothing for so long has probably vanished
-LIVING = ("starting", "working")
 
 
 def overview(folder: RunFolder) -> dict[str, Any]:
@@ -52,8 +46,8 @@ def overview(folder: RunFolder) -> dict[str, Any]:
     begun = standing.begun()
     for number in begun:
         count(standing.of(number))
-    workers = [_worker(state, now) for state, now in _with_time(folder)]
-    rate = sum(worker["rate"] for worker in workers if worker["state"] in LIVING and not worker["silent"])
+    workers = workers_of(folder)
+    rate = images_per_second(workers)
     pending = plan.items - done - quarantined
     return {
         "run": str(folder.path),
@@ -68,40 +62,6 @@ def overview(folder: RunFolder) -> dict[str, Any]:
         "seconds_left": round(pending / rate) if rate and pending else None,
         "workers": workers,
         "reasons": [{"reason": r, "items": n, "example": examples[r]} for r, n in reasons.most_common()],
-    }
-
-
-def _with_time(folder: RunFolder) -> list[tuple[dict[str, Any], float]]:
-    """What every worker said, and what the time would now be on its own clock. Hosts disagree about the time, so the
-    age of its word is read off the file server's clock."""
-    clock = server_clock(folder.workers)
-    seen = []
-    for state in read_presence(folder):
-        try:
-            written = (folder.workers / f"{state['worker']}.json").stat().st_mtime
-        except FileNotFoundError:
-            continue
-        seen.append((state, state["at"] + max(0.0, clock - written)))
-    return seen
-
-
-def _worker(state: dict[str, Any], now: float) -> dict[str, Any]:
-    owner = Owner(**{field.name: state[field.name] for field in fields(Owner)})
-    if state["state"] in LIVING and owner.is_gone():
-        state = {**state, "state": "vanished", "reason": "the process is gone without a last word"}
-    ended = state.get("done", 0) + state.get("failed", 0)
-    worked = state["at"] - state.get("working_since", state["at"])
-    return {
-        "worker": state["worker"],
-        "host": state["host"],
-        "node": state.get("slurm", {}).get("SLURMD_NODENAME", ""),
-        "state": state["state"],
-        "reason": state["reason"],
-        "done": state.get("done", 0),
-        "quarantined": state.get("failed", 0),
-        "rate": round(ended / worked, 3) if worked > 0 else 0.0,
-        "silent": state["state"] in LIVING and now - state["at"] > SILENT_AFTER,
-        "seconds_since": round(now - state["at"], 1),
     }
 
 
@@ -127,8 +87,8 @@ def table(seen: dict[str, Any]) -> str:
 
 
 def _no_rate(workers: list[dict[str, Any]]) -> str:
-    if any(worker["state"] in LIVING and not worker["silent"] for worker in workers):
-        return f"not known yet (workers say every {HEARTBEAT:g} s how far they are)"
+    if any(is_at_work(worker) for worker in workers):
+        return "not known yet: no worker has brought its first images to their end"
     return "no worker is at work"
 
 
@@ -136,14 +96,25 @@ def _worker_lines(workers: list[dict[str, Any]]) -> list[str]:
     states = Counter("silent" if worker["silent"] else worker["state"] for worker in workers)
     lines = [f"workers      {', '.join(f'{number} {state}' for state, number in states.most_common()) or 'none yet'}"]
     lively = [worker for worker in workers if worker["state"] in LIVING]
-    for worker in sorted(lively, key=lambda w: w["rate"])[:10]:
+    for worker in sorted(lively, key=lambda w: (not w["silent"], w["overdue"] is None, w["rate"] or 0.0))[:10]:
         more = f"   on {worker['node']}" if worker["node"] else ""
-        more += f"   silent for {duration(worker['seconds_since'])}" if worker["silent"] else ""
-        lines.append(
-            f"  {worker['worker']:<40} {worker['state']:<9} {worker['done']:>8} done  {worker['rate']:>7.3g}/s{more}"
-        )
+        more += f"   {trouble_of(worker)}" if trouble_of(worker) else ""
+        rate = "      ?/s" if worker["rate"] is None else f"{worker['rate']:>7.3g}/s"
+        lines.append(f"  {worker['worker']:<40} {worker['state']:<9} {worker['done']:>8} done  {rate}{more}")
     if len(lively) > 10:
         lines.append(f"  and {len(lively) - 10} faster ones")
     failed = Counter(worker["reason"] for worker in workers if worker["state"] == "failed")
     lines += [f"  {number} failed: {reason}" for reason, number in failed.most_common(3)]
     return lines
+
+
+def trouble_of(worker: dict[str, Any]) -> str:
+    """Of a living worker: that it may be frozen, and what ends it, so that another does its work."""
+    if worker["silent"]:
+        what = f"silent for {duration(worker['seconds_since'])}"
+    elif worker["overdue"] is not None:
+        what = f"no image for {duration(worker['overdue'])}"
+    else:
+        return ""
+    end = f"scontrol requeue {worker['job']}" if worker["job"] else f"kill -9 {worker['pid']}, on {worker['host']}"
+    return f"{what}; if it is frozen: {end}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 from generate.journal import parse_event, read_history, read_sums
 from generate.run_folder import RunFolder
+from launch.workers import Worker, images_per_second, workers_of
+
+ASK_WORKERS = 2.0  # seconds between two looks at what they said
+PART = 0.1  # of the time may go into it
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Progress:
     items: int
     done: int
     quarantined: int
-    rate: float | None  # images per second, of late
+    rate: float | None  # images per second of the workers at work; None if not known
 
     @property
     def ended(self) -> int:
@@ -39,7 +42,8 @@ class Watch:
         self._items = folder.read_plan().items
         self._finished: dict[int, tuple[int, int]] = {}
         self._journals: dict[Path, _Tail] = {}
-        self._samples: deque[tuple[float, int]] = deque()
+        self.workers: list[Worker] = []
+        self._ask_workers_at = 0.0
 
     def look(self) -> Progress:
         finished = self._folder.finished()
@@ -58,7 +62,7 @@ class Watch:
             done += sum(1 for state in states if state == "done")
             quarantined += sum(1 for state in states if state == "quarantined")
         self._journals = current
-        return Progress(self._items, done, quarantined, self._rate(done + quarantined))
+        return Progress(self._items, done, quarantined, self._rate())
 
     def _states(self, paths: list[Path], current: dict[Path, _Tail]) -> list[str]:
         for path in paths:
@@ -72,13 +76,14 @@ class Watch:
                 states[item_id] = "done" if "done" in (state, states.get(item_id)) else state
         return list(states.values())
 
-    def _rate(self, ended: int, window: float = 60.0) -> float | None:
-        now = time.monotonic()
-        self._samples.append((now, ended))
-        while len(self._samples) > 2 and now - self._samples[0][0] > window:
-            self._samples.popleft()
-        began, before = self._samples[0]
-        return (ended - before) / (now - began) if ended > before and now > began else None
+    def _rate(self) -> float | None:
+        """As the workers say: what ended within some window of ours may be one batch of one of them, or none."""
+        began = time.monotonic()
+        if began >= self._ask_workers_at:
+            self.workers = workers_of(self._folder)
+            now = time.monotonic()
+            self._ask_workers_at = now + max(ASK_WORKERS, (now - began) / PART)
+        return images_per_second(self.workers)
 
 
 class _Tail:

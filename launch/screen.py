@@ -14,13 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from launch.overview import LIVING
+from launch.overview import trouble_of
 from launch.progress import duration
 from launch.slurm.lines import lines
 from launch.spent import shares
+from launch.workers import LIVING, images_per_second, is_at_work
 from utils.text import one_line
 
-NODES, STEPS, FAILURES, REASONS = 12, 9, 5, 5
+NODES, STEPS, FAILURES, REASONS, TROUBLES = 12, 9, 5, 5, 5
 BAR = 24  # columns
 COLOURS = {"working": "green", "starting": "cyan", "silent": "yellow", "failed": "red", "vanished": "red"}
 
@@ -67,8 +68,10 @@ def _head(seen: dict[str, Any]) -> Panel:
     elif rate:
         speed.append(f"{rate:.3g} images/s", "bold")
         speed.append(f"   {duration(seen['seconds_left'])} left", "bold cyan")
+    elif any(is_at_work(worker) for worker in seen["workers"]):
+        speed.append("speed not known yet: no worker has brought its first images to their end", "yellow")
     else:
-        speed.append("nothing has come to its end of late", "yellow")
+        speed.append("no worker is at work", "yellow")
     numbers = Text.assemble(
         (f"{seen['done']} done", "green"),
         "   ",
@@ -99,18 +102,23 @@ def _workers(workers: list[dict[str, Any]]) -> RenderableType:
     ordered = sorted(nodes.items(), key=lambda node: (-_rate(node[1]), node[0]))
     for host, there in ordered[:NODES]:
         done = sum(worker["done"] for worker in there)
-        # Workers speak now and then: their own counts are as old as their last word.
         heard = Text(f"heard {duration(max(0.0, min(w['seconds_since'] for w in there)))} ago", style="dim")
-        grid.add_row(Text(_plain(host), style="bold"), _states(there), f"{done} done", f"{_rate(there):.3g}/s", heard)
+        grid.add_row(Text(_plain(host), style="bold"), _states(there), f"{done} done", _told(_rate(there)), heard)
     if len(ordered) > NODES:
         grid.add_row(Text(f"and {len(ordered) - NODES} more", style="dim"))
     failed = Counter(_plain(worker["reason"]) for worker in workers if worker["state"] == "failed")
     reasons = [Text(f"{number} failed: {reason}", style="red") for reason, number in failed.most_common(3)]
-    return Group(grid, *reasons)
+    living = (worker for worker in workers if worker["state"] in LIVING)
+    troubles = [f"{worker['worker']}: {trouble_of(worker)}" for worker in living if trouble_of(worker)]
+    return Group(grid, *reasons, *(Text(_plain(text), style="yellow") for text in troubles[:TROUBLES]))
 
 
 def _rate(workers: list[dict[str, Any]]) -> float:
-    return sum(worker["rate"] for worker in workers if worker["state"] in LIVING and not worker["silent"])
+    return images_per_second(workers) or 0.0
+
+
+def _told(rate: float) -> str:
+    return f"{rate:.3g}/s" if rate else "?/s"
 
 
 def _states(workers: list[dict[str, Any]]) -> Text:

@@ -42,10 +42,22 @@ class Latest:
     spent: dict[str, float]  # seconds by step
     failures: list[dict[str, Any]]
     gpu_bytes: int | None  # the most that a worker ever took; None without a GPU
+    ended: dict[str, list[tuple[float, bool]]]  # by worker: when, by its own clock, and whether done
+
+    def ended_since(self, worker: str, moment: float) -> tuple[int, int]:
+        """How many of its items were done and quarantined after it."""
+        later = [done for at, done in self.ended.get(worker, []) if at > moment]
+        return sum(later), len(later) - sum(later)
 
 
 def latest(folder: RunFolder, most: int = 5) -> Latest:
-    events = [(shard, event) for shard, path in _touched_last(folder) for event in _tail(path)]
+    journals = [(shard, worker_of(path), list(_tail(path))) for shard, path in _touched_last(folder)]
+    events = [(shard, event) for shard, _, told in journals for event in told]
+    ended: dict[str, list[tuple[float, bool]]] = {}
+    for _, worker, told in journals:
+        for event in told:
+            if event["event"] in ("done", "quarantined") and "t" in event:
+                ended.setdefault(worker, []).append((event["t"], event["event"] == "done"))
     failed = sorted(
         (
             (event["t"], shard, event["id"])
@@ -56,7 +68,7 @@ def latest(folder: RunFolder, most: int = 5) -> Latest:
     )
     taken = [event["gpu_bytes"] for _, event in events if isinstance(event.get("gpu_bytes"), int)]
     spent = total_seconds(event for _, event in events)
-    return Latest(spent, list(islice(_still_failed(folder, failed), most)), max(taken, default=None))
+    return Latest(spent, list(islice(_still_failed(folder, failed), most)), max(taken, default=None), ended)
 
 
 def _still_failed(folder: RunFolder, failed: list[tuple[float, int, str]]) -> Iterator[dict[str, Any]]:
@@ -107,6 +119,11 @@ def _touched_last(folder: RunFolder) -> list[tuple[int, Path]]:
     except FileNotFoundError:
         return []
     return [(int(name.partition(".")[0]), folder.journals / name) for _, name in sorted(found)[-LATEST:]]
+
+
+def worker_of(journal: Path) -> str:
+    """Whose it is, by its name."""
+    return journal.name.partition(".")[2].removesuffix(".jsonl")
 
 
 def _tail(path: Path) -> Iterator[dict[str, Any]]:

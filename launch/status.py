@@ -25,7 +25,7 @@ if __package__ in (None, ""):
 from generate.run_folder import RunFolder
 from launch.overview import overview, table
 from launch.program import program
-from launch.progress import Progress, Watch, line
+from launch.progress import Progress, line
 from launch.slurm.lines import lines
 from launch.slurm.look import Look
 from launch.spent import bound_by, latest, shares
@@ -72,22 +72,19 @@ def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | 
 
 
 class Looking:
-    """The run folder, looked at once or again and again. Only of several looks there is a speed of late."""
+    """The run folder, looked at once or again and again."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._watch = Watch(folder)
         self._slurm = Look(folder)
-        self._looks = 0
 
     def look(self) -> dict[str, Any]:
         seen = overview(self._folder)
-        self._looks += 1
-        rate = self._watch.look().rate if self._looks > 1 else None
-        if rate:
-            seen["images_per_second"] = round(rate, 3)
-            seen["seconds_left"] = round(seen["pending"] / rate) if seen["pending"] else None
         late = latest(self._folder)
+        for worker in seen["workers"]:  # what it said is some seconds old; its journals are not
+            done, quarantined = late.ended_since(worker["worker"], worker["said_at"])
+            worker["done"] += done
+            worker["quarantined"] += quarantined
         seen.update(spent=late.spent, bound_by=bound_by(late.spent), latest_failures=late.failures)
         if late.gpu_bytes is not None:
             seen["gpu_peak_bytes"] = late.gpu_bytes

@@ -64,8 +64,14 @@ def make_run(
             write_manifest(folder, shard, inside, outcomes, "host-1-a")
         journal.close()
     state = asdict(Owner("host-1-a", "", "node-a", 1, "", "elsewhere"))
-    state |= {"state": "working", "reason": "", "began": began, "working_since": began + 10, "at": time.time()}
-    state |= {"done": number - len(failing), "failed": len(failing)}
+    state |= {
+        "state": "working",
+        "reason": "",
+        "began": began,
+        "working_since": began + 10,
+        "at": round(time.time(), 3),
+    }
+    state |= {"done": number - len(failing), "failed": len(failing), "rate": 0.25}
     (folder.workers / "host-1-a.json").write_text(json.dumps(state))
     return folder
 

@@ -27,6 +27,8 @@ def test_while_it_runs_and_when_its_worker_is_killed(make_list: MakeList, tmp_pa
         seen = status(out)
         assert seen["items"] == 80 and 10 <= seen["done"] <= 14 and seen["pending"] == 80 - seen["done"]
         assert [worker["state"] for worker in seen["workers"]] == ["working"]
+        wait_for(lambda: status(out)["done"] == 14)
+        assert status(out)["workers"][0]["done"] == 14, "its own count is as young as its journals"
         for pid in family(run.pid):
             os.kill(pid, signal.SIGKILL)
     seen = status(out)
