@@ -61,23 +61,18 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
 
     `check`: look at every record, even of finished shards; by default as long as the run is small enough.
     """
-    try:
-        merged = _merge(folder, train, check)
-    except OSError as error:
-        if not (reserve.helps(error) and reserve.give(folder)):
-            raise
-        merged = _merge(folder, train, check)
-    if merged.complete:
-        reserve.give(folder)
-    return merged
-
-
-def _merge(folder: RunFolder, train: Path | None, check: bool | None) -> Merged:
     train = (train or folder.path / "train.txt").resolve()
     refuse_line_break(folder.path)
     refuse_place(folder, train)
     check = folder.read_plan().items <= CHECKED if check is None else check
-    merged = until_latest(lambda: _merge(folder, train, check))
+    try:
+        merged = until_latest(lambda: _merge(folder, train, check))
+    except OSError as error:
+        if not (reserve.helps(error) and reserve.give(folder)):
+            raise
+        merged = until_latest(lambda: _merge(folder, train, check))
+    if merged.complete:
+        reserve.give(folder)
     with suppress(OSError):  # who merges may be somebody who may only read the run
         folder.sweep()
     return merged
