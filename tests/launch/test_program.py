@@ -54,12 +54,12 @@ def told(capsys: pytest.CaptureFixture[str], program: str, *arguments: object) -
 def test_a_folder_where_the_merge_puts_a_file(run: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (run / name).unlink()
     (run / name).mkdir()
-    assert f"{run / name} is a folder, where a file belongs. Move it away" in told(capsys, "jsons2txt", run)
+    assert f"{run / name} is a folder" in told(capsys, "jsons2txt", run)
     if name == "train.txt":
         assert f"{run / name} is a folder, where a file belongs" in told(capsys, "validate", run)
     again = call("run", *fake_run(run.parent / "train_data.json", run, "cluster=debug", "shard_size=3"))
     assert again.returncode == 1 and "Traceback" not in again.stderr
-    assert f"{run / name} is a folder, where a file belongs" in again.stderr
+    assert f"{run / name} is a folder" in again.stderr
 
 
 def test_a_manifest_that_is_a_folder_is_damaged(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
