@@ -56,7 +56,7 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
     try:
         presence = Presence(folder, owner)
     except OSError as error:
-        say(f"{owner.worker}: {explained(error, str(folder.path))}", sys.stderr)
+        say(f"{owner.worker}: {explained(error, folder.path)}", sys.stderr)
         return FAILED
     say(f"{owner.worker}: started as process {owner.pid} on {owner.host}")
     try:
@@ -78,7 +78,7 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
         say(f"{owner.worker}: {error}", sys.stderr)
         return BROKEN
     except (FatalError, UserError, OSError) as error:
-        told = explained(error, str(folder.path)) if isinstance(error, OSError) else error
+        told = explained(error, folder.path) if isinstance(error, OSError) else error
         if isinstance(told, OSError):
             presence.end("failed", f"{type(error).__name__}: {error}")
             raise

@@ -60,9 +60,17 @@ class BrokenDevice(FatalError):
     """The GPU failed under this process. Whether one of the items did it is not known, so each counts as tried."""
 
 
-def explained(error: OSError, place: str) -> Exception:
-    """What the run folder's file system refuses is fatal, with what to do; other trouble stays what it is."""
+def explained(error: OSError, *folders: str | os.PathLike[str]) -> Exception:
+    """What a file system refuses is fatal, with what to do; other trouble stays what it is.
+
+    It is told of the file that it is about: of `folders` (the run's, above all) only if that lies in one of them.
+    """
+    about = file_of(error)
+    places = [os.path.abspath(folder) for folder in folders]
+    place = next((place for place in places if about is None or _lies_in(about, place)), None)
     again = "run the same command again; nothing is lost"
+    if place is None:
+        return _of_another_place(error, again)
     if lacks_inodes(error):
         return FatalError(
             f"{place}: no inodes left: there is space, but the file system takes no more files (df -i shows it). "
@@ -71,16 +79,43 @@ def explained(error: OSError, place: str) -> Exception:
     if error.errno in FULL:
         return FatalError(f"{place}: {FULL[error.errno]}. Make room and {again}")
     if error.errno in REFUSED:
-        of = f" ({error.filename})" if error.filename is not None else ""
+        of = f" ({about})" if about not in (None, place) else ""
         return FatalError(f"{place}: {REFUSED[error.errno]}{of}. Mend it and {again}")
     if error.errno in IN_THE_WAY:
-        seen = error.filename2 or error.filename or "what is there"
-        return FatalError(f"{place}: {seen} is a folder, where a file belongs. Move it away and {again}")
+        return FatalError(f"{place}: {about or 'what is there'} is a folder, where a file belongs. Move it and {again}")
     if error.errno in UNWELL:
         return FatalError(f"{place}: the file system is unwell ({error.strerror}). When it is back, {again}")
     if error.errno in GONE:
-        return FatalError(f"{place}: {error.filename} is gone. Was the run folder moved or cleaned? Then {again}")
+        return FatalError(f"{place}: {about} is gone. Was the run folder moved or cleaned? Then {again}")
     return error
+
+
+def _of_another_place(error: OSError, again: str) -> Exception:
+    if error.errno in FULL:
+        return FatalError(f"{file_of(error)}: {FULL[error.errno]}. Make room and {again}")
+    if error.errno in UNWELL | REFUSED.keys() | IN_THE_WAY | GONE:
+        return FatalError(f"{in_words(error)}. Mend it and {again}")
+    return error
+
+
+def in_words(error: OSError) -> str:
+    """The file and what is wrong with it."""
+    about = file_of(error)
+    if about is None:
+        return error.strerror or str(error)
+    if error.errno in GONE and os.path.islink(about):
+        return f"{about}: a link that leads nowhere, to {os.fsdecode(os.readlink(about))}"
+    return f"{about}: {REFUSED.get(error.errno or 0) or error.strerror}"
+
+
+def file_of(error: OSError) -> str | None:
+    """The file that it is about, where the system has said so."""
+    name = error.filename2 or error.filename  # of a renaming the second: there it was to go
+    return os.path.abspath(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else None
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
 
 
 def lacks_inodes(error: OSError) -> bool:

@@ -65,7 +65,7 @@ class Journal:
             try:
                 self._append(data)
             except OSError as error:
-                raise explained(error, str(self._path.parent.parent)) from error
+                raise explained(error, self._path.parent.parent) from error
 
     def _append(self, data: bytes) -> None:
         self._torn = True

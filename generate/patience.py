@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from generate.errors import UNWELL, explained
@@ -13,13 +14,13 @@ PATIENCE = (1.0, 5.0, 15.0)  # seconds before it is asked again
 Answer = TypeVar("Answer")
 
 
-def patiently(call: Callable[[], Answer], place: object) -> Answer:
+def patiently(call: Callable[[], Answer], place: Path) -> Answer:
     """What `call` returns, which may be called several times; a full or refusing file system is fatal at once."""
     for pause in (*PATIENCE, None):
         try:
             return call()
         except OSError as error:
             if error.errno not in UNWELL or pause is None:
-                raise explained(error, str(place)) from error
+                raise explained(error, place) from error
         time.sleep(pause)
     raise AssertionError("the last try returns or raises")

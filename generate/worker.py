@@ -140,7 +140,7 @@ class Worker:
             raise
         except OSError as error:
             blameless = True
-            raise explained(error, str(self._folder.path)) from error
+            raise explained(error, self._folder.path) from error
         finally:
             self._leave(blameless)
 

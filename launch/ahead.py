@@ -12,9 +12,11 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
+from generate.errors import in_words
 from generate.item_lines import digests
 from generate.rows import Rows, grouped
 from generate.source import Source
@@ -29,7 +31,17 @@ def rows_of(source: Source, limit: int | None) -> Iterator[Rows]:
 
 def rows_ahead(source: Source, limit: int | None) -> Iterator[Rows]:
     """The same rows. With their digests, where that has saved time."""
-    return _from_a_process(source, limit) if _is_worth_it(source, limit) else rows_of(source, limit)
+    with reading(source):
+        yield from _from_a_process(source, limit) if _is_worth_it(source, limit) else rows_of(source, limit)
+
+
+@contextmanager
+def reading(source: Source) -> Iterator[None]:
+    """What the file system refuses of a source is the source's matter, not that of the run."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"source.path={source.path} can't be read: {in_words(error)}") from error
 
 
 def _is_worth_it(source: Source, limit: int | None) -> bool:

@@ -49,9 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
         folder = RunFolder.open(chosen.run)
         merged = merge(folder, chosen.train, chosen.check or None)
     except OSError as error:
-        raise explained(error, str(chosen.train or chosen.run)) from None
+        raise explained(error, *places_of(chosen.run, chosen.train)) from None
     print(summary(folder, merged))
     return 0 if merged.complete else 3
+
+
+def places_of(run: Path, train: Path | None) -> list[Path]:
+    return [run] if train is None else [train, train.parent, run]
 
 
 def is_plain_folder(path: Path) -> bool:

@@ -20,7 +20,7 @@ from generate.item_lines import Line, encoded, item_lines
 from generate.rows import Rows
 from generate.run_folder import Pass, Plan, RunFolder
 from generate.source import Source
-from launch.ahead import rows_ahead
+from launch.ahead import reading, rows_ahead
 from launch.refusals import Refusals
 from launch.sieve import Sieve, Told
 from utils.errors import UserError
@@ -62,7 +62,8 @@ def _beat(claims: Claims, end: threading.Event) -> None:
 def plan(folder: RunFolder, source: Source, limit: int | None, shard_size: int | None, tell: Told) -> Plan:
     """Bring the plan up to what the source holds now. Planned items stay as they are; new ones get new shards."""
     known = folder.read_plan()
-    fingerprint = source.fingerprint()
+    with reading(source):
+        fingerprint = source.fingerprint()
     if known.passes and (known.passes[-1].fingerprint, known.passes[-1].limit) == (fingerprint, limit):
         return known
     grown = Plan((*known.passes, _read(folder, source, fingerprint, limit, shard_size, known, tell)))

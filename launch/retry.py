@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = is_damaged if chosen.damaged else failed_for(chosen.reason)
         found = retry(folder, wanted, chosen.damaged, chosen.dry_run)
     except OSError as error:
-        raise explained(error, str(chosen.run)) from None
+        raise explained(error, chosen.run) from None
     return told(found, chosen)
 
 

@@ -31,7 +31,6 @@ from typing import NoReturn
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from generate.errors import explained
 from launch.program import program
 from utils.errors import UserError
 
@@ -58,25 +57,22 @@ class Parser(argparse.ArgumentParser):
 @program
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
-    try:
-        if HYDRAS_OWN.intersection(argument.partition("=")[0] for argument in given):
-            from launch.hydra_app import hydra_app
+    if HYDRAS_OWN.intersection(argument.partition("=")[0] for argument in given):
+        from launch.hydra_app import hydra_app
 
-            return hydra_app(given)
-        parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s …")
-        parser.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
-        parser.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
-        parser.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
-        parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
-        chosen = parser.parse_intermixed_args(given)
-        overrides = [*chosen.overrides, *(["cluster.wait=true"] if chosen.wait else [])]
+        return hydra_app(given)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s …")
+    parser.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
+    parser.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
+    parser.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+    chosen = parser.parse_intermixed_args(given)
+    overrides = [*chosen.overrides, *(["cluster.wait=true"] if chosen.wait else [])]
 
-        from launch.config import composed
-        from launch.start import start
+    from launch.config import composed
+    from launch.start import start
 
-        return start(composed(overrides, chosen.config_name, chosen.config_dir))
-    except OSError as error:
-        raise explained(error, "output") from None
+    return start(composed(overrides, chosen.config_name, chosen.config_dir))
 
 
 if __name__ == "__main__":

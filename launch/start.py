@@ -16,10 +16,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from generate import model_cache
+from generate.errors import explained
 from generate.lives import is_complete
 from generate.run_folder import Plan, RunFolder
 from launch import reserve
-from launch.ahead import rows_ahead
+from launch.ahead import reading, rows_ahead
 from launch.cluster import COMPLETE, FAILED, Start
 from launch.config import Composed
 from launch.frozen import compare, settle
@@ -39,10 +40,18 @@ BYTES_PER_RECORD = 200_000
 def start(composed: Composed) -> int:
     wish = wished(composed)
     folder = RunFolder(Path(wish.location).resolve())
+    try:
+        return _started(composed, wish, folder)
+    except OSError as error:
+        raise explained(error, folder.path) from error
+
+
+def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     check_output(folder, wish.location)
     if wish.dry_run:
         return dry_run(folder, wish)
-    wish.source.peek()
+    with reading(wish.source):
+        wish.source.peek()
     check_models(composed, wish)
     prepare(folder, wish.location)
     with planning(folder):
@@ -165,6 +174,8 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     check_plan(known, wish.location)
     sieve = Sieve(Refusals(wish.source.max_refused))
     sieve.know(folder, known.shards)
+    with reading(wish.source):
+        wish.source.fingerprint()  # a plan asks for it first
     began = time.perf_counter()
     new = sum(len(sifted.new) for sifted in sieve.sift(rows_ahead(wish.source, wish.limit), tell_rows))
     size = wish.shard_size or fitting_size(new)

@@ -167,7 +167,7 @@ class Slot:
             write_atomic(self.run.folder.logs / "probe", bytes(1 << 20))
             (self.run.folder.logs / "probe").unlink()
         except OSError as error:
-            return str(explained(error, str(self.run.folder.path)))
+            return str(explained(error, self.run.folder.path))
         return f"worker {self.number} ended with exit code {WORKER_FAILED}; see {short(self._log())}"
 
     def _finished_some(self, pid: int) -> bool:
