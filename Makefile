@@ -12,7 +12,7 @@ TESTERS ?= 4
 demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/run.py --config-name demo
 
-test: $(VENV)/.with-dev slurm-packages chromium-packages
+test: $(VENV)/.with-dev $(VENV)/.with-readers slurm-packages chromium-packages
 	$(MAKE) lint
 	$(PYTHON_IN) -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
@@ -32,6 +32,13 @@ $(VENV)/.with-demo: setup.py utils/make_venv.sh
 $(VENV)/.with-dev: setup.py utils/make_venv.sh
 	utils/make_venv.sh $(VENV) demo,dev
 	touch $@ $(VENV)/.with-demo
+
+# Other people's readers of our exports, beside the environment and not in it: requirements/readers.txt says why.
+$(VENV)/.with-readers: $(VENV)/.with-dev requirements/readers.txt
+	rm -rf $(VENV)/readers
+	$(PYTHON_IN) -m pip --disable-pip-version-check -q install --no-compile --no-deps --target $(VENV)/readers \
+	  -r requirements/readers.txt
+	touch $@
 
 # The tests on a real SLURM need its packages. Where they can't be installed, those tests are skipped, and say so.
 slurm-packages:

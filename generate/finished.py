@@ -74,7 +74,12 @@ class Finished:
         return base64.b64decode(self.body["image"])
 
     def image_name(self, data: bytes) -> str:
-        return f"{self.item.name}.{ENDINGS.get(data[:2], 'jpg')}"
+        return f"{self.item.name}.{ending(data)}"
+
+
+def ending(data: bytes) -> str:
+    """Of a file's name, by what is in it. Records hold no other codings than these."""
+    return ENDINGS.get(data[:2], "jpg")
 
 
 def _found(entry: dict[str, Any], original: bool) -> Found:

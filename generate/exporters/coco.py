@@ -1,4 +1,4 @@
-"""COCO: instances.json with masks as run lengths, captions.json, and the images."""
+"""COCO: annotations/instances_train.json with masks as run lengths, captions_train.json, and images/train/."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 from generate.exporter import Damage, Labels, Part, Pictured
+from generate.exporters.split import Divided
 from generate.finished import Finished, Found
 from generate.run_folder import RunFolder
 from utils.atomic import replacing, write_atomic
@@ -19,27 +20,42 @@ from utils.jsons import dump
 PARTS = ".parts"  # what each part adds to the lists, kept for the next time
 
 
+@dataclass(frozen=True)
+class Places:
+    """Of one subset, as seen from the destination."""
+
+    instances: str
+    captions: str
+    images: str
+
+
 @dataclass(kw_only=True)
-class Coco(Pictured):
+class CocoJson(Pictured):
     """An image's id is its data_id plus one; its own id and the instances' captions stand beside COCO's keys."""
 
-    folder: ClassVar[str] = "images"
-    file: ClassVar[str] = "instances.json"
+    def places(self) -> dict[str, Places]:
+        """Of every subset by its name."""
+        raise NotImplementedError
+
+    def subset_of(self, record: Finished) -> str:
+        raise NotImplementedError
 
     def begin(self, dest: Path, run: RunFolder) -> None:
         super().begin(dest, run)
         (dest / PARTS).mkdir(exist_ok=True)
-        if self.images:
-            (dest / self.folder).mkdir(exist_ok=True)
+        for places in self.places().values():
+            # The folder of images is there without images, too: importers look for it before they look into the JSON.
+            for folder in (dest / places.images, (dest / places.instances).parent):
+                folder.mkdir(exist_ok=True, parents=True)
 
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
-        lines = []
+        lines, places = [], self.places()
         for record, data in self.pictured(self.taken(records, part), part):
-            name = record.item.image
+            name, subset = record.item.image, self.subset_of(record)
             if self.images:
                 name = record.image_name(data)
-                write_atomic(dest / self.folder / name, data, sync=False)
-            lines.append(dump(self._entry(record, name, labels)))
+                write_atomic(dest / places[subset].images / name, data, sync=False)
+            lines.append(dump({"subset": subset, **self._entry(record, name, labels)}))
         write_atomic(dest / PARTS / f"{number:05d}.jsonl", b"".join(lines))
 
     def _entry(self, record: Finished, name: str, labels: Labels) -> dict[str, Any]:
@@ -59,37 +75,76 @@ class Coco(Pictured):
         }
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
+        for subset, places in self.places().items():
+            self._end(dest, places, Entries(dest, len(parts), subset), labels)
+
+    def _end(self, dest: Path, places: Places, entries: Entries, labels: Sequence[str]) -> None:
         categories = [{"id": number, "name": label, "supercategory": ""} for number, label in enumerate(labels, 1)]
-        with replacing(dest / self.file) as file:
+        with replacing(dest / places.instances) as file:
             file.write(b'{"info":{"description":"made by Labelyard"},"licenses":[],"categories":')
             file.write(dump(categories).strip())
-            _stream(file, "images", (entry["image"] for entry in _entries(dest, len(parts))))
-            annotations = (entry for both in _entries(dest, len(parts)) for entry in both["annotations"])
+            _stream(file, "images", (entry["image"] for entry in entries))
+            annotations = (entry for both in entries for entry in both["annotations"])
             _stream(file, "annotations", ({"id": number, **entry} for number, entry in enumerate(annotations, 1)))
             file.write(b"}\n")
-        captioned = (entry["image"] for entry in _entries(dest, len(parts)) if entry["image"]["caption"])
-        with replacing(dest / "captions.json") as file:
+        captioned = (entry["image"] for entry in entries if entry["image"]["caption"])
+        with replacing(dest / places.captions) as file:
             file.write(b'{"info":{"description":"made by Labelyard"},"licenses":[],"type":"captions"')
-            _stream(file, "images", (entry["image"] for entry in _entries(dest, len(parts))))
+            _stream(file, "images", (entry["image"] for entry in entries))
             captions = ({"id": n, "image_id": i["id"], "caption": i["caption"]} for n, i in enumerate(captioned, 1))
             _stream(file, "annotations", captions)
             file.write(b"}\n")
 
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
+        images = instances = 0
+        for places in self.places().values():
+            found = self._check(dest, places)
+            images, instances = images + found[0], instances + found[1]
+        expected = sum(part.records for part in parts), sum(part.instances for part in parts)
+        if (images, instances) != expected:
+            raise Damage(f"pycocotools reads {images} images and {instances} instances, not {expected}")
+
+    def _check(self, dest: Path, places: Places) -> tuple[int, int]:
         from pycocotools.coco import COCO
 
         with contextlib.redirect_stdout(io.StringIO()):
-            read, captions = COCO(str(dest / self.file)), COCO(str(dest / "captions.json"))
-        expected = sum(part.records for part in parts), sum(part.instances for part in parts)
-        if (len(read.imgs), len(read.anns)) != expected or len(captions.imgs) != expected[0]:
-            raise Damage(f"pycocotools reads {len(read.imgs)} images and {len(read.anns)} instances, not {expected}")
+            read, captions = COCO(str(dest / places.instances)), COCO(str(dest / places.captions))
+        if len(captions.imgs) != len(read.imgs):
+            raise Damage(f"{dest / places.captions} has {len(captions.imgs)} images, not {len(read.imgs)}")
         for annotation in read.anns.values():
             if annotation["segmentation"] and int(read.annToMask(annotation).sum()) != annotation["area"]:
                 raise Damage(f"the mask of annotation {annotation['id']} does not decode to its area")
         if self.images:
-            absent = next((i for i in read.imgs.values() if not (dest / self.folder / i["file_name"]).exists()), None)
+            absent = next((i for i in read.imgs.values() if not (dest / places.images / i["file_name"]).exists()), None)
             if absent is not None:
-                raise Damage(f"{dest / self.folder / absent['file_name']} is not there")
+                raise Damage(f"{dest / places.images / absent['file_name']} is not there")
+        return len(read.imgs), len(read.anns)
+
+
+@dataclass(kw_only=True)
+class Coco(Divided, CocoJson):
+    """The folders are those in which COCO itself comes, and where CVAT's and others' importers look."""
+
+    def places(self) -> dict[str, Places]:
+        return {
+            name: Places(f"annotations/instances_{name}.json", f"annotations/captions_{name}.json", f"images/{name}")
+            for name in self.subsets()
+        }
+
+
+class Entries:
+    """What all parts say of one subset, from the disk each time it is gone through."""
+
+    def __init__(self, dest: Path, parts: int, subset: str) -> None:
+        self._dest, self._parts, self._subset = dest, parts, subset
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for number in range(self._parts):
+            with (self._dest / PARTS / f"{number:05d}.jsonl").open("rb") as file:
+                for line in file:
+                    entry = json.loads(line)
+                    if entry["subset"] == self._subset:
+                        yield entry
 
 
 def _annotation(found: Found, image_id: int, category: int) -> dict[str, Any]:
@@ -105,13 +160,6 @@ def _annotation(found: Found, image_id: int, category: int) -> dict[str, Any]:
     if found.caption:
         result["caption"] = found.caption
     return result
-
-
-def _entries(dest: Path, parts: int) -> Iterator[dict[str, Any]]:
-    for number in range(parts):
-        with (dest / PARTS / f"{number:05d}.jsonl").open("rb") as file:
-            for line in file:
-                yield json.loads(line)
 
 
 def _stream(file: IO[bytes], key: str, entries: Iterator[dict[str, Any]]) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from generate.exporters.coco import Coco
+from generate.exporters.coco import CocoJson, Places
+from generate.finished import Finished
 
 
 @dataclass(kw_only=True)
-class FiftyOne(Coco):
+class FiftyOne(CocoJson):
     """`fiftyone.Dataset.from_dir(DEST, dataset_type=fiftyone.types.COCODetectionDataset)`"""
 
-    folder = "data"
-    file = "labels.json"
+    def places(self) -> dict[str, Places]:
+        return {"": Places("labels.json", "captions.json", "data")}
+
+    def subset_of(self, record: Finished) -> str:
+        return ""

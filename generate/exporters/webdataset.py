@@ -1,4 +1,7 @@
-"""Tars of samples: KEY.jpg, KEY.json (the record without its image) and KEY.txt (its caption)."""
+"""Tars of samples: KEY.jpg, KEY.json (the record without its image) and KEY.txt (its caption).
+
+Every sample has members of the same endings: Hugging Face's `datasets` takes no tars where that differs.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generate.exporter import Damage, Exporter, Labels, Part
+from generate.exporters.coded import CODINGS, coded
 from generate.finished import Finished
 from generate.settings import setting
-from utils.atomic import replacing
+from utils.atomic import replacing, write_atomic
 from utils.jsons import dump
 
 
@@ -20,6 +24,8 @@ class Webdataset(Exporter):
     """The same records make the same bytes: members carry no time and no owner."""
 
     per_tar: int = setting(1000, least=1)  # records of the run; fewer are in a tar where some are left out
+    # jpg: others anew as JPEG of quality 95; png: all without loss; original: bytes and endings as they are found
+    image: str = setting("jpg", words=CODINGS)
 
     def part_size(self) -> int:
         return self.per_tar
@@ -27,7 +33,7 @@ class Webdataset(Exporter):
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
         with replacing(dest / f"{number:05d}.tar") as file, tarfile.open(fileobj=file, mode="w") as tar:
             for record in self.taken(records, part):
-                data = record.image()
+                data = coded(record.image(), self.image)
                 key, ending = record.item.name.replace(".", "_"), record.image_name(data).rpartition(".")[2]
                 _add(tar, f"{key}.{ending}", data)
                 _add(tar, f"{key}.json", dump(record.written(self.min_score, image=False)))
@@ -38,6 +44,9 @@ class Webdataset(Exporter):
             if int(path.stem) >= len(parts):
                 path.unlink()  # of a run that had more records
 
+        if self.image != "original":
+            write_atomic(dest / "README.md", card(self.image).encode())
+
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         import webdataset
 
@@ -46,14 +55,24 @@ class Webdataset(Exporter):
             if part.records == 0:
                 continue
             samples = instances = 0
+            images = {"jpg", "png", "webp"} if self.image == "original" else {self.image}
             for sample in webdataset.WebDataset(str(path), shardshuffle=False).decode():
                 samples += 1
                 instances += sum(1 for entry in sample["json"]["annos"] if not entry.get("pad"))
-                if not {"jpg", "png", "webp"} & sample.keys():
-                    raise Damage(f"{path}: the sample {sample['__key__']} has no image")
+                endings = {name for name in sample if not name.startswith("__")}
+                if len(endings) != 3 or not endings > {"json", "txt"} or not endings & images:
+                    raise Damage(f"{path}: the sample {sample['__key__']} has {', '.join(sorted(endings))}")
             if (samples, instances) != (part.records, part.instances):
                 expected = f"{part.records} with {part.instances}"
                 raise Damage(f"{path}: webdataset reads {samples} samples with {instances} instances, not {expected}")
+
+
+def card(image: str) -> str:
+    """What tells `datasets` the features of a folder of tars. Else it takes them from the first five samples, and fails
+    at a later one that has what these lacked: instances, or a key of the user's list."""
+    types = {image: "image", "json": "json", "txt": "string", "__key__": "string", "__url__": "string"}
+    features = "".join(f"  - name: {name}\n    dtype: {kind}\n" for name, kind in types.items())
+    return f"---\ndataset_info:\n  features:\n{features}---\n\nMade by Labelyard: images, records and captions.\n"
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

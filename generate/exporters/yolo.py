@@ -1,17 +1,19 @@
-"""YOLO: a text file of boxes or outlines beside every image, and data.yaml with the names of the classes."""
+"""YOLO: labels/train/ with boxes or outlines for images/train/, and data.yaml with the names of the classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from generate.exporter import Damage, Labels, Part, Pictured
+from generate.exporter import Damage, Labels, Part
+from generate.exporters.split import Divided
 from generate.finished import Finished, Found
 from generate.run_folder import RunFolder
 from utils import rle
 from utils.atomic import write_atomic
+from utils.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
 Point = tuple[int, int]
 AT_ONCE = 256  # points whose distances are held at the same time
 MANY = 256  # pieces; in a mask of more the way to the largest one will do
+RESERVED = {"path", "names", "nc", "download", "backup", "classes"}
+YAML: dict[str, Any] = {"allow_unicode": True, "sort_keys": False}
 SIDES = 6  # decimals of a number between 0 and 1: a thousandth of a pixel in an image of 1000
 
 
 @dataclass(kw_only=True)
-class Yolo(Pictured):
+class Yolo(Divided):
     """Classes are numbered in the order of their first appearance.
 
     An outline is one polygon through the centres of a mask's outermost pixels. Pieces of a mask, and its holes, are
@@ -37,20 +41,27 @@ class Yolo(Pictured):
 
     segments: bool = False  # outlines instead of boxes, where there are masks
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if taken := RESERVED & set(self.subsets()):
+            raise UserError(f"'{min(taken)}' is a word of data.yaml's own. Give the subset another name")
+
     def begin(self, dest: Path, run: RunFolder) -> None:
         super().begin(dest, run)
-        for name in ("labels", *(("images",) if self.images else ())):
-            (dest / name).mkdir(exist_ok=True)
+        for kind in ("labels", *(("images",) if self.images else ())):
+            for subset in self.subsets():
+                (dest / kind / subset).mkdir(exist_ok=True, parents=True)
 
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
-        names = []
+        names: dict[str, list[str]] = {}
         for record, data in self.pictured(self.taken(records, part), part):
+            subset = self.subset_of(record)
             if self.images:
-                write_atomic(dest / "images" / record.image_name(data), data, sync=False)
+                write_atomic(dest / "images" / subset / record.image_name(data), data, sync=False)
             size = record.size(self.original)
             text = [self._line(found, size, labels) for found in record.instances(self.min_score, self.original)]
-            names.append(record.item.name)
-            write_atomic(dest / "labels" / f"{record.item.name}.txt", "".join(text).encode(), sync=False)
+            names.setdefault(subset, []).append(record.item.name)
+            write_atomic(dest / "labels" / subset / f"{record.item.name}.txt", "".join(text).encode(), sync=False)
         part.facts["names"] = names
 
     def _line(self, found: Found, size: tuple[int, int], labels: Labels) -> str:
@@ -71,21 +82,28 @@ class Yolo(Pictured):
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         import yaml
 
-        names = {name for part in parts for name in part.facts["names"]}
-        for folder in ("labels", "images"):  # whatever lies there is trained on
-            for path in (dest / folder).glob("*"):
-                if path.stem not in names:
-                    path.unlink()
-        # Without a `path` the folders are sought beside this file, wherever it is moved to.
-        data = {"train": "images", "val": "images", "names": dict(enumerate(labels))}
-        write_atomic(dest / "data.yaml", yaml.safe_dump(data, allow_unicode=True, sort_keys=False).encode())
+        for subset in self.subsets():
+            names = {name for part in parts for name in part.facts["names"].get(subset, ())}
+            for kind in ("labels", "images"):  # whatever lies there is trained on
+                for path in (dest / kind / subset).glob("*"):
+                    if path.stem not in names:
+                        path.unlink()
+        write_atomic(dest / "data.yaml", yaml.safe_dump(self._data(parts, labels), **YAML).encode())
+
+    def _data(self, parts: Sequence[Part], labels: Sequence[str]) -> dict[str, Any]:
+        """Without a `path` the folders are sought beside this file, wherever it is moved to."""
+        filled = [name for name in self.subsets() if any(part.facts["names"].get(name) for part in parts)]
+        data = {name: f"images/{name}" for name in filled or self.subsets()}
+        for needed in ("train", "val"):  # trainers do not begin without the two
+            data.setdefault(needed, next(iter(data.values())))
+        return {**data, "names": dict(enumerate(labels))}
 
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         import yaml
 
         names = yaml.safe_load((dest / "data.yaml").read_bytes())["names"]
         files = lines = 0
-        for path in (dest / "labels").iterdir():
+        for path in (path for subset in self.subsets() for path in (dest / "labels" / subset).iterdir()):
             files += 1
             for line in path.read_text().splitlines():
                 lines += 1
@@ -96,7 +114,7 @@ class Yolo(Pictured):
         expected = sum(part.records for part in parts), sum(part.instances for part in parts)
         if (files, lines) != expected:
             raise Damage(f"{dest / 'labels'} has {files} files with {lines} lines, not {expected}")
-        if self.images and (pictures := sum(1 for _ in (dest / "images").iterdir())) != files:
+        if self.images and (pictures := sum(1 for _ in (dest / "images").glob("*/*"))) != files:
             raise Damage(f"{dest / 'images'} has {pictures} images, not {files}")
 
 

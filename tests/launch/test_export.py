@@ -95,7 +95,7 @@ def test_a_run_that_has_grown_adds_to_what_is_there(make_list: MakeList, run: Pa
         assert done.returncode == 0 and "36 records" in done.stdout, done.stderr
         assert name != "webdataset" or "3 of 4 parts were there" in done.stdout
     assert {name: (tmp_path / "webdataset" / name).stat().st_mtime_ns for name in before} == before
-    images = json.loads((tmp_path / "coco" / "instances.json").read_text())["images"]
+    images = json.loads((tmp_path / "coco" / "annotations" / "instances_train.json").read_text())["images"]
     assert len(images) == 36
 
 

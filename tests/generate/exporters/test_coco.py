@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from tests.generate.exporters.conftest import export, mask_of, picture_of, real, same_picture
+from tests.generate.exporters import readers
+from tests.generate.exporters.conftest import corners_of, export, mask_of, name_of, picture_of, real, same_picture
 
 
 @pytest.mark.parametrize("pixels", ["record", "original"])
@@ -17,13 +18,15 @@ def test_pycocotools_reads_what_the_records_say(
 ) -> None:
     done = export(run, "coco", tmp_path / "coco", f"pixels={pixels}")
     assert done.returncode == 0, done.stderr
-    read, captions = COCO(str(tmp_path / "coco" / "instances.json")), COCO(str(tmp_path / "coco" / "captions.json"))
+    read, captions = (
+        COCO(str(tmp_path / "coco" / "annotations" / f"{kind}_train.json")) for kind in ("instances", "captions")
+    )
     assert list(read.imgs) == [body["data_id"] + 1 for body in bodies]
     instances = 0
     for image, body in zip(read.imgs.values(), bodies, strict=True):
         size = body if pixels == "record" else body["original"]
         assert (image["width"], image["height"]) == (size["width"], size["height"])
-        shown = Image.open(tmp_path / "coco" / "images" / image["file_name"])
+        shown = Image.open(tmp_path / "coco" / "images" / "train" / image["file_name"])
         assert shown.size == (size["width"], size["height"])
         assert pixels == "original" or same_picture(shown, picture_of(body))
         found = read.loadAnns(read.getAnnIds(imgIds=[image["id"]]))
@@ -41,6 +44,51 @@ def test_pycocotools_reads_what_the_records_say(
         assert words == ([body["caption"]] if body["caption"] else [])
     assert instances == len(read.anns) > 30
     assert len({annotation["id"] for annotation in read.anns.values()}) == instances and 0 not in read.anns
+
+
+@pytest.mark.usefixtures("others")
+def test_datumaro_finds_the_subsets_with_their_images_and_masks(
+    run: Path, bodies: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    assert export(run, "coco", tmp_path / "coco", "split=val=0.2,test=0.1").returncode == 0
+    found = readers.read("coco", tmp_path / "coco")
+    assert len(found) == len(bodies) and {item["subset"] for item in found.values()} == {"train", "val", "test"}
+    masks = 0
+    for body in bodies:
+        item = found[name_of(body)]
+        assert item["pixels"] == readers.digest(picture_of(body).tobytes())
+        assert [entry["text"] for entry in item.get("caption", ())] == ([body["caption"]] if body["caption"] else [])
+        for entry, mask, box in zip(real(body), item.get("mask", ()), item.get("bbox", ()), strict=True):
+            masks += 1
+            assert mask["label"] == box["label"] == entry["category_name"] and mask["mask"] == entry["mask"]
+            assert box["corners"] == corners_of(body, entry, "record")
+    assert masks > 30
+
+
+def test_a_split_is_the_train_list_s(run: Path, tmp_path: Path) -> None:
+    options = ("--split", "val=0.2", "--seed", "3")
+    assert export(run, "coco", tmp_path / "coco", *options, "--images", "false").returncode == 0
+    assert export(run, "train_list", tmp_path / "train.txt", *options).returncode == 0
+    for subset in ("train", "val"):
+        images = json.loads((tmp_path / "coco" / "annotations" / f"instances_{subset}.json").read_text())["images"]
+        records = [
+            json.loads(Path(line).read_bytes()) for line in (tmp_path / f"{subset}.txt").read_text().split("\n")[:-1]
+        ]
+        assert [image["item"] for image in images] == [record["id"] for record in records] and images
+
+
+def test_names_of_subsets_that_are_none(run: Path, tmp_path: Path) -> None:
+    for option, said in (
+        ("subset=a/b", "subset=a/b: 'a/b' names folders"),
+        ("split=first_val=0.1", "split=first_val=0.1: 'first_val' names folders"),
+        ("split=train=0.1", "'train' is what the split leaves"),
+        ("split=val=2", "every share lies between 0 and 1"),
+    ):
+        for kind in ("coco", "yolo", "voc"):
+            refused = export(run, kind, tmp_path / kind, option)
+            assert refused.returncode == 1 and said in refused.stderr
+    refused = export(run, "yolo", tmp_path / "yolo", "subset=names")
+    assert refused.returncode == 1 and "'names' is a word of data.yaml's own" in refused.stderr
 
 
 def test_fiftyone_s_folder_is_coco_s_under_other_names(run: Path, bodies: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -63,5 +111,5 @@ def test_an_original_that_is_gone_is_named(run: Path, tmp_path: Path, bodies: li
     finally:
         shutil.move(kept, gone)
     assert done.returncode == 3 and f"no such file: {gone}" in done.stdout and "41 records" in done.stdout
-    found = json.loads((tmp_path / "coco" / "instances.json").read_text())
+    found = json.loads((tmp_path / "coco" / "annotations" / "instances_train.json").read_text())
     assert bodies[3]["data_id"] + 1 not in {image["id"] for image in found["images"]}

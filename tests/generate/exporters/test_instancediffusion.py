@@ -30,7 +30,9 @@ def test_boxes_masks_and_image_move_to_the_new_frame_together(
     compared = 0
     for body, old in zip(written(tmp_path / "i"), bodies, strict=True):
         width, height = body["width"], body["height"]
-        assert min(width, height) == (side or 60) and picture_of(body).size == (width, height)
+        assert min(width, height) == (side or min(old["original"]["width"], old["original"]["height"])) and picture_of(
+            body
+        ).size == (width, height)
         source = Image.open(run.parent / old["file_name"]).convert("RGB")
         near = np.asarray(source.resize((8, 8), Image.Resampling.BOX), int)
         assert np.abs(near - np.asarray(picture_of(body).resize((8, 8), Image.Resampling.BOX), int)).mean() < 6

@@ -38,6 +38,19 @@ def test_datasets_reads_what_the_records_say(run: Path, bodies: list[dict[str, A
             assert found["mask"] == entry["mask"] and (mask_of(found["mask"]) == mask_of(entry["mask"])).all()
 
 
+def test_pyarrow_alone_reads_them_too(run: Path, bodies: list[dict[str, Any]], tmp_path: Path) -> None:
+    import base64
+
+    import pyarrow.parquet
+
+    assert export(run, "parquet", tmp_path / "p", "per_file=16").returncode == 0
+    rows = pyarrow.parquet.read_table(tmp_path / "p" / "data-00000.parquet").to_pylist()
+    assert [row["id"] for row in rows] == [body["id"] for body in bodies[:16]]
+    for row, body in zip(rows, bodies, strict=False):
+        assert row["image"]["bytes"] == base64.b64decode(body["image"])
+        assert [found["mask"] for found in row["instances"]] == [entry["mask"] for entry in real(body)]
+
+
 def test_a_row_per_instance(run: Path, bodies: list[dict[str, Any]], tmp_path: Path) -> None:
     assert export(run, "parquet", tmp_path / "p", "--per", "instance", "--pixels", "original").returncode == 0
     read = loaded(tmp_path / "p", tmp_path / "cache")

@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 
 from generate.exporters.yolo import outline
-from tests.generate.exporters.conftest import export, mask_of, picture_of, real, same_picture
+from tests.generate.exporters import readers
+from tests.generate.exporters.conftest import corners_of, export, mask_of, name_of, picture_of, real, same_picture
 from utils import rle
 
 
@@ -24,7 +25,7 @@ def drawn(numbers: list[float], width: int, height: int) -> np.ndarray:
 
 def read(folder: Path, body: dict[str, Any]) -> list[tuple[str, list[float]]]:
     names = yaml.safe_load((folder / "data.yaml").read_text())["names"]
-    (path,) = (folder / "labels").glob(f"*-{body['id']}.txt")
+    (path,) = (folder / "labels" / "train").glob(f"*-{body['id']}.txt")
     lines = [line.split() for line in path.read_text().splitlines()]
     return [(names[int(label)], [float(number) for number in numbers]) for label, *numbers in lines]
 
@@ -36,14 +37,11 @@ def test_boxes(run: Path, bodies: list[dict[str, Any]], tmp_path: Path, pixels: 
     compared = 0
     for body in bodies:
         size = body if pixels == "record" else body["original"]
-        (image,) = (tmp_path / "y" / "images").glob(f"*-{body['id']}.*")
+        (image,) = (tmp_path / "y" / "images" / "train").glob(f"*-{body['id']}.*")
         assert Image.open(image).size == (size["width"], size["height"])
         assert pixels == "original" or same_picture(Image.open(image), picture_of(body))
         for (label, numbers), entry in zip(read(tmp_path / "y", body), real(body), strict=True):
-            left, top, right, bottom = entry["original"]["box"]
-            if pixels == "record":
-                left, top, width, height = entry["bbox"]
-                right, bottom = left + width, top + height
+            left, top, right, bottom = corners_of(body, entry, pixels)
             x, y, w, h = numbers
             found = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
             expected = [left / size["width"], top / size["height"], right / size["width"], bottom / size["height"]]
@@ -51,6 +49,51 @@ def test_boxes(run: Path, bodies: list[dict[str, Any]], tmp_path: Path, pixels: 
             assert found == pytest.approx(np.clip(expected, 0, 1).tolist(), abs=2e-6)
             compared += 1
     assert compared > 30
+
+
+@pytest.mark.usefixtures("others")
+def test_datumaro_reads_the_boxes(run: Path, bodies: list[dict[str, Any]], tmp_path: Path) -> None:
+    assert export(run, "yolo", tmp_path / "y", "split=val=0.3").returncode == 0
+    found = readers.read("yolo", tmp_path / "y")
+    assert len(found) == len(bodies) and {item["subset"] for item in found.values()} == {"train", "val"}
+    for body in bodies:
+        item = found[name_of(body)]
+        assert item["pixels"] == readers.digest(picture_of(body).tobytes())
+        for entry, box in zip(real(body), item.get("bbox", ()), strict=True):
+            assert box["label"] == entry["category_name"]
+            assert box["corners"] == pytest.approx(corners_of(body, entry, "record"), abs=1e-3)
+
+
+@pytest.mark.usefixtures("others")
+def test_labelformat_reads_the_outlines(run: Path, bodies: list[dict[str, Any]], tmp_path: Path) -> None:
+    assert export(run, "yolo", tmp_path / "y", "--segments").returncode == 0
+    found = readers.read("labelformat", tmp_path / "y")
+    assert len(found) == len(bodies)
+    for body in bodies:
+        for entry, instance in zip(real(body), found[name_of(body)]["polygon"], strict=True):
+            (points,) = instance["polygons"]
+            canvas = np.zeros((body["height"], body["width"]), np.uint8)
+            cv2.fillPoly(canvas, [np.array(points).astype(np.int32)], 1)
+            assert instance["label"] == entry["category_name"] and canvas[mask_of(entry["mask"])].all()
+
+
+@pytest.mark.parametrize("split", ["null", "val=0.3", "val=0.000001"])
+def test_data_yaml_is_as_ultralytics_and_cvat_want_it(
+    run: Path, bodies: list[dict[str, Any]], tmp_path: Path, split: str
+) -> None:
+    """A folder for train and one for val, neither empty. What is no word of the format is a subset to CVAT. Labels are
+    sought under the image's own path, with the last /images/ made /labels/."""
+    assert export(run, "yolo", tmp_path / "images" / "y", f"split={split}").returncode == 0
+    data = yaml.safe_load((tmp_path / "images" / "y" / "data.yaml").read_text())
+    assert list(data) == ["train", "val", "names"] and list(data["names"]) == list(range(len(data["names"])))
+    images = {path for key in ("train", "val") for path in (tmp_path / "images" / "y" / data[key]).iterdir()}
+    assert len(images) == len(bodies) and all(
+        any((tmp_path / "images" / "y" / data[k]).iterdir()) for k in data if k != "names"
+    )
+    assert (data["train"] == data["val"]) == (split != "val=0.3")
+    for path in images:
+        before, _, behind = str(path).rpartition("/images/")
+        assert Path(f"{before}/labels/{behind}").with_suffix(".txt").is_file()
 
 
 def test_outlines_drawn_again_are_the_masks(run: Path, bodies: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -97,7 +140,7 @@ def test_what_is_no_longer_in_the_run_does_not_stay_among_the_labels(
 ) -> None:
     assert export(run, "yolo", tmp_path / "y").returncode == 0
     for folder, ending in (("labels", "txt"), ("images", "jpg")):
-        (tmp_path / "y" / folder / f"stranger-0123456789abcdef.{ending}").write_bytes(b"0 0.5 0.5 1 1\n")
+        (tmp_path / "y" / folder / "train" / f"stranger-0123456789abcdef.{ending}").write_bytes(b"0 0.5 0.5 1 1\n")
     assert export(run, "yolo", tmp_path / "y").returncode == 0
     for folder in ("labels", "images"):
-        assert len(list((tmp_path / "y" / folder).iterdir())) == len(bodies)
+        assert len(list((tmp_path / "y" / folder / "train").iterdir())) == len(bodies)
