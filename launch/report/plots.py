@@ -84,10 +84,10 @@ def _spent(seconds: float) -> str:
 def run_plots(account: Account) -> Iterator[Plot]:
     if account.rate:
         note = "images that ended, done or quarantined"
-        drawing = curve(account.rate, "since the run began", "images/s", form=duration)
+        drawing = curve(account.rate, "since the run began", "images/s", time=True)
         yield Plot("rate", "Images per second", note, drawing)
     if account.alive:
-        drawing = curve(account.alive, "since the run began", "workers", steps=True, form=duration)
+        drawing = curve(account.alive, "since the run began", "workers", steps=True, time=True)
         yield Plot("workers", "Workers alive", "by their own word", drawing)
     total = sum(account.spent.values())
     if total:

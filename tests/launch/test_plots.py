@@ -54,6 +54,22 @@ def test_axes_of_counts_have_no_halves_and_long_ones_are_logarithmic() -> None:
     assert Axis(1, 30, 0, 100, log=True).ticks() == [1, 2, 5, 10, 20]
 
 
+@pytest.mark.parametrize("last", [0.4, 3, 9, 61, 100, 151, 240, 700, 3599, 3600, 5000, 20_000, 90_000, 400_000, 3e6])
+@pytest.mark.parametrize("first", [0, 7.3])
+def test_an_axis_of_time_says_no_moment_twice_and_cuts_none(first: float, last: float) -> None:
+    drawing = curve([(first, 1), (first + last, 2)], "since the run began", "images/s", time=True)
+    shown = [shape for shape in drawing.shapes if isinstance(shape, Text) and shape.anchor == "middle"][:-1]
+    texts = [shape.text for shape in shown]
+    assert 3 <= len(texts) == len(set(texts)) <= 8
+    seconds = [sum(float(n) * SECONDS[unit] for n, unit in re.findall(r"([\d.]+) (\w+)", text)) for text in texts]
+    across = Axis(first, first + last, 52, 506)
+    assert [round(across.place(at), 3) for at in seconds[:-1]] == [round(shape.x, 3) for shape in shown[:-1]], "exactly"
+    assert all(shape.x + 3.3 * len(shape.text) <= drawing.width for shape in shown)
+
+
+SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
 def test_columns_and_bars_are_as_long_as_their_numbers() -> None:
     heights = [shape.height for shape in whole_columns([4, 0, 2], "x", "y").shapes if isinstance(shape, Rect)]
     assert heights == [pytest.approx(2 * heights[2]), 0, heights[2]]

@@ -313,6 +313,35 @@ def test_a_record_opens_and_its_instances_go_off_and_on(page: Browser) -> None:
 
 
 @needs_chromium
+def test_no_label_is_cut_at_the_right_edge(pictures: list[Image.Image], browser: Browser, tmp_path: Path) -> None:
+    """On the cards a long one ends in dots, before its number; in a record it stays within the image."""
+    run = make_run(tmp_path / "run", pictures, 4, 4, sides=False)
+    for path in run.path.glob("records/*/*.json"):
+        record = json.loads(path.read_text())
+        for anno, name in zip(
+            record["annos"], ("a potted plant with leaves of every size", "W" * 90, "cup"), strict=False
+        ):
+            anno |= {"category_name": name, "bbox": [record["width"] - 20, 60, 19, 30]}
+        path.write_text(json.dumps(record) + "\n")
+    index = build(run, 4, 0).index
+    browser.open(index)
+    browser.until("document.querySelectorAll('.card .chip small').length >= 3")
+    inside = "[...document.querySelectorAll('.card .chip')].map((chip) => [chip, chip.querySelector('small')])"
+    inside += ".filter(([chip, small]) => small).map(([chip, small]) => chip.scrollWidth <= chip.clientWidth"
+    inside += " && small.getBoundingClientRect().right <= chip.getBoundingClientRect().right)"
+    assert set(browser.js(inside)) == {True}
+    browser.open(index, "#" + browser.js("[...document.querySelectorAll('.card')].at(-1).record.id"))
+    browser.until("document.querySelectorAll('#overlay text').length === 3")
+    ends = "(() => { const stage = document.querySelector('#overlay').getBoundingClientRect();"
+    ends += (
+        "return [...document.querySelectorAll('#overlay text, #overlay .under')].map((e) => e.getBoundingClientRect())"
+    )
+    ends += ".map((r) => [r.left - stage.left, stage.right - r.right]); })()"
+    gaps = browser.js(ends)
+    assert len(gaps) == 6 and all(gap > -1 for pair in gaps for gap in pair), gaps
+
+
+@needs_chromium
 def test_the_keyboard_leads_from_record_to_record(page: Browser) -> None:
     first, second = page.js("[...document.querySelectorAll('.card')].slice(0, 2).map((c) => c.record.id)")
     page.js("document.querySelector('.card').focus()")

@@ -80,10 +80,10 @@ const gallery = (() => {
       const dot = el("i");
       dot.style.background = chip.colour;
       const behind = chip.times > 1 ? `×${chip.times}` : chip.score.toFixed(2);
-      line.append(el("span", { class: "chip" }, dot, label, el("small", {}, behind)));
+      line.append(el("span", { class: "chip", title: label }, dot, el("span", {}, label), el("small", {}, behind)));
     }
     if (!chips.size) {
-      for (const [name] of record.tags.slice(0, 4)) line.append(el("span", { class: "chip tag" }, name));
+      for (const [name] of record.tags.slice(0, 4)) line.append(el("span", { class: "chip tag", title: name }, el("span", {}, name)));
     }
     return [picture, el("span", { class: "caption" }, record.caption || "(no caption)"), line];
   }

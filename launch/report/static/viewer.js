@@ -71,7 +71,7 @@ const viewer = (() => {
 
   function facts(detail) {
     $("#tags").replaceChildren(...record.tags.map(([name, score]) =>
-      el("span", { class: "chip tag" }, name, el("small", {}, score.toFixed(2)))));
+      el("span", { class: "chip tag", title: name }, el("span", {}, name), el("small", {}, score.toFixed(2)))));
     $("#json").textContent = JSON.stringify(detail, null, 2);
     $("#file").href = record.path;
   }
@@ -107,12 +107,27 @@ const viewer = (() => {
       const [x, y, w, h] = anno.bbox;
       const words = `${anno.category_name} ${anno.pred_score.toFixed(2)}`;
       const top = y > size * 1.4 ? y : y + size * 1.4;
-      const group = svg("g", { opacity: lit < 0 || lit === number ? 1 : 0.25 },
+      const group = svg("g", { class: "named", opacity: lit < 0 || lit === number ? 1 : 0.25 },
         svg("rect", { class: "box", x, y, width: w, height: h, stroke: colour(number) }),
-        svg("rect", { x, y: top - size * 1.4, height: size * 1.4, width: words.length * size * 0.62 + size * 0.7, fill: colour(number) }),
-        svg("text", { x: x + size * 0.35, y: top - size * 0.38, "font-size": size }, words));
+        svg("rect", { class: "under", x, y: top - size * 1.4, height: size * 1.4, fill: colour(number) }),
+        svg("text", { x, y: top - size * 0.38, "font-size": size }, words));
       return group;
     }).filter(Boolean));
+    for (const group of overlay.querySelectorAll(".named")) fit(group, width, size);
+  }
+
+  // A name is as wide as its letters, and stays within the image: moved to the left, or made smaller, if it must be.
+  function fit(group, width, size) {
+    const under = group.querySelector(".under");
+    const text = group.querySelector("text");
+    const words = text.getComputedTextLength() || text.textContent.length * size * 0.62;
+    const scale = Math.min(1, width / (words + size * 0.7));
+    const wide = (words + size * 0.7) * scale;
+    const left = Math.max(0, Math.min(Number(under.getAttribute("x")), width - wide));
+    under.setAttribute("x", left);
+    under.setAttribute("width", wide);
+    text.setAttribute("x", left + size * 0.35 * scale);
+    text.setAttribute("font-size", size * scale);
   }
 
   function set(number, value) {
