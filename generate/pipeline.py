@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -148,6 +149,7 @@ def is_broken_device(error: BaseException) -> bool:
 def build_steps(names: Sequence[str], nodes: Mapping[str, Any]) -> dict[str, Step]:
     """The steps that a pipeline names, from their config nodes."""
     steps: dict[str, Step] = {}
+    _refuse_twice(names)
     for name in names:
         node = nodes.get(name)
         if node is None:
@@ -160,6 +162,20 @@ def build_steps(names: Sequence[str], nodes: Mapping[str, Any]) -> dict[str, Ste
             )
         steps[name] = build(node, name)
     return steps
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    """A second step of one name would be the first; a second of a kind has a name, and settings, of its own."""
+    twice = next((name for name, number in Counter(names).items() if number > 1), None)
+    if twice is None:
+        return
+    other = next(f"{twice}_{n}" for n in range(2, len(names) + 2) if f"{twice}_{n}" not in names)
+    place = len(names) - 1 - list(reversed(names)).index(twice)
+    mended = ",".join([*names[:place], other, *names[place + 1 :]])
+    raise UserError(
+        f"pipeline.steps=[{','.join(names)}] names '{twice}' more than once. A second step of a kind has a name of its "
+        f"own: +{twice}@{other}=… 'pipeline.steps=[{mended}]', where … is one of the options of {twice}"
+    )
 
 
 def _is_part(field: str, whole: str) -> bool:

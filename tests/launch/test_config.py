@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
 from generate.settings import target
+from launch import run
 from launch.config import CONF, composed
 from tests.conftest import FAKES, call
 from utils.errors import UserError
@@ -72,6 +74,34 @@ def test_a_step_without_what_it_reads_is_refused() -> None:
         and "step 'segment' reads instances" in done.stderr
         and "put 'ground' before it" in done.stderr
     )
+
+
+def test_a_step_that_is_named_twice_is_refused_with_how_to_have_two_of_a_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ran once, in silence."""
+    given = ["--config-name", "demo", "edges=null", "segment=null", "dry_run=true"]
+    assert run.main([*given, "pipeline.steps=[tag,ground,caption,caption,embed]"]) == 1
+    said = capsys.readouterr().err
+    advice = "+caption@caption_2=… 'pipeline.steps=[tag,ground,caption,caption_2,embed]'"
+    assert advice in said and len(said.splitlines()) == 1
+    words = shlex.split(advice.replace("…", "template"))
+    assert run.main([*given, *words, "caption_2.colours=false"]) == 0
+    said = capsys.readouterr().out
+    assert "tag -> ground -> caption -> caption_2 -> embed" in said
+    assert "caption: TemplateCaption(colours=True" in said and "caption_2: TemplateCaption(colours=False" in said
+
+
+def test_two_of_a_kind_in_a_pipeline_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "two.yaml").write_text(
+        "# Two captions.\ndefaults:\n  - /caption@detail: template\n  - override /tag: imagenet\n"
+        "  - override /ground: coco_ssd\n  - override /caption: template\n\n"
+        "pipeline:\n  steps: [tag, ground, caption, detail]\n"
+    )
+    given = ["--config-name", "demo", "--config-dir", str(tmp_path), "pipeline=two", "detail.colours=false"]
+    assert run.main([*given, "dry_run=true"]) == 0
+    assert "tag -> ground -> caption -> detail\n" in capsys.readouterr().out
 
 
 def test_a_command_line_choice_beats_the_pipelines() -> None:
