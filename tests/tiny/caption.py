@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.tiny.text import for_florence2, word_tokenizer
+from tests.tiny.text import byte_tokenizer, for_florence2, word_tokenizer
 
 QUERIES = 4
 CHAT = """{% for message in messages %}{{ message.role | upper }}: {% for part in message.content %}
@@ -149,6 +149,73 @@ def make_llava(folder: Path, seed: int = 0) -> Path:
         num_additional_image_tokens=1,
         chat_template=CHAT,
     ).save_pretrained(folder)
+    return folder
+
+
+QWENS = ("Qwen2VL", "Qwen2_5_VL", "Qwen3VL")  # by the names of their classes
+
+
+def make_qwen(folder: Path, kind: str, seed: int = 0) -> Path:
+    """For caption=vlm: it watches films as well, and gets as many tokens as a picture has squares of pixels."""
+    import json
+
+    import torch
+    import transformers
+
+    ports: Any = transformers
+    marks = ("<pad>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+    tokenizer = byte_tokenizer("", "", marks, pad_token="<pad>", eos_token="<|im_end|>")
+    ids = {
+        f"{name}_token_id": tokenizer.convert_tokens_to_ids(mark)
+        for name, mark in zip(("pad", "eos", "vision_start", "vision_end", "image", "video"), marks, strict=True)
+    }
+    rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
+    text = {
+        "vocab_size": len(tokenizer),
+        **LAYERS,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": 4096,
+        "rope_scaling": rope,
+        "rope_parameters": rope,
+        "initializer_range": 0.5,
+        "pad_token_id": ids["pad_token_id"],
+        "bos_token_id": ids["pad_token_id"],
+        "eos_token_id": ids["eos_token_id"],
+    }
+    patch = 16 if kind == "Qwen3VL" else 14
+    vision: dict[str, Any] = {
+        "depth": 2,
+        "num_heads": 2,
+        "patch_size": patch,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+    }
+    width: dict[str, Any] = (
+        {"embed_dim": 32, "hidden_size": 32} if kind == "Qwen2VL" else {"hidden_size": 32, "out_hidden_size": 32}
+    )
+    vision |= {**width, "intermediate_size": 64, "initializer_range": 0.5}
+    vision |= {"fullatt_block_indexes": [1]} if kind == "Qwen2_5_VL" else {}
+    vision |= {"deepstack_visual_indexes": [0], "num_position_embeddings": 64} if kind == "Qwen3VL" else {}
+    config = getattr(ports, f"{kind}Config")(text_config=text, vision_config=vision, **ids)
+    torch.manual_seed(seed)
+    model = getattr(ports, f"{kind}ForConditionalGeneration")(config)
+    for weight in model.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.5)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    images = {
+        "image_processor_type": f"Qwen2VLImageProcessor{'' if kind == 'Qwen2VL' else 'Fast'}",
+        "processor_class": f"{kind}Processor",
+        "size": {"shortest_edge": (2 * patch) ** 2, "longest_edge": (4 * patch) ** 2},
+        "patch_size": patch,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(images))
+    image = "<|vision_start|><|image_pad|><|vision_end|>"
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": CHAT.replace("<image>", image)}))
     return folder
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from generate.errors import FatalError
 from generate.settings import setting
 from generate.steps.models.captioner import Captioner, without_prompt
+from generate.steps.models.chat_processor import load_chat_processor
 from generate.steps.models.crops import on_square
-from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+from generate.steps.models.weights import load_pretrained, missing_package, torch_dtype
 from utils.text import one_line
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ class VLM(Captioner):
             )
 
     def setup(self, device: str) -> None:
-        from transformers import AutoModelForImageTextToText, AutoProcessor
+        from transformers import AutoModelForImageTextToText
 
         self._device = device
-        self._processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
+        self._processor = load_chat_processor(self.checkpoint, self.revision)
         self._question = self._ask()
         self._model = cast(
             Any,
@@ -81,6 +82,8 @@ class VLM(Captioner):
                 [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
             )
         except Exception as error:  # no template, or one that wants something else: jinja raises what it likes
+            if package := missing_package(error):
+                raise FatalError(f"{self.checkpoint}: its chat template needs {package}") from error
             raise FatalError(
                 f"{self.checkpoint}: its chat template can't be used ({one_line(str(error), 160)}); "
                 "give the folder or hub id of a chat model, with chat_template.jinja or chat_template.json"

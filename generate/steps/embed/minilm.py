@@ -14,6 +14,7 @@ from generate.record import Record
 from generate.settings import setting
 from generate.step import Step
 from generate.steps.models.installed import missing, model_file, version
+from generate.steps.models.weights import missing_package
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,8 @@ class MiniLM(Step):
             self._tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
             model = AutoModel.from_pretrained(str(folder), local_files_only=True)
         except Exception as error:
+            if package := missing_package(error):
+                raise FatalError(f"{folder}: transformers needs {package}") from error
             raise FatalError(f"{folder}: {error}; reinstall {PACKAGE}") from error
         self._device = device
         self._model = model.eval().float().to(device)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from generate.batches import AUTO
 from generate.record import Instance, MadeImage, Record
 from generate.step import Checkpoint, Step, transient
-from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, on_pillow, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,10 +61,8 @@ class DepthMaps(Step):
         import transformers
 
         self._device = device
-        # The processors on Pillow, whether or not torchvision is there: the two round differently.
-        plain = {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
         ports: Any = transformers
-        self._processor: Any = load_processor(ports.AutoImageProcessor, self.checkpoint, self.revision, **plain)
+        self._processor: Any = load_processor(ports.AutoImageProcessor, self.checkpoint, self.revision, **on_pillow())
         self._model: Any = load_pretrained(
             self.model_class(), self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
         )

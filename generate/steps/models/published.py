@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generate.errors import FatalError
 from generate.step import PublishedFile
-from generate.steps.models.weights import FETCH, FILE_ENDINGS
+from generate.steps.models.weights import FETCH, FILE_ENDINGS, missing_package
 from utils.text import one_line
 
 HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+)")
@@ -56,6 +56,8 @@ def _from_hub(repository: str, name: str, revision: str | None) -> Path:
         return Path(hf_hub_download(repository, name, revision=revision))
     except Exception as error:  # whatever the network or the hub raises: the user's next step is the same
         reason = one_line(f"{type(error).__name__}: {error}", 160)
+        if package := missing_package(error):
+            raise FatalError(f"{repository}/{name}: the hub's library needs {package} ({reason})") from error
         raise FatalError(
             f"{repository}/{name}: neither in the hub's cache here nor to be had now; {FETCH} ({reason})"
         ) from error

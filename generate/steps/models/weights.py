@@ -26,6 +26,13 @@ FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 DTYPES = ("float32", "bfloat16", "float16")
 FETCH = "bring it with `python launch/fetch.py` and this run's options from the internet, or give a local folder"
+# How transformers and the hub's library say that a package is missing. The last is a hint in other errors, too.
+WANTED = (
+    re.compile(r"requires? (?:the )?[`'\"]?([\w.-]+)[`'\"]? (?:library|to be installed|package)\b"),
+    re.compile(r"need to have ([\w.-]+(?: or [\w.-]+)*) installed"),
+    re.compile(r"'?([\w.-]+)'? package is not (?:available|installed)"),
+    re.compile(r"pip install (?:-U |--upgrade )?[`'\"]?([\w.-]+)"),
+)
 WRAPPERS = ("model", "state_dict", "model_state_dict", "module")  # under which trainers keep the weights
 
 
@@ -107,6 +114,13 @@ def load_processor(processor_class: type[Loaded], location: str, revision: str |
     return loaded
 
 
+def on_pillow() -> dict[str, Any]:
+    """For an image processor: on Pillow, whether or not torchvision is there, since the two round differently."""
+    import transformers
+
+    return {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
+
+
 def _from_pretrained(
     model_class: type[Loaded], source: str | None, location: str, device: str, dtype: str, **options: Any
 ) -> Loaded:
@@ -173,6 +187,9 @@ def _refuse_file(location: str, loaded_class: type) -> None:
 def _explained(location: str, loaded_class: type, error: Exception) -> FatalError:
     """The error of a loader in the user's terms."""
     text = one_line(f"{type(error).__name__}: {error}", 200)
+    package = missing_package(error)
+    if package:
+        return FatalError(f"{location}: {loaded_class.__name__} needs {package} ({text})")
     if kind(location) == "hub" and isinstance(error, OSError):
         return FatalError(f"{location}: neither in the hub's cache here nor to be had now; {FETCH} ({text})")
     if kind(location) == "folder":
@@ -192,6 +209,23 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def missing_package(error: BaseException) -> str | None:
+    """Which package a loader wants that is not installed, and how to have it; None where the error is another one.
+
+    transformers says it in many ways, and not always by an ImportError.
+    """
+    for cause in _causes(error):
+        certain = isinstance(cause, ImportError)
+        matches = (pattern.search(str(cause)) for pattern in (WANTED if certain else WANTED[:-1]))
+        found = next((match[1] for match in matches if match), None)
+        name = cause.name.partition(".")[0] if isinstance(cause, ModuleNotFoundError) and cause.name else found
+        if name:
+            return f"{name}, which is not installed here; run: pip install {name.partition(' ')[0].lower()}"
+        if certain:
+            return "a package that can't be imported here"
+    return None
 
 
 def _check_file(file: Path) -> None:

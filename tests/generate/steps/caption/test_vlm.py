@@ -12,9 +12,10 @@ from PIL import Image
 from generate.errors import FatalError
 from generate.steps.caption.vlm import VLM
 from generate.steps.models.crops import on_square
+from generate.steps.models.weights import on_pillow
 from tests.generate.steps.caption.test_blip2 import photos
 from tests.generate.steps.contract import assert_company_does_not_matter
-from tests.tiny.caption import make_blip, make_llava
+from tests.tiny.caption import QWENS, make_blip, make_llava, make_qwen
 from tests.tiny.records import record
 
 PROMPT = "a photo of ?"
@@ -61,6 +62,39 @@ def test_a_caption_is_the_answer_to_the_crop_alone(folder: Path) -> None:
 
 def test_alone_and_in_company(folder: Path) -> None:
     assert_company_does_not_matter(ready(folder, batch_size=4), photos())
+
+
+@pytest.fixture(scope="module", params=QWENS)
+def qwen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_qwen(tmp_path_factory.mktemp("qwen") / request.param, request.param)
+
+
+def said_by_qwen(folder: Path, square: Image.Image) -> str:
+    """By hand: the picture's processor on Pillow, a token of the picture for every four of its squares."""
+    from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+
+    pillow: Any = on_pillow()
+    processor: Any = AutoImageProcessor.from_pretrained(folder, **pillow)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    given = processor(images=[square], return_tensors="pt")
+    tokens = "<|image_pad|>" * (int(given["image_grid_thw"].prod()) // 4)
+    words = tokenizer(f"USER: <|vision_start|>{tokens}<|vision_end|> {PROMPT} ASSISTANT:", return_tensors="pt")
+    of_picture = (words["input_ids"] == model.config.image_token_id).long()
+    types = {"mm_token_type_ids": of_picture} if "backend" in pillow else {}  # transformers 5 asks for them
+    answer = model.generate(**given, **words, **types, num_beams=5, max_new_tokens=6, do_sample=False)[0]
+    return str(tokenizer.decode(answer[words["input_ids"].shape[1] :], skip_special_tokens=True))
+
+
+def test_qwens_are_asked_without_torchvision(qwen: Path) -> None:
+    done = photos()
+    step = ready(qwen)
+    step(done)
+    for number, box in ((0, (100, 50, 400, 280)), (2, (10, 10, 201, 201))):
+        square = on_square(done[0].image.crop(box), 336, (0.48145466, 0.4578275, 0.40821073))
+        assert done[0].instances[number].caption == f"thing. {' '.join(said_by_qwen(qwen, square).split())}"
+    assert len({i.caption for r in done for i in r.instances}) > 4
+    assert_company_does_not_matter(ready(qwen, batch_size=4), photos())
 
 
 def test_thin_crops_are_asked_about_too(folder: Path) -> None:

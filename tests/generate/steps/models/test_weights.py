@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from generate.errors import FatalError
-from generate.steps.models.weights import check_dtype, kind, load_pretrained, read_state_dict
+from generate.steps.models.weights import check_dtype, kind, load_pretrained, load_processor, read_state_dict
 
 
 class RunsCode:
@@ -155,3 +155,54 @@ def test_kinds(tmp_path: Path) -> None:
     assert kind("/data/models/sam") == "folder"
     with pytest.raises(ValueError, match="float32, bfloat16, float16"):
         check_dtype("fp16")
+
+
+class Lacking:
+    """A loader that meets a missing package, in the words of those that were seen."""
+
+    error: BaseException
+
+    @classmethod
+    def from_pretrained(cls, *arguments: Any, **options: Any) -> Any:
+        raise cls.error
+
+
+@pytest.mark.parametrize(
+    ("error", "package"),
+    [
+        (ImportError("\nQwen2VLVideoProcessor requires the Torchvision library but it was not found"), "torchvision"),
+        (ValueError("./q requires `torchvision` to be installed. Please install `torchvision`"), "torchvision"),
+        (ImportError("This modeling file requires these packages: timm. Run `pip install timm`"), "timm"),
+        (ModuleNotFoundError("No module named 'einops.layers'", name="einops.layers"), "einops"),
+        (
+            ValueError("Couldn't make it. You need to have sentencepiece or tiktoken installed to convert"),
+            "sentencepiece",
+        ),
+        (ValueError("Fast download is enabled but 'hf_transfer' package is not available"), "hf_transfer"),
+    ],
+)
+def test_a_missing_package_is_no_damaged_checkpoint(error: BaseException, package: str, tmp_path: Path) -> None:
+    class Wrapped(Lacking):
+        @classmethod
+        def from_pretrained(cls, *arguments: Any, **options: Any) -> Any:
+            try:
+                raise error
+            except BaseException as first:
+                raise OSError("can't load the processor") from first
+
+    Lacking.error = error
+    for loader in (Lacking, Wrapped):
+        for load in (
+            lambda kind: load_processor(kind, str(tmp_path)),
+            lambda kind: load_pretrained(kind, str(tmp_path), device="cpu", dtype="float32"),
+        ):
+            with pytest.raises(FatalError) as told:
+                load(loader)
+            assert f"which is not installed here; run: pip install {package}" in str(told.value)
+            assert "damaged" not in str(told.value) and "fetch it again" not in str(told.value)
+
+
+def test_a_hint_at_a_package_in_another_error_is_none(tmp_path: Path) -> None:
+    Lacking.error = ValueError("model type `xyz` is not known here. You can `pip install --upgrade transformers`")
+    with pytest.raises(FatalError, match=r"damaged, or of another model .*xyz"):
+        load_processor(Lacking, str(tmp_path))
