@@ -7,13 +7,14 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from generate.run_folder import RunFolder
-from utils.atomic import TRIES, temporary_beside, write_new
+from utils.atomic import TRIES, server_clock, temporary_beside, write_new
 from utils.faults import point
 from utils.processes import start_time
 
@@ -219,6 +220,20 @@ class Claims:
             if self._hand is not None:
                 self._hand.unlink(missing_ok=True)
             self._hand = None
+
+
+def at_work(folder: RunFolder) -> Counter[Owner]:
+    """Whoever lives and has claims on shards that are not finished, and how many."""
+    found: Counter[Owner] = Counter()
+    taken = {int(name) for name in os.listdir(folder.claims) if name.isdigit()}  # first: then look what is finished
+    left = taken - folder.finished()
+    now = server_clock(folder.claims) if left else 0.0
+    for path in map(folder.claim, sorted(left)):
+        owner = _read(path)
+        with suppress(FileNotFoundError):
+            if owner is not None and not owner.is_gone() and now - path.stat().st_mtime < STALE_AFTER:
+                found[owner] += 1
+    return found
 
 
 def owner_of(folder: RunFolder, shard: int) -> Owner | None:

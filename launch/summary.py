@@ -6,9 +6,13 @@ import os
 import shlex
 from pathlib import Path
 
+from generate.claims import at_work
 from generate.run_folder import RunFolder
 from launch.merge import Merged
+from utils.english import counted
 from utils.text import harmless
+
+SHOWN = 5  # of the workers that are at work elsewhere
 
 
 def summary(folder: RunFolder, merged: Merged) -> str:
@@ -41,9 +45,24 @@ def summary(folder: RunFolder, merged: Merged) -> str:
         lines.append(f"quarantine   {short(merged.train.with_name('quarantine.jsonl'))}")
         lines.append(f"try again    {again}; once the cause is mended")
     if merged.missing:
-        lines.append(f"pending      {short(merged.train.with_name('missing.jsonl'))}   (run the same command to go on)")
+        lines += _pending(folder, short(merged.train.with_name("missing.jsonl")))
     lines.append(f"look at it   python launch/view.py {shlex.quote(short(folder.path))}")
     return harmless("\n".join(lines))
+
+
+def _pending(folder: RunFolder, where: str) -> list[str]:
+    """What is left may be in good hands: then there is nothing to start, but somebody to wait for."""
+    others = at_work(folder)
+    if not others:
+        return [f"pending      {where}   (run the same command to go on)"]
+    run, shards = shlex.quote(short(folder.path)), sum(others.values())
+    named = ", ".join(f"process {owner.pid} on {owner.host}" for owner, _ in others.most_common(SHOWN))
+    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    return [
+        f"pending      {where}",
+        f"at work      {counted(len(others), 'other worker')} on {counted(shards, 'unfinished shard')}: {named}{more}",
+        f"             wait for them (python launch/status.py {run}), then: python launch/jsons2txt.py {run}",
+    ]
 
 
 def short(path: Path) -> str:

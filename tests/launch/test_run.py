@@ -215,6 +215,21 @@ def test_started_twice_at_once_there_is_one_plan(make_list: MakeList, tmp_path: 
     assert call("jsons2txt", out).returncode == 0 and len(set(listed(out))) == 60
 
 
+def test_who_finds_others_at_work_on_the_rest_says_so(make_list: MakeList, tmp_path: Path) -> None:
+    out, gate = tmp_path / "out", tmp_path / "gate"
+    arguments = fake_run(make_list(20), out, "cluster.num_jobs=1", "shard_size=2", "work.batch=2")
+    first = subprocess.Popen(command("run", *arguments, f"trouble.until={gate}"), env=environment())
+    wait_for(lambda: any((out / "claims").glob("0*")))
+    second = call("run", *arguments)
+    assert second.returncode == 3, second.stderr
+    holders = {read(path)["pid"] for path in (out / "claims").glob("0*")}
+    assert f"1 other worker on {len(list((out / 'claims').glob('0*')))} unfinished shard" in second.stdout
+    assert [f"process {pid} on " in second.stdout for pid in holders] == [True]
+    assert "python launch/jsons2txt.py" in second.stdout and "run the same command" not in second.stdout
+    gate.touch()
+    assert first.wait(timeout=120) == 0 and len(listed(out)) == 20
+
+
 def test_plan_only_and_debug(make_list: MakeList, tmp_path: Path) -> None:
     train, out = make_list(8), tmp_path / "out"
     planned = call("run", *fake_run(train, out, "plan_only=true"))
