@@ -14,6 +14,7 @@ from generate.record import Item, Record
 from generate.settings import MOST_THREADS, setting, transient
 from utils.faults import point
 from utils.images import UnreadableImage, decode
+from utils.locations import local, scheme
 
 
 @dataclass(kw_only=True)
@@ -49,6 +50,8 @@ def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes) -> bytes
             return read_place(item.place, path, max_bytes, item.id)
         return _read_file(path, max_bytes, item)
     except FileNotFoundError:
+        if scheme(item.image) is not None:
+            raise ItemError(f"a URL; fetch it to a disk first (img2dataset does that): {item.image}", item.id) from None
         raise ItemError(f"no such file: {path}", item.id) from None
     except OSError as error:
         if error.errno in UNWELL:
@@ -76,5 +79,5 @@ def _read_file(path: Path, max_bytes: int, item: Item) -> bytes:
 
 
 def resolve(location: str, root: str | None) -> Path:
-    """Where an image lies. An absolute location stands for itself."""
-    return Path(root or ".") / location
+    """Where an image lies. An absolute location stands for itself, and so do ~/… and file://…"""
+    return Path(root or ".") / (local(location) if location.startswith(("~/", "file://")) else location)

@@ -21,7 +21,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,19 @@ def refuse_line_break(path: Path) -> None:
         raise UserError(f"{str(path)!r} has a line break in it; train.txt has one path per line. Give another output")
 
 
+def is_run(folder: str | Path) -> bool:
+    """Whether a run lies in this folder: by its folders, which are there before anything else and whatever else is
+    lost, or by its run.json, where only a part of the run was copied."""
+    if all(os.path.isdir(os.path.join(folder, name)) for name in ("shards", "claims", "journal", "done")):
+        return True
+    try:
+        with open(os.path.join(folder, "run.json"), "rb") as file:
+            run = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return isinstance(run, dict) and isinstance(run.get("made_by"), dict) and "labelyard" in run["made_by"]
+
+
 FOLDERS = ("shards", "claims", "journal", "records", "images", "done", "workers", "logs", "hydra")
 
 
@@ -277,6 +290,7 @@ class Pass:
     shard_size: int
     at: str
     refused: int = 0  # rows that are no items: refused.jsonl says where and why
+    left_out: dict[str, int] = field(default_factory=dict)  # of a folder: what was not read, by kind
 
 
 @dataclass(frozen=True)

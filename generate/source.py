@@ -10,20 +10,27 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import shlex
+import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, fields
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
 from generate.entry import Entry, Refusal, Row
+from generate.input_folder import InputFolder, fitting, refuse_run, told
+from generate.load import resolve
 from generate.rows import Rows, grouped
 from generate.settings import transient
 from utils.errors import UserError, nearest
 from utils.jsons import finite
+from utils.locations import how_to_fetch, local, scheme
 from utils.streams import without_compression
 
 PEEKED = 100  # rows of which at least one must be an item, before anything is written
+WHERE = ("path", "root", "max_refused")  # settings that say nothing of how a list is read
 
 
 @dataclass(kw_only=True)
@@ -36,13 +43,28 @@ class Source:
 
     suffixes: ClassVar[tuple[str, ...]] = ()
 
-    path: str = "???"  # the list: a file, a folder or a pattern, as the source has it
+    path: str = transient("???")  # the list: a file, a folder or a pattern, as the source has it
     root: str | None = transient(None)  # where relative image locations begin; by default the list's own folder
     image_key: str = "image"  # the key (the column) of the image's location
     caption_key: str | None = "caption"  # null: the images have no captions
     keep: list[str] | None = None  # the other keys that pass through; null: all of them
     # of the rows; more than that (and than a hundred) is no list to work with
     max_refused: float = transient(0.05, least=0, most=1)
+
+    def __post_init__(self) -> None:
+        self.path = self.there("path", self.path)
+        self.root = self.root if self.root is None else self.there("root", self.root)
+
+    def there(self, option: str, location: str) -> str:
+        """The path that a setting means; a URL is none."""
+        if scheme(location) not in (None, "file"):
+            command = how_to_fetch(location)
+            first = f"Fetch it first, for example: {command}" if command else "Fetch it to a disk of this machine first"
+            raise UserError(
+                f"source.{option}={location} is a URL, and lists and images are read from disks. {first}; then give "
+                f"source.{option} as the path where it lies"
+            )
+        return local(location)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -74,19 +96,40 @@ class Source:
         first: Refusal | None = None
         for row in islice(self.entries(), PEEKED):
             if isinstance(row, Entry):
+                self._check_no_url(row)
                 return
             first = first or row
         if first is not None:
             raise UserError(f"{first} (and none of the first rows is an item)")
+
+    def _check_no_url(self, row: Entry) -> None:
+        """A list of URLs would fail image by image."""
+        if row.place is None and scheme(row.image) not in (None, "file") and not resolve(row.image, self.root).exists():
+            raise UserError(
+                f"source.path={self.path}: the first image is {row.image!r:.200}, a URL, and images are read from "
+                "disks. Fetch them first (img2dataset does that, and source=webdataset reads its tars), or name the "
+                "column of paths with source.image_key=…"
+            )
+
+    def how(self) -> dict[str, Any]:
+        """The format, and what was said of how to read it: the same file may give other rows when that changes."""
+        said = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.metadata.get("transient") and f.name not in WHERE and getattr(self, f.name) != f.default
+        }
+        return {"format": type(self).__name__.lower(), **said}
+
+    def left_out(self) -> Counter[str]:
+        """What was not read of a folder or of what fits a pattern, by kind, as far as was looked."""
+        return Counter(self.__dict__.get("_left_out", {}))
 
     def image_root(self) -> str:
         if self.root is not None:
             return self.root
         path = Path(self.path)
         if not path.exists() and glob.has_magic(self.path):
-            fixed = list(path.parts)
-            path = Path(*fixed[: next(n for n, part in enumerate(fixed) if glob.has_magic(part))])
-            return str(path.resolve())
+            return str(fixed_part(path).resolve())
         return str(path.resolve() if path.is_dir() else path.resolve().parent)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -96,33 +139,52 @@ class Source:
     def files(self) -> list[Path]:
         """The input: one file, or those that a pattern or a folder stands for, in the order of their names."""
         path = Path(self.path)
+        left_out: Counter[str] = Counter()
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if self._is_ours(p.name) and not _hidden(p.relative_to(path)))
+            refuse_run(path, f"source={type(self).__name__.lower()}")
+            folder = InputFolder(path)
+            walked = [Path(at.place, name) for at in folder.folders() for name in at.names if self._is_ours(name)]
+            left_out, found = folder.left_out_folders(), sorted(walked)
             if not found:
                 raise UserError(f"source.path={self.path}: no file in this folder ends in {' or '.join(self.suffixes)}")
         elif not path.exists() and glob.has_magic(self.path):
-            found = sorted(Path(name) for name in glob.glob(self.path, recursive=True))
+            found, left_out = fitting(path, fixed_part(path))
             if not found:
-                raise UserError(f"source.path={self.path}: no file fits this pattern (looked in {Path.cwd()})")
+                raise UserError(self._nothing_fits(left_out))
         else:
             found = [path]
+        self._left_out = left_out
         return [self.readable(file) for file in found]
+
+    def _nothing_fits(self, left_out: Counter[str]) -> str:
+        nothing = f"source.path={self.path}: no file fits this pattern (looked in {Path.cwd()})"
+        if not left_out:
+            return nothing
+        return (
+            f"{nothing}, but for what Labelyard has made ({told(left_out)}). If that is meant, name its folder without "
+            "a pattern in its path, or say source=records"
+        )
 
     def _is_ours(self, name: str) -> bool:
         return without_compression(name).lower().endswith(self.suffixes) or name.lower().endswith(self.suffixes)
 
-    def readable(self, path: Path | None = None) -> Path:
+    def readable(self, path: Path | None = None, option: str = "path") -> Path:
         """The input file, known to be there and readable."""
         path = path or Path(self.path)
         if not path.exists():
             raise UserError(
-                f"source.path={path}: there is no such file (looked in {Path.cwd()}). Give the list of images, "
+                f"source.{option}={path}: there is no such file (looked in {Path.cwd()}). Give the list of images, "
                 "for example source.path=train_data.json"
             )
         if path.is_dir():
-            raise UserError(f"source.path={path} is a folder; {type(self).__name__} reads a file")
+            raise UserError(f"source.{option}={path} is a folder; {type(self).__name__} reads a file")
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(
+                f"source.{option}={path} is a pipe or device, not a file. A list is read more than once: to look "
+                f"at it, to plan, to go on. Write it to a file first: cat {shlex.quote(str(path))} > list.jsonl"
+            )
         if not os.access(path, os.R_OK):
-            raise UserError(f"source.path={path} can't be read: no permission. Try: ls -l {path}")
+            raise UserError(f"source.{option}={path} can't be read: no permission. Try: ls -l {path}")
         return path
 
     def entry(self, row: Any, where: str) -> Row:
@@ -155,8 +217,13 @@ class Source:
         """What to say when the key that `source.<option>` names is not there: which are, and the one probably meant."""
         known, wanted = [str(key) for key in keys], getattr(self, option)
         likely = nearest(wanted, known)
+        inside = (
+            [] if likely or not isinstance(keys, Mapping) else [k for k in known if _is_list_of_objects(keys.get(k))]
+        )
         hint = f"Did you mean source.{option}={likely}?" if likely else f"Name the right one with source.{option}=…"
         hint += " (source.caption_key=null if there are no captions)" if option == "caption_key" else ""
+        if inside and option == "image_key":
+            hint += f" (if the file is one object around the list: source=train_json source.list_key={inside[0]})"
         return f"has no '{wanted}'; its keys are {', '.join(known) or 'none'}. {hint}"
 
 
@@ -184,8 +251,15 @@ def _marks(file: Path) -> tuple[int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def fixed_part(pattern: Path) -> Path:
+    """The folder above everything that a pattern leaves open; the path itself where it is none."""
+    if pattern.exists():
+        return pattern
+    return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def kind_of(value: Any) -> str:

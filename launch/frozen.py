@@ -1,4 +1,4 @@
-"""run.json: what a run is. It is frozen, so that no run folder ever holds data of two kinds."""
+"""run.json: what a run is. It is frozen, so that no run folder ever holds data of two kinds; but the list may move."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
 from generate.model_cache import facts
 from generate.run_folder import RunFolder
-from generate.settings import what_makes_the_data
+from generate.settings import target, what_makes_the_data
 from generate.step import Step
 from utils.errors import UserError
 
@@ -57,15 +58,21 @@ def data_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settle(folder: RunFolder, config: Mapping[str, Any], steps: Mapping[str, Step], location: str) -> None:
-    """Write run.json, or see that the one that is there means the same data."""
+    """Write run.json, or see that the one that is there means the same data: then it learns where the list is now."""
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, config, location)
+        _follow(folder, config)
     else:
         folder.write_run(frozen(config, steps))  # nothing was planned under an earlier one, if there was one
 
 
 def compare(folder: RunFolder, config: Mapping[str, Any], location: str) -> None:
-    before, now = (dict(_flat(data_config(c))) for c in (folder.read_run()["config"], config))
+    there = folder.read_run()["config"]
+    sources = _sources(there["source"], config["source"])
+    before, now = (
+        dict(_flat({**data_config(one), "source": source}))
+        for one, source in zip((there, config), sources, strict=True)
+    )
     different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if different:
         lines = [f"  {key}: {_shown(before, key)} in the run, {_shown(now, key)} now" for key in different]
@@ -73,6 +80,26 @@ def compare(folder: RunFolder, config: Mapping[str, Any], location: str) -> None
             f"output={location} holds a run of another configuration:\n" + "\n".join(lines) + "\n"
             "Its data would be of two kinds. Give the same values as before to go on with it, or another output"
         )
+
+
+def _sources(*nodes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What makes the data of each list. In another format it may be the same list: then only what both formats have can
+    tell them apart, and not what each has by default (nobody says of a list of paths that it has no captions)."""
+    mine, yours = map(what_makes_the_data, nodes)
+    if mine["_target_"] == yours["_target_"]:
+        return [mine, yours]
+    usual = [{f.name: f.default for f in fields(target(node["_target_"]))} for node in nodes]
+    names = [name for name in mine if name in yours and name != "_target_"]
+    names = [name for name in names if (mine[name], yours[name]) != (usual[0].get(name), usual[1].get(name))]
+    return [{name: node[name] for name in names} for node in (mine, yours)]
+
+
+def _follow(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Exports and reports read the images too, from where run.json says."""
+    run = folder.read_run()
+    moved = {key: config[key] for key in ("source", "image_root")}
+    if (run["config"]["source"]["path"], run["config"]["image_root"]) != (moved["source"]["path"], moved["image_root"]):
+        folder.write_run({**run, "config": {**run["config"], **moved}})
 
 
 def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

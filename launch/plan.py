@@ -63,7 +63,7 @@ def plan(folder: RunFolder, source: Source, limit: int | None, shard_size: int |
     """Bring the plan up to what the source holds now. Planned items stay as they are; new ones get new shards."""
     known = folder.read_plan()
     with reading(source):
-        fingerprint = source.fingerprint()
+        fingerprint = {**source.fingerprint(), "read": source.how()}
     if known.passes and (known.passes[-1].fingerprint, known.passes[-1].limit) == (fingerprint, limit):
         return known
     grown = Plan((*known.passes, _read(folder, source, fingerprint, limit, shard_size, known, tell)))
@@ -128,6 +128,7 @@ def _cut(
         duplicates=sieve.duplicates,
         known=sieve.met,
         refused=refusals.count,
+        left_out=dict(source.left_out()),
         shards=shards.number - known.shards,
         shard_size=shards.size,
         at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from generate import model_cache
 from generate.errors import explained
+from generate.input_folder import told as kinds_told
 from generate.lives import is_complete
 from generate.run_folder import Plan, RunFolder
 from launch import reserve
@@ -24,6 +25,7 @@ from launch.ahead import reading, rows_ahead
 from launch.cluster import COMPLETE, FAILED, Start
 from launch.config import Composed
 from launch.frozen import compare, settle
+from launch.moved import check_apart, check_moved
 from launch.pace import estimate
 from launch.plan import fitting_size, plan, planning
 from launch.progress import duration
@@ -48,10 +50,12 @@ def start(composed: Composed) -> int:
 
 def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     check_output(folder, wish.location)
-    if wish.dry_run:
-        return dry_run(folder, wish)
+    check_apart(folder, wish.source, wish.location)
     with reading(wish.source):
         wish.source.peek()
+        check_moved(folder, wish.source, wish.config["image_root"])
+    if wish.dry_run:
+        return dry_run(folder, wish)
     check_models(composed, wish)
     prepare(folder, wish.location)
     with planning(folder):
@@ -151,7 +155,7 @@ def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
     latest = planned.passes[-1]
     if planned == before:
         size = f"{counted(planned.items, 'item')} in {counted(planned.shards, 'shard')}"
-        return f"{size}, as planned before, in {short(folder.path)}"
+        return f"{size}, as planned before, in {short(folder.path)}{left_out(latest.left_out)}"
     text = f"{counted(latest.rows, 'row')}: {counted(latest.items, 'new item')} in {counted(latest.shards, 'shard')}"
     text += f", {counted(latest.duplicates, 'duplicate')}" if latest.duplicates else ""
     if latest.refused:
@@ -160,7 +164,11 @@ def told(folder: RunFolder, before: Plan, planned: Plan) -> str:
         gone = before.items - latest.known
         text += f"; {latest.known} were planned before"
         text += f"; {gone} planned before are not among these rows, and stay in the run" if gone else ""
-    return f"{text}. Run folder: {short(folder.path)}"
+    return f"{text}. Run folder: {short(folder.path)}{left_out(latest.left_out)}"
+
+
+def left_out(kinds: Mapping[str, int]) -> str:
+    return f"\nleft out of the source: {kinds_told(kinds)}" if kinds else ""
 
 
 def dry_run(folder: RunFolder, wish: Wish) -> int:
@@ -185,6 +193,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     lines = [
         f"items      {new} new of {sieve.rows} rows ({sieve.duplicates} duplicates, {sieve.refusals.count} refused, "
         f"{sieve.met} planned before), read in {duration(time.perf_counter() - began)}",
+        *([f"left out   {kinds_told(wish.source.left_out())}"] if wish.source.left_out() else []),
         f"shards     {-(-new // size)} of {size}" + (f", behind {known.shards} planned before" if known.shards else ""),
         f"pipeline   {' -> '.join(wish.config['steps'])}",
         *(f"           {name}: {_step_line(node)}" for name, node in wish.config["steps"].items()),

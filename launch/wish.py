@@ -45,7 +45,7 @@ def wished(composed: Composed) -> Wish:
     asked: Asked = made(Asked, {f.name: values[f.name] for f in fields(Asked)})
     config = {
         "image_root": source.image_root(),
-        "source": _resolved(values["source"]),
+        "source": _resolved(values["source"], source.path),
         "pipeline": {"steps": list(steps)},
         "steps": {name: values[name] for name in steps},
         "given": {name: list(fields) for name, fields in source.gives().items()},
@@ -87,9 +87,8 @@ def _is_step(node: Any) -> bool:
     return isinstance(node, Mapping) and "_target_" in node
 
 
-def _resolved(source: Mapping[str, Any]) -> dict[str, Any]:
+def _resolved(source: Mapping[str, Any], path: str) -> dict[str, Any]:
     """With the list's path absolute: the same list is the same from wherever the command is given."""
-    path = str(source["path"])
     return {**source, "path": str(Path(path).resolve()) if Path(path).exists() else path}
 
 

@@ -80,6 +80,12 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
+@cache
+def is_readable(name: str) -> bool:
+    """Whether images of this format are read here. Only of AVIF that depends on Pillow's version."""
+    return name in _formats() if name == "AVIF" else name in FORMATS
+
+
 def _orientation(image: Image) -> int:
     """1 to 8 as EXIF has it; 1 (as it is) where EXIF is absent, says nonsense or is damaged: the pixels are well."""
     try:

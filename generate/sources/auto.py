@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Any
 
 import generate.sources
 from generate.entry import Row
+from generate.input_folder import InputFolder
 from generate.rows import Rows
 from generate.source import Source
 from utils.errors import UserError
@@ -30,6 +32,8 @@ class Auto(Source):
     def chosen(self) -> Source:
         known = sources()
         path = Path(self.path)
+        if path.exists() and not path.is_dir():
+            self.readable()  # to look into a pipe would wait for ever
         fitting = [name for name, kind in known.items() if path.exists() and kind.recognises(path)]
         fitting = fitting or self._by_name(known, self.path)
         if path.is_dir() and fitting in ([], ["folder"]):
@@ -56,7 +60,7 @@ class Auto(Source):
 
     def _by_content(self, known: dict[str, type[Source]], folder: Path, besides: list[str]) -> list[str]:
         """What else a folder may be, by the files in it."""
-        there = {key for path in folder.rglob("*") for key in self._by_name(known, path.name)}
+        there = {key for at in InputFolder(folder).folders() for name in at.names for key in self._by_name(known, name)}
         return sorted(there - set(besides) - (BESIDE if besides else set()))
 
     def entries(self) -> Iterator[Row]:
@@ -67,6 +71,12 @@ class Auto(Source):
 
     def bulk(self) -> int:
         return self.chosen.bulk()
+
+    def how(self) -> dict[str, Any]:
+        return self.chosen.how()
+
+    def left_out(self) -> Counter[str]:
+        return self.chosen.left_out()
 
     def gives(self) -> dict[str, tuple[str, ...]]:
         return self.chosen.gives()

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from generate.entry import Entry, Refusal, Row
-from generate.source import Source
+from generate.settings import transient
+from generate.source import Source, fingerprint
 from utils.errors import UserError
 from utils.jsons import dump, finite
 from utils.streams import Damaged, opened
@@ -33,8 +34,13 @@ class Coco(Source):
     """
 
     image_key: str = "file_name"
-    captions_path: str | None = None  # captions_….json beside instances_….json
+    captions_path: str | None = transient(None)  # captions_….json beside instances_….json
     instances: bool = True  # take boxes and masks over
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.captions_path is not None:
+            self.captions_path = self.there("captions_path", self.captions_path)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -48,6 +54,11 @@ class Coco(Source):
 
     def gives(self) -> dict[str, tuple[str, ...]]:
         return {"coco": ("instances", "instances.mask")} if self.instances and self._has_boxes() else {}
+
+    def fingerprint(self) -> dict[str, Any]:
+        captions = self._captions()
+        own = super().fingerprint()
+        return own if captions is None else {**own, "captions": fingerprint(str(captions), [captions])}
 
     def _has_boxes(self) -> bool:
         return any("bbox" in first for first in _first(self.readable(), "annotations"))
@@ -72,7 +83,7 @@ class Coco(Source):
                 yield Refusal(where, f"points to image {entry.get('image_id')}, which is not among the images")
 
     def _captions(self) -> Path | None:
-        return None if self.captions_path is None else self.readable(Path(self.captions_path))
+        return None if self.captions_path is None else self.readable(Path(self.captions_path), "captions_path")
 
     def _row(
         self,

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from generate.entry import Entry, Refusal, Row
 from generate.rows import AT_ONCE, Rows, given_texts, of_rows
+from generate.settings import transient
 from generate.source import Source
 from utils.errors import UserError
 from utils.jsons import objects_of, texts_of
 from utils.streams import Damaged, opened
 
 Found = TypeVar("Found", Row, Rows)
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+NAMED = {**DELIMITERS, "\\t": "\t"}
+EXCELS = re.compile(r'"?sep=(.)"?\s*')  # a first line that Excel writes and reads
 LONGEST_FIELD = 1 << 24  # more is a quote that was never closed
 
 
 @dataclass(kw_only=True)
 class Csv(Source):
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
-    delimiter: ClassVar[str] = ","
+    usual: ClassVar[str] = ","
 
-    header: list[str] | None = None  # names of the columns of a file whose first row is a row like the others
-    encoding: str = "utf-8"  # of the file's letters
-    quotes: bool = True  # false: a quotation mark is a letter like the others
+    delimiter: str | None = transient(None)  # comma, semicolon, tab, pipe or any letter; null: found out
+    # names of the columns of a file whose first row is a row like the others
+    header: list[str] | None = field(default=None, metadata={"transient": True})
+    encoding: str = transient("utf-8")  # of the file's letters
+    quotes: bool = transient(True)  # false: a quotation mark is a letter like the others
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.delimiter is not None:
+            given, self.delimiter = self.delimiter, NAMED.get(self.delimiter, self.delimiter)
+            if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+                raise UserError(f"source.delimiter={given}: give {', '.join(DELIMITERS)} or one letter")
 
     def entries(self) -> Iterator[Row]:
         for path in self.files():
@@ -43,20 +57,22 @@ class Csv(Source):
         encoding = "utf-8-sig" if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else self.encoding
         with opened(path) as file:
             try:
+                delimiter, above = self._dialect(path, encoding)
                 text = io.TextIOWrapper(file, encoding=encoding, newline="")
-                quoting = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
-                rows = csv.reader(text, delimiter=self.delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
+                for _ in range(above):
+                    text.readline()
+                rows = self._reader(text, delimiter)
                 names = self.header or next(rows, None)
                 if not names:
                     raise UserError(f"{path} is empty; the names of its columns are expected in the first row")
-                yield from how(Table(rows, path, self._columns(names, path)))
+                yield from how(Table(rows, path, self._columns(names, path), delimiter))
             except UnicodeDecodeError:
                 raise UserError(_not_text(path, encoding)) from None
             except LookupError:
                 raise UserError(f"source.encoding={self.encoding}: no such encoding. Try latin-1 or utf-16") from None
             except csv.Error as error:
                 where = f"{path}, line {rows.line_num}"
-                raise UserError(f"{where}: {error}. {self._stray()}") from None
+                raise UserError(f"{where}: {error}. {_stray(delimiter)}") from None
             except Damaged as error:
                 raise UserError(f"{path}: {error}, after line {rows.line_num}. Fetch or make it again") from None
 
@@ -69,7 +85,7 @@ class Csv(Source):
                 line = getattr(table.rows, "line_num", number)
                 raise UserError(
                     f"{table.path}, row {number} (it ends on line {line}) has {len(row)} fields, the header has "
-                    f"{width}: {self.delimiter.join(row)[:80]!r}. {self._stray()}"
+                    f"{width}: {table.delimiter.join(row)[:80]!r}. {_stray(table.delimiter)}"
                 )
 
     def _together(self, table: Table) -> Iterator[Rows]:
@@ -93,11 +109,36 @@ class Csv(Source):
         (caption,) = columns.captions([row])
         return Entry(row[columns.image], caption, columns.given(row))
 
-    def _stray(self) -> str:
-        return (
-            f"Is there a {self.delimiter!r} or a quotation mark inside a field that is not quoted? "
-            "If quotation marks are mere letters in this file: source.quotes=false"
-        )
+    def _reader(self, lines: Iterable[str], delimiter: str) -> Any:
+        quoting = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
+        return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
+
+    def _dialect(self, path: Path, encoding: str) -> tuple[str, int]:
+        """What divides the fields, by the first line; and how many lines are above it."""
+        with opened(path) as file:
+            try:
+                line = file.readline(LONGEST_FIELD).decode(encoding, "ignore")
+            except Damaged:
+                return self.delimiter or self.usual, 0  # whoever reads it in earnest says it
+        named = EXCELS.fullmatch(line)
+        if named:
+            return self.delimiter or named[1], 1
+        return self.delimiter or self._likely(line), 0
+
+    def _likely(self, line: str) -> str:
+        """The usual one, as long as the columns that are needed come out by it as well as by another."""
+        wanted = [key for key in (self.image_key, self.caption_key) if key is not None]
+
+        def fit(delimiter: str) -> tuple[int, int]:
+            try:
+                fields: list[str] = next(self._reader([line], delimiter), [])
+            except csv.Error:
+                return 0, 0
+            if self.header is not None:
+                return int(len(fields) == len(self.header)), 0
+            return sum(key in fields for key in wanted), len(fields) if self.image_key not in fields else 0
+
+        return max((self.usual, *DELIMITERS.values()), key=fit)
 
     def _columns(self, names: list[str], path: Path) -> Columns:
         for option in ("image_key", "caption_key"):
@@ -144,6 +185,15 @@ class Table:
     rows: Iterator[list[str]]
     path: Path
     columns: Columns
+    delimiter: str
+
+
+def _stray(delimiter: str) -> str:
+    return (
+        f"Is there a {delimiter!r} or a quotation mark inside a field that is not quoted? If quotation marks are mere "
+        "letters in this file: source.quotes=false. If its fields are divided by something else: source.delimiter="
+        f"{'semicolon' if delimiter != ';' else 'comma'} (or {', '.join(n for n in DELIMITERS if n != 'semicolon')})"
+    )
 
 
 def _not_text(path: Path, encoding: str) -> str:

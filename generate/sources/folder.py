@@ -5,16 +5,47 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from generate.entry import Refusal, Row
+from generate.input_folder import InputFolder, refuse_run, told
+from generate.run_folder import is_run
 from generate.source import Source
 from utils.errors import UserError
+from utils.image_formats import TELLING, format_of
+from utils.images import is_readable
 
-IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".avif")
+# Files that are what they are called, whatever they hold, and need not be opened: on a network disk that takes a
+# millisecond each. All others are looked into.
+IMAGES = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), "JPEG"),
+    **{".mpo": "MPO", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP", ".dib": "DIB"},
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".jp2", ".j2k", ".j2c", ".jpc", ".jpx"), "JPEG2000"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
+    **{".tga": "TGA", ".pcx": "PCX", ".qoi": "QOI", ".ico": "ICO"},
+    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC"),
+    ".jxl": "JPEG XL",
+}
+BESIDE = (".txt", ".json")
+VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts"}
+# They begin as TIFF does, and what Pillow finds in them is a thumbnail, if anything.
+RAW = {".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".srf", ".sr2", ".orf", ".pef", ".rw2", ".raf", ".srw", ".3fr"}
+NO_IMAGES = {
+    ".jsonl", ".ndjson", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".html", ".htm", ".log", ".pdf", ".svg", ".py",
+    ".gz", ".zst", ".zip", ".tar", ".7z", ".rar", ".parquet", ".arrow", ".lmdb", ".mdb", ".npy", ".npz", ".pt", ".pth",
+    ".bin", ".safetensors", ".pkl", ".db", ".wav", ".mp3",
+}  # fmt: skip
+UNREADABLE = {
+    name: f"{name} (not readable here; convert them to JPEG or PNG)" for name in ("HEIC", "JPEG XL", "raw photos")
+}
+UNREADABLE["AVIF"] = "AVIF (this Pillow can't read it: pip install -U pillow)"
 
 
 @dataclass(kw_only=True)
@@ -24,34 +55,36 @@ class Folder(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        return path.is_dir() and next(_images(path), None) is not None and not (path / "run.json").exists()
+        return path.is_dir() and not is_run(path) and next(_pictures(InputFolder(path)), None) is not None
 
     def entries(self) -> Iterator[Row]:
-        top = self._top()
-        for folder, names in _walk(top):
-            there = set(names)
-            for name in names:
-                if name.lower().endswith(IMAGES):
-                    yield self._row(top, folder / name, there)
+        folder = InputFolder(self._top())
+        self._left_out = folder.left_out
+        for found in _pictures(folder):
+            yield self._row(found)
 
-    def _row(self, top: Path, image: Path, there: set[str]) -> Row:
+    def _row(self, found: Picture) -> Row:
         given: dict[str, Any] = {}
+        image, stem = f"{found.place}/{found.name}", os.path.splitext(found.name)[0]
+        if found.is_dangling:
+            return Refusal(image, f"a link to nothing: {os.readlink(image)}")
         try:
-            if image.stem + ".json" in there:
-                given = self._object(image.with_suffix(".json"))
-            if self.caption_key is not None and self.caption_key not in given and image.stem + ".txt" in there:
-                given[self.caption_key] = image.with_suffix(".txt").read_bytes().decode("utf-8-sig").strip("\r\n")
+            if f"{stem}.json" in found.there:
+                given = self._object(f"{found.place}/{stem}.json")
+            if self.caption_key is not None and self.caption_key not in given and f"{stem}.txt" in found.there:
+                text = _content(f"{found.place}/{stem}.txt").decode("utf-8-sig")
+                given[self.caption_key] = text.strip("\r\n")
         except UnicodeDecodeError as error:
-            return Refusal(str(image), f"the file beside it is not UTF-8: {error.reason} at byte {error.start}")
+            return Refusal(image, f"the file beside it is not UTF-8: {error.reason} at byte {error.start}")
         except OSError as error:
-            return Refusal(str(image), f"the file beside it can't be read: {error.strerror}")
+            return Refusal(image, f"the file beside it can't be read: {error.strerror}")
         except ValueError as error:
-            return Refusal(str(image), f"the .json beside it can't be used: {error}")
+            return Refusal(image, f"the .json beside it can't be used: {error}")
         given.pop(self.image_key, None)  # where the image lies is known better
-        return self.entry({**given, self.image_key: image.relative_to(top).as_posix()}, str(image))
+        return self.entry({**given, self.image_key: f"{found.inside}{found.name}"}, image)
 
-    def _object(self, path: Path) -> dict[str, Any]:
-        found = json.loads(path.read_bytes())
+    def _object(self, path: str) -> dict[str, Any]:
+        found = json.loads(_content(path))
         if not isinstance(found, dict):
             raise ValueError("it holds no object")
         return found
@@ -61,32 +94,98 @@ class Folder(Source):
         if not top.is_dir():
             there = "is a file" if top.exists() else f"is not there (looked in {Path.cwd()})"
             raise UserError(f"source.path={self.path} {there}; source=folder reads a folder of images")
-        if next(_images(top), None) is None:
-            raise UserError(f"source.path={self.path}: no image in this folder or below it ({', '.join(IMAGES)})")
+        refuse_run(top, "source=folder")
+        folder = InputFolder(top)
+        if next(_pictures(folder), None) is None:
+            seen = f"; left out: {told(folder.left_out)}" if folder.left_out else ""
+            raise UserError(
+                f"source.path={self.path}: no image in this folder or below it{seen}. If a list of images lies there, "
+                "give the list as source.path"
+            )
         return top
 
     def fingerprint(self) -> dict[str, Any]:
         """Every file's name and time: as long as one listing of the folder takes, and no longer."""
         top, number, digest = self._top(), 0, hashlib.blake2b(digest_size=16)
-        for folder, names in _walk(top):
-            for name in names:
-                status = (folder / name).stat()
+        for at in InputFolder(top).folders():
+            inside = os.path.relpath(at.place, top)
+            for name in at.names:
                 number += 1
-                digest.update(os.fsencode(folder / name) + b"\0%d %d\n" % (status.st_size, status.st_mtime_ns))
+                digest.update(os.fsencode(f"{inside}/{name}") + b"\0%d %d\n" % _marks(f"{at.place}/{name}"))
         return {"path": str(top.resolve()), "files": number, "digest": digest.hexdigest()}
 
 
-def _walk(top: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Folders and the files in them, sorted; hidden ones are left out."""
-    for folder, below, names in os.walk(top, onerror=_refuse):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield Path(folder), sorted(name for name in names if not name.startswith("."))
+def _marks(path: str) -> tuple[int, int]:
+    """Of a file; of a link to nothing those of the link."""
+    with suppress(OSError):
+        status = os.stat(path)
+        return status.st_size, status.st_mtime_ns
+    with suppress(OSError):
+        return 0, os.lstat(path).st_mtime_ns
+    return 0, 0  # it has just gone
 
 
-def _refuse(error: OSError) -> None:
-    """Else the files of a folder that can't be listed would be missing without a word."""
-    raise UserError(f"{error.filename}: {error.strerror}")
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
-def _images(top: Path) -> Iterator[Path]:
-    return (folder / name for folder, names in _walk(top) for name in names if name.lower().endswith(IMAGES))
+@dataclass(frozen=True)
+class Picture:
+    place: str  # its folder
+    inside: str  # the same as seen from the top, with a slash behind it, or nothing
+    name: str
+    there: set[str]  # all names in the folder
+    is_dangling: bool
+
+
+def _pictures(folder: InputFolder) -> Iterator[Picture]:
+    """Images, in order. The other files are counted."""
+    for at in folder.folders():
+        inside, there, stems = folder.inside(at.place), set(at.names), set[str]()
+        for name in at.names:
+            stem, ending = os.path.splitext(name)
+            kind = _kind(at.place, name, ending.lower())
+            if kind == "beside":
+                continue
+            if kind is None:
+                folder.leave_out(name)
+            elif kind == "videos":
+                folder.left_out[kind] += 1
+            elif kind in UNREADABLE and not is_readable(kind):
+                folder.left_out[UNREADABLE[kind]] += 1
+            else:
+                stems.add(stem)
+                yield Picture(at.place, inside, name, there, name in at.dangling)
+        for stem, ending in map(os.path.splitext, at.names):
+            if ending.lower() in BESIDE and (stem not in stems or ending not in BESIDE):
+                folder.left_out[ending.lower()] += 1
+
+
+def _kind(place: str, name: str, ending: str) -> str | None:
+    """The format of an image, or what else it is; None if nothing that is known."""
+    if ending in IMAGES:
+        return IMAGES[ending]
+    if ending in BESIDE:
+        return "beside"
+    if ending in RAW:
+        return "raw photos"
+    if ending in VIDEOS:
+        return "videos"
+    return None if ending in NO_IMAGES else _by_its_bytes(os.path.join(place, name))
+
+
+def _by_its_bytes(path: str) -> str | None:
+    """A pipe must not be waited for, and what can't be opened is no image that anybody could read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return format_of(os.read(descriptor, TELLING))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

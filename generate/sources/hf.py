@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.columns import ColumnSource, Piece, byte_ranges
+from generate.settings import transient
 from utils.errors import UserError
 
 
@@ -16,7 +17,7 @@ from utils.errors import UserError
 class Hf(ColumnSource):
     """Images inside are read where they lie in the Arrow file, byte by byte; nothing is unpacked."""
 
-    split: str | None = None  # of a folder with several
+    split: str | None = transient(None)  # of a folder with several
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.entry import Entry, Row
+from generate.settings import transient
 from generate.source import Source
 from utils.errors import UserError
 
@@ -28,7 +29,7 @@ PHOTOS = (
 
 @dataclass(kw_only=True)
 class Photos(Source):
-    path: str = "installed packages"
+    path: str = transient("installed packages")
 
     def entries(self) -> Iterator[Row]:
         for package, name, caption in PHOTOS:

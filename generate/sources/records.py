@@ -12,7 +12,7 @@ from typing import Any
 
 from generate.entry import Entry, Refusal, Row
 from generate.finished import finished
-from generate.run_folder import RunFolder
+from generate.run_folder import RunFolder, is_run
 from generate.settings import build
 from generate.source import Source
 from utils.errors import UserError
@@ -28,9 +28,10 @@ class Records(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        return (path / "run.json").exists()
+        return is_run(path)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.pixels not in ("original", "record"):
             raise UserError(f"source.pixels={self.pixels}: give original or record")
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
+from itertools import islice
 from typing import Any
 
 from generate.entry import Row
 from generate.json_list import NotAList, Parse, lumps
 from generate.objects import Objects
-from generate.rows import Rows, joined
+from generate.rows import AT_ONCE, Rows, joined
+from generate.settings import transient
 from generate.source import Source
 from utils.errors import UserError
 from utils.jsons import parse
 from utils.streams import Damaged, opened
 from utils.text import one_line
 
+LOOKED_AT = 100_000  # pieces of a file that is no list, for the list in it
+
 
 @dataclass(kw_only=True)
 class TrainJson(Source):
     suffixes = (".json",)
+
+    list_key: str | None = transient(None)  # where the list is the value of a key: data in {"data": […]}
 
     def entries(self) -> Iterator[Row]:
         for first, objects in self._lumps():
@@ -37,6 +44,9 @@ class TrainJson(Source):
 
     def _lumps(self, read: Parse = parse) -> Iterator[tuple[int, list[Any]]]:
         """Entries as they come, with the number of the first."""
+        if self.list_key is not None:
+            yield from self._below(self.list_key)
+            return
         with opened(self.readable()) as file:
             count = 0
             try:
@@ -52,19 +62,64 @@ class TrainJson(Source):
             except Damaged as error:
                 raise UserError(f"{self.path}: {error}, after entry {count - 1}. Fetch or make it again") from None
 
+    def _below(self, key: str) -> Iterator[tuple[int, list[Any]]]:
+        import ijson
+
+        count = 0
+        with opened(self.readable()) as file:
+            _skip_mark(file)
+            try:
+                entries = ijson.items(file, f"{key}.item", use_float=True)
+                while some := list(islice(entries, AT_ONCE)):
+                    yield count, some
+                    count += len(some)
+            except (ijson.JSONError, UnicodeDecodeError) as error:
+                raise UserError(
+                    f"{self.path} is not whole JSON: after entry {count - 1}, {one_line(str(error))}. Was it cut off?"
+                ) from None
+            except Damaged as error:
+                raise UserError(f"{self.path}: {error}, after entry {count - 1}. Fetch or make it again") from None
+        if not count:
+            likely = self._list_inside()
+            hint = f"Did you mean source.list_key={likely}?" if likely else "If it is a list itself, leave it out"
+            raise UserError(f"{self.path} has no entries below source.list_key={key}. {hint}")
+
+    def _list_inside(self) -> str | None:
+        """The key of the first list of objects in the file's object."""
+        import ijson
+
+        with opened(self.readable()) as file, suppress(ijson.JSONError, UnicodeDecodeError, Damaged):
+            _skip_mark(file)
+            last = ""
+            for prefix, event, _ in islice(ijson.parse(file, use_float=True), LOOKED_AT):
+                if event == "start_map" and last and prefix == f"{last}.item":
+                    return last
+                last = prefix if event == "start_array" and not f".{prefix}.".count(".item.") else ""
+        return None
+
     def _check_list(self, file: BufferedReader) -> None:
         """A list begins with '['. The position is left behind a byte order mark, if there is one."""
+        _skip_mark(file)
         head = file.peek(4096)
-        start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-        first = head[start:].lstrip()[:1]
-        file.read(start)
+        first = head.lstrip()[:1]
         if first == b"[":
             return
         if not head:
             raise UserError(f"{self.path} is empty; a JSON list of {{'image': …, 'caption': …}} is expected")
         if first == b"{":
+            key = self._list_inside()
             raise UserError(
-                f"{self.path} holds an object, not a list. If it is one object per line, say source=jsonl; "
-                "else wrap the entries in [ … ]"
+                f"{self.path} holds an object, not a list. "
+                + (
+                    f"Its key '{key}' holds one: source=train_json source.list_key={key}"
+                    if key
+                    else "If it is one object per line, say source=jsonl; else wrap the entries in [ … ]"
+                )
             )
         raise UserError(f"{self.path} is not a JSON list: it begins with {head[:20]!r}, not with '['")
+
+
+def _skip_mark(file: BufferedReader) -> None:
+    """The byte order mark, if there is one."""
+    if file.peek(3).startswith(b"\xef\xbb\xbf"):
+        file.read(3)

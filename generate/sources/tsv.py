@@ -10,4 +10,4 @@ from generate.sources.csv import Csv
 @dataclass(kw_only=True)
 class Tsv(Csv):
     suffixes = (".tsv", ".tab")
-    delimiter = "\t"
+    usual = "\t"

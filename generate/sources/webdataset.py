@@ -16,7 +16,9 @@ from generate.entry import Refusal, Row
 from generate.source import Source
 from utils.errors import UserError
 
-IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "image")
+IMAGES = (
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "ppm", "qoi", "image",
+)  # fmt: skip
 SMALL = 1 << 24  # bytes; metadata is smaller
 
 
