@@ -170,9 +170,9 @@ def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
     }
 
 
-def records_of(folder: RunFolder) -> Iterator[list[str]]:
-    """Every finished record, shard by shard in the order of the plan."""
-    standing = Standing(folder, check=False)
+def records_of(folder: RunFolder, check: bool = False) -> Iterator[list[str]]:
+    """Every record that a merge would list, shard by shard in the order of the plan."""
+    standing = Standing(folder, check)
     for shard in range(standing.shards):
         place = folder.records_of(shard)
         yield [f"{place}/{line['file']}" for line in standing.of(shard) if line["status"] == "done"]

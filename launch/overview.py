@@ -19,7 +19,7 @@ def overview(folder: RunFolder) -> dict[str, Any]:
     standing = Standing(folder)
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    done = quarantined = instances = 0
+    done = quarantined = instances = gone = 0
 
     def count(lines: Iterable[dict[str, Any]]) -> None:
         nonlocal done, quarantined, instances
@@ -38,7 +38,8 @@ def overview(folder: RunFolder) -> dict[str, Any]:
         except FileNotFoundError:  # taken back by a retry since the listing
             count(standing.of(number))
             continue
-        done, instances = done + sums["done"], instances + sums["instances"]
+        lost = standing.lost(number, sums["done"])
+        gone, done, instances = gone + lost, done + sums["done"] - lost, instances + sums["instances"]
         quarantined += sums["quarantined"]
         for kind, (items, example) in sums.get("reasons", {}).items():
             reasons[kind] += items
@@ -55,6 +56,7 @@ def overview(folder: RunFolder) -> dict[str, Any]:
         "done": done,
         "quarantined": quarantined,
         "pending": pending,
+        "gone": gone,  # finished records that were removed since; they are pending again
         "duplicates": plan.duplicates,
         "instances": instances,
         "shards": {"all": plan.shards, "finished": len(standing.finished), "begun": len(begun)},
@@ -78,6 +80,11 @@ def table(seen: dict[str, Any]) -> str:
         f"shards       {shards['all']}: {shards['finished']} finished, {shards['begun']} begun",
         f"speed        {'complete' if not seen['pending'] else rate + left}",
     ]
+    if seen["gone"]:
+        lines.append(
+            f"gone         {seen['gone']} of the pending were finished, and their records are gone since; to have them "
+            "made again: python launch/retry.py RUN --damaged, and the same command"
+        )
     lines += _worker_lines(seen["workers"])
     for entry in seen["reasons"][:5]:
         lines.append(f"quarantined  {entry['items']:>6}  {entry['reason']}   e.g. {entry['example'][:100]}")

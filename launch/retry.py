@@ -19,6 +19,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from utils.jsons import dump
 
 Wanted = Callable[[Line], bool]
 OUTCOME = ("done", "quarantined")
+FEW, FEW_OF_ALL = 100, 0.05  # records that run.py has made again of its own accord
 
 
 @dataclass
@@ -100,6 +102,31 @@ def retry(folder: RunFolder, wanted: Wanted, damaged: bool = False, dry_run: boo
     finally:
         claims.close()
     return found
+
+
+def put_back_what_is_gone(folder: RunFolder) -> tuple[int, int]:
+    """Records of finished shards that were removed since, as far as a glance at each shard tells: how many are pending
+    again, and how many are left as they are. Where so many are gone, somebody should look before they are made anew."""
+    standing, done = Standing(folder), 0
+    lost = dict[int, int]()
+    for number in sorted(standing.finished):
+        with suppress(FileNotFoundError):  # taken back by a retry since the listing
+            sums = read_sums(folder.manifest(number))
+            done += sums["done"]
+            if missed := standing.lost(number, sums["done"]):
+                lost[number] = missed
+    gone, found = sum(lost.values()), 0
+    if gone > max(FEW, FEW_OF_ALL * done):
+        return 0, gone
+    claims = Claims(folder, Owner.here(f"retry-{socket.gethostname()[:40]}-{os.getpid()}"))
+    try:
+        for number in lost:
+            if claims.take(number):
+                found += len(put_back(folder, number, is_damaged))
+                claims.free(number)
+    finally:
+        claims.close()
+    return found, 0
 
 
 def put_back(folder: RunFolder, number: int, wanted: Wanted) -> list[Line]:

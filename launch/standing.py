@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from generate.journal import History, read_history, read_manifest
 from generate.journal import kind_of_reason as kind_of_reason
-from generate.record import Item
 from generate.run_folder import RunFolder
 
 Line = dict[str, Any]
@@ -51,7 +51,23 @@ class Standing:
                 self._journals[number] = self.folder.journals_of(number)
             else:
                 return lines if not self.check and self._is_untouched(number) else list(self._finished(number, lines))
-        return list(self._unfinished(number, read_history(self._journals.get(number, []))))
+        written = sizes(self.folder.records_of(number))
+        return list(self._unfinished(number, read_history(self._journals.get(number, [])), written))
+
+    def said(self, number: int) -> list[Line]:
+        """The same as manifest and journals have it, whatever has become of the records since."""
+        if number in self.finished:
+            with suppress(FileNotFoundError):
+                return list(read_manifest(self.folder.manifest(number)))[1:]
+            self._journals[number] = self.folder.journals_of(number)
+        return list(self._unfinished(number, read_history(self._journals.get(number, [])), None))
+
+    def lost(self, number: int, done: int) -> int:
+        """How many of a finished shard's records are seen to be gone, by two stats; only where something came to or
+        went from its folder since the manifest, that is listed."""
+        if self._is_untouched(number):
+            return 0
+        return max(0, done - len(self.folder.record_names(number)))
 
     def _is_untouched(self, number: int) -> bool:
         """Both times are of one file server; a worker writes the manifest after the last of the records."""
@@ -63,23 +79,27 @@ class Standing:
 
     def _finished(self, number: int, lines: list[Line]) -> Iterator[Line]:
         written = sizes(self.folder.records_of(number))
-        items: dict[str, Item] = {}
+        images: dict[str, str] = {}
         for line in lines:
             if line["status"] == "done" and written.get(line["file"]) != line["bytes"]:
-                items = items or {item.id: item for item in self.folder.items(number)}
+                images = images or {item.id: item.image for item in self.folder.items(number)}
                 there = written.get(line["file"])
                 damage = "it is gone" if there is None else f"it has {there} bytes of {line['bytes']}"
-                yield {"id": line["id"], "image": items[line["id"]].image, "status": "pending", "damaged": damage}
+                yield {"id": line["id"], "image": images.get(line["id"], ""), "status": "pending", "damaged": damage}
             else:
                 yield line
 
-    def _unfinished(self, number: int, history: History) -> Iterator[Line]:
-        written = sizes(self.folder.records_of(number))
+    def _unfinished(self, number: int, history: History, written: dict[str, int] | None) -> Iterator[Line]:
+        """`written`: the sizes of the records, if only those that are there, all of them, count as done."""
         for item in self.folder.items(number):
             outcome = history.outcomes.get(item.id)
             line: Line = {"id": item.id, "image": item.image}
             name = self.folder.record(number, item).name
-            if outcome is not None and outcome.done and written.get(name) == outcome.facts["bytes"]:
+            if (
+                outcome is not None
+                and outcome.done
+                and (written is None or written.get(name) == outcome.facts["bytes"])
+            ):
                 yield {**line, "status": "done", **outcome.facts}
             elif outcome is not None and not outcome.done:
                 yield {**line, "status": "quarantined", **outcome.facts}

@@ -29,6 +29,7 @@ from launch.moved import check_apart, check_moved
 from launch.pace import estimate
 from launch.plan import fitting_size, plan, planning
 from launch.progress import duration
+from launch.retry import put_back_what_is_gone
 from launch.summary import short
 from launch.wish import Wish, wished
 from utils.atomic import write_atomic
@@ -75,7 +76,21 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
             f"Planned only. Start workers by the same command without plan_only, or: python -m generate {wish.location}"
         )
         return COMPLETE
+    tell_gone(folder)
     return wish.cluster.run(Start(folder, planned, config))
+
+
+def tell_gone(folder: RunFolder) -> None:
+    """What was finished and was removed since is made again, like all that is not there."""
+    again, left = put_back_what_is_gone(folder)
+    if again:
+        print(f"{counted(again, 'finished record')} gone or torn since: made again", flush=True)
+    if left:
+        print(
+            f"run: {left} finished records are gone. Is a disk not mounted? They are left so; to have them made again: "
+            f"python launch/retry.py {shlex.quote(short(folder.path))} --damaged",
+            file=sys.stderr,
+        )
 
 
 def check_models(composed: Composed, wish: Wish) -> None:

@@ -4,10 +4,11 @@
     python launch/validate.py train-data --sample 1000      a thousand of its records
     python launch/validate.py train.txt one.json            a list, a file
 
-A run folder is checked whole: every record that its manifests and journals call done, its side images, that ids are
-unique, and that train.txt lists exactly these. A JSON file, a list of paths (train.txt) and a plain folder do too.
+A run folder is checked whole: that every record is there that its manifests and journals call done, what is in it, its
+side images, that ids are unique, that every planned item is done, quarantined or pending, and that train.txt lists what
+is done. A JSON file, a list of paths (train.txt) and a plain folder do too.
 
-Exit code 0: nothing was found. 1: something was; the first hundred findings are printed.
+Exit code 0: nothing was found. 1: something was; each kind of finding is a line, with its number and an example.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -25,18 +27,22 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from generate.embeddings import has_embeddings, how_to_embed
 from generate.item_lines import BYTES
 from generate.rows import AT_ONCE
 from generate.run_folder import RunFolder
 from generate.schema import record_problems, trainer_problems
+from launch.findings import Findings
 from launch.gauge import Gauge
 from launch.marks import Marks
-from launch.merge import records_of
+from launch.merge import CHECKED, records_of
 from launch.program import program
+from launch.standing import Standing
 from utils.errors import UserError
 from utils.text import harmless
 
 SHOWN = 100
+LOST = "was finished"  # what is said of a record that is gone or torn begins so
 KNOWN, SEEN = 1, 2  # marks of a path: a record of the run; met before
 
 
@@ -46,17 +52,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("paths", type=Path, nargs="+", metavar="RUN_OR_FILE")
     parser.add_argument("--sample", type=int, help="check only so many records, picked at random")
     chosen = parser.parse_args(arguments)
-    checked = found = 0
-    for path in chosen.paths:
-        check = Check(path, chosen.sample)
-        for problem in check.problems():
-            found += 1
-            if found <= SHOWN:
-                print(harmless(problem))
-        checked += check.checked
-    more = f" ({found - SHOWN} more than shown)" if found > SHOWN else ""
-    print(f"{checked} records checked, {found or 'no'} problems found{more}")
-    return 1 if found else 0
+    checked, findings, advice = 0, Findings(), dict[str, None]()
+    try:
+        for path in chosen.paths:
+            check = Check(path, chosen.sample)
+            for where, problem in check.problems():
+                findings.add(where, problem)
+            checked += check.checked
+            advice.update(dict.fromkeys(check.advice))
+    finally:  # what is known, also where it can't go on
+        for line in (*findings.lines(SHOWN), *advice):
+            print(harmless(line))
+    print(f"{checked} records checked, {findings.number or 'no'} problems found")
+    return 1 if findings.number else 0
+
+
+Problem = tuple[str, str]  # where, and what
 
 
 class Check:
@@ -65,8 +76,9 @@ class Check:
         self._sample = sample
         self._ids = Marks()
         self.checked = 0
+        self.advice: list[str] = []
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         folder = RunFolder(self._path)
         if folder.run_json.exists() or folder.was_a_run():
             yield from self._run(RunFolder.open(self._path))
@@ -79,70 +91,122 @@ class Check:
         else:
             raise UserError(f"{self._path} is not there")
 
-    def _run(self, folder: RunFolder) -> Iterator[str]:
+    def _run(self, folder: RunFolder) -> Iterator[Problem]:
+        lost = unembedded = False
+        for where, problem in chain(plan_problems(folder), self._records(folder)):
+            lost = lost or problem.startswith(LOST)
+            unembedded = unembedded or "text_embedding_before is absent" in problem
+            yield where, problem
+        if lost:
+            retry = f"python launch/retry.py {shlex.quote(str(folder.path))} --damaged"
+            self.advice.append(f"Have what is gone or torn made again: {retry}, then the same command as before")
+        if unembedded and not has_embeddings(folder):
+            self.advice.append(f"No step of this run makes embeddings. {how_to_embed(folder)}")
+        train = folder.path / "train.txt"
+        if train.exists():
+            for problem in list_problems(folder, train, check=folder.read_plan().items <= CHECKED):
+                yield "", problem
+
+    def _records(self, folder: RunFolder) -> Iterator[Problem]:
         if self._sample is None:
-            yield from self._all(map(Path, chain.from_iterable(records_of(folder))), folder.read_plan().items, folder)
+            yield from self._all(finished_records(folder), folder.read_plan().items, folder)
         else:
             from launch.report.sample import sample
 
             chosen = sample(folder, self._sample, random.randrange(1 << 30)).chosen
-            yield from self._all((one.path for one in chosen), len(chosen), folder)
-        if (folder.path / "train.txt").exists():
-            yield from list_problems(folder, folder.path / "train.txt")
+            yield from self._all(((one.path, None) for one in chosen), len(chosen), folder)
 
-    def _files(self, paths: list[Path]) -> Iterator[str]:
+    def _files(self, paths: list[Path]) -> Iterator[Problem]:
         if self._sample is not None and self._sample < len(paths):
             paths = random.sample(paths, self._sample)
-        yield from self._all(paths, len(paths))
+        yield from self._all(((path, None) for path in paths), len(paths))
 
-    def _all(self, paths: Iterable[Path], number: int, folder: RunFolder | None = None) -> Iterator[str]:
+    def _all(
+        self, records: Iterable[tuple[Path, int | None]], number: int, folder: RunFolder | None = None
+    ) -> Iterator[Problem]:
         with Gauge("validating", number) as gauge:
-            for path in paths:
+            for path, size in records:
                 self.checked += 1
-                yield from self._one(path, folder)
+                for problem in self._one(path, size, folder):
+                    yield str(path), problem
                 gauge.tell(self.checked)
 
-    def _one(self, path: Path, folder: RunFolder | None) -> Iterator[str]:
+    def _one(self, path: Path, size: int | None, folder: RunFolder | None) -> Iterator[str]:
+        """`size`: what it had when it was finished, if that is known."""
         try:
-            record = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            yield f"{path}: is not there"
+            text = path.read_bytes()
+            if size is not None and len(text) != size:
+                yield f"{LOST}: it has {len(text)} bytes of {size}"
+                return
+            record = json.loads(text)
+        except (FileNotFoundError, NotADirectoryError):
+            yield f"{LOST}: it is gone" if folder is not None else "is not there"
             return
         except OSError as error:
-            yield f"{path}: can't be read ({error.strerror})"
+            yield f"can't be read ({error.strerror})"
             return
         except (ValueError, RecursionError) as error:
-            yield f"{path}: not whole JSON ({error})"
+            yield f"not whole JSON ({error})"
             return
         if not isinstance(record, dict):
-            yield f"{path}: not an object"
+            yield "not an object"
             return
         check = record_problems if "schema" in record else trainer_problems
-        for problem in check(record):
-            yield f"{path}: {problem}"
+        yield from check(record)
         own_id = str(record.get("id", path))
         if self._ids.mark(digest(own_id), SEEN) == bytes([SEEN]):
-            yield f"{path}: has the id of another, {own_id}"
+            yield f"has the id of another, {own_id}"
         if folder is not None:
-            yield from self._images(path, record.get("images", {}), folder)
+            yield from self._images(record.get("images", {}), folder)
 
-    def _images(self, path: Path, images: object, folder: RunFolder) -> Iterator[str]:
+    def _images(self, images: object, folder: RunFolder) -> Iterator[str]:
         if not isinstance(images, dict):
-            yield f"{path}: images is {images!r:.40}, not an object"
+            yield f"images is {images!r:.40}, not an object"
             return
         for name, entry in images.items():
             place = entry.get("path") if isinstance(entry, dict) else None
             if not isinstance(place, str):
-                yield f"{path}: images.{name} is {entry!r:.40}, without a path"
+                yield f"images.{name} is {entry!r:.40}, without a path"
             elif not (folder.path / place).exists():
-                yield f"{path}: images.{name} points to {place}, which is not there"
+                yield f"images.{name} points to {place}, which is not there"
 
 
-def list_problems(folder: RunFolder, train: Path) -> Iterator[str]:
+def finished_records(folder: RunFolder) -> Iterator[tuple[Path, int]]:
+    """What manifests and journals call done, whether it is there or not, with the size that it had."""
+    standing = Standing(folder)
+    for shard in range(standing.shards):
+        for line in standing.said(shard):
+            if line["status"] == "done":
+                yield folder.records_of(shard) / line["file"], line["bytes"]
+
+
+def plan_problems(folder: RunFolder) -> Iterator[Problem]:
+    """Whether the shards hold every planned item, and the manifests what the shards hold."""
+    standing = Standing(folder)
+    planned, held = standing.plan.items, 0
+    for shard, size in enumerate(standing.plan.shard_sizes()):
+        held += size
+        try:
+            ids = folder.digests(shard)
+        except (FileNotFoundError, IsADirectoryError):
+            yield str(folder.shard(shard)), "is gone, and with it which items it holds. Bring it back from a copy"
+            continue
+        except ValueError:
+            yield str(folder.shard(shard)), "is damaged. Bring it back from a copy"
+            continue
+        if len(ids) // BYTES != size:
+            yield str(folder.shard(shard)), f"holds {len(ids) // BYTES} items, and the plan has {size} there"
+        elif shard in standing.finished and b"".join(bytes.fromhex(line["id"]) for line in standing.said(shard)) != ids:
+            yield str(folder.manifest(shard)), "is not of its shard's items. Remove it and give the same command again"
+    if held != planned:
+        yield str(folder.plan_json), f"has {planned} items, and shards for {held} of them"
+
+
+def list_problems(folder: RunFolder, train: Path, check: bool = False) -> Iterator[str]:
     """Whether the list has the run's finished records, each once. Of each path a few bytes are remembered."""
     marks, records, listed, twice, strangers = Marks(), 0, 0, 0, 0
     first = ""
-    for paths in records_of(folder):
+    for paths in records_of(folder, check):
         records += len(paths)
         marks.mark(b"".join(map(digest, paths)), KNOWN)
     for lines in grouped(lines_of(train)):
@@ -157,9 +221,10 @@ def list_problems(folder: RunFolder, train: Path) -> Iterator[str]:
     if twice:
         yield f"{train}: {twice} lines stand in it twice"
     if strangers:
-        yield f"{train}: {strangers} lines are not records of this run, the first is {first}"
+        yield f"{train}: {strangers} lines are not finished records of this run (or no more), the first is {first}"
     if listed < records:
-        yield f"{train} lists {listed} of {records} records; merge again: python launch/jsons2txt.py {folder.path}"
+        again = f"python launch/jsons2txt.py {shlex.quote(str(folder.path))}"
+        yield f"{train} lists {listed} of {records} records; merge again: {again}"
 
 
 def grouped(texts: Iterable[str]) -> Iterator[list[str]]:
