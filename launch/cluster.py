@@ -35,6 +35,9 @@ class Cluster:
         """How many workers it would start."""
         raise NotImplementedError
 
+    def check(self, folder: RunFolder) -> None:
+        """Refuse a run folder that can't be worked on there."""
+
     def describe(self, folder: RunFolder) -> list[str]:
         """What it would do, for dry_run."""
         raise NotImplementedError

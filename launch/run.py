@@ -25,14 +25,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from launch.program import program
 from utils.errors import UserError
+
+if TYPE_CHECKING:
+    from launch.config import Composed
 
 # Hydra answers these itself.
 HYDRAS_OWN = {
@@ -61,6 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
         from launch.hydra_app import hydra_app
 
         return hydra_app(given)
+    from launch.start import start
+
+    return start(asked(given))
+
+
+def asked(given: Sequence[str]) -> Composed:
+    """The configuration that a command line of this program means."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s …")
     parser.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
     parser.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
@@ -70,9 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     overrides = [*chosen.overrides, *(["cluster.wait=true"] if chosen.wait else [])]
 
     from launch.config import composed
-    from launch.start import start
 
-    return start(composed(overrides, chosen.config_name, chosen.config_dir))
+    return composed(overrides, chosen.config_name, chosen.config_dir)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ def start(composed: Composed) -> int:
 def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     check_output(folder, wish.location)
     check_apart(folder, wish.source, wish.location)
+    wish.cluster.check(folder)
     with reading(wish.source):
         wish.source.peek()
         check_moved(folder, wish.source, wish.config["image_root"])
@@ -73,7 +74,8 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
         return FAILED
     if wish.plan_only:
         print(
-            f"Planned only. Start workers by the same command without plan_only, or: python -m generate {wish.location}"
+            "Planned only. Start workers by the same command without plan_only, or: "
+            f"python -m generate {shlex.quote(wish.location)}"
         )
         return COMPLETE
     tell_gone(folder)
@@ -128,7 +130,7 @@ def check_output(folder: RunFolder, location: str) -> None:
     while not there.exists():
         there = there.parent
     if not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"output={location}: no permission to write in {there}. Try: ls -ld {there}")
+        raise UserError(f"output={location}: no permission to write in {there}. Try: ls -ld {shlex.quote(str(there))}")
 
 
 def prepare(folder: RunFolder, location: str) -> None:

@@ -36,17 +36,17 @@ def summary(folder: RunFolder, merged: Merged) -> str:
     if merged.damaged:
         lines.append(
             f"{merged.damaged} finished records are gone or torn, and not listed. Have them made again: "
-            f"python launch/retry.py {shlex.quote(short(folder.path))} --damaged, then the same command"
+            f"{to_type('retry', folder.path)} --damaged, then the same command"
         )
     lines.append(f"train list   {short(merged.train)}")
     lines.append(f"records      {short(folder.path / 'records')}")
     if merged.quarantined:
-        again = f"python launch/retry.py {shlex.quote(short(folder.path))}, then the same command"
+        again = f"{to_type('retry', folder.path)}, then the same command"
         lines.append(f"quarantine   {short(merged.train.with_name('quarantine.jsonl'))}")
         lines.append(f"try again    {again}; once the cause is mended")
     if merged.missing:
         lines += _pending(folder, short(merged.train.with_name("missing.jsonl")))
-    lines.append(f"look at it   python launch/view.py {shlex.quote(short(folder.path))}")
+    lines.append(f"look at it   {to_type('view', folder.path)}")
     return harmless("\n".join(lines))
 
 
@@ -55,14 +55,20 @@ def _pending(folder: RunFolder, where: str) -> list[str]:
     others = at_work(folder)
     if not others:
         return [f"pending      {where}   (run the same command to go on)"]
-    run, shards = shlex.quote(short(folder.path)), sum(others.values())
+    shards = sum(others.values())
     named = ", ".join(f"process {owner.pid} on {owner.host}" for owner, _ in others.most_common(SHOWN))
     more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
     return [
         f"pending      {where}",
         f"at work      {counted(len(others), 'other worker')} on {counted(shards, 'unfinished shard')}: {named}{more}",
-        f"             wait for them (python launch/status.py {run}), then: python launch/jsons2txt.py {run}",
+        f"             wait for them ({to_type('status', folder.path)}), then: {to_type('jsons2txt', folder.path)}",
     ]
+
+
+def to_type(program: str, path: Path) -> str:
+    """A command to copy, whatever letters are in the path."""
+    place = short(path)
+    return f"python launch/{program}.py {shlex.quote(f'./{place}' if place.startswith('-') else place)}"
 
 
 def short(path: Path) -> str:

@@ -25,8 +25,7 @@ def names(number: int) -> list[str]:
     letters = list(dict.fromkeys(PRINTABLE))
     found = []
     for n in range(number):
-        letter, other = letters[n % len(letters)], letters[(n * 7 + n // len(letters)) % len(letters)]
-        found.append(
-            (f"{letter}{n}{other}", f"{n}{letter}{other}", f"a{letter}{letter}{n}", f"{n} {other}{letter}")[n % 4]
-        )
+        turn, place = divmod(n, len(letters))
+        letter, other = letters[place], letters[(place * 7 + turn) % len(letters)]
+        found.append((f"{letter}{n}{other}", f"{n}{letter}{other}", f"a{letter}{letter}{n}", f"{n} {letter}")[turn % 4])
     return found

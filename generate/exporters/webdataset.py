@@ -56,7 +56,9 @@ class Webdataset(Exporter):
                 continue
             samples = instances = 0
             images = {"jpg", "png", "webp"} if self.image == "original" else {self.image}
-            for sample in webdataset.WebDataset(str(path), shardshuffle=False).decode():
+            # By its address and by the parts of WebDataset, which itself opens no path with # or ? in it.
+            tars = webdataset.SimpleShardList([path.resolve().as_uri()])
+            for sample in webdataset.DataPipeline(tars, webdataset.tarfile_to_samples(), webdataset.decode()):
                 samples += 1
                 instances += sum(1 for entry in sample["json"]["annos"] if not entry.get("pad"))
                 endings = {name for name in sample if not name.startswith("__")}

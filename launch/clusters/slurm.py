@@ -26,6 +26,11 @@ class Slurm(Options, Cluster):
     def workers(self) -> int:
         return self.num_jobs * self.workers_of_a_job
 
+    def check(self, folder: RunFolder) -> None:
+        from launch.slurm.script import refuse_backslash
+
+        refuse_backslash(folder.path)
+
     def describe(self, folder: RunFolder) -> list[str]:
         from launch.slurm.preview import preview
 

@@ -43,9 +43,11 @@ class Submission:
         return replace(self, jobs=(*self.jobs, job))
 
 
-def write_submission(folder: RunFolder, submission: Submission) -> None:
+def write_submission(folder: RunFolder, submission: Submission, file: str | None = None) -> None:
     place(folder).mkdir(exist_ok=True)
-    write_atomic(place(folder) / f"{submission.name}.json", (json.dumps(asdict(submission), indent=2) + "\n").encode())
+    write_atomic(
+        place(folder) / f"{file or submission.name}.json", (json.dumps(asdict(submission), indent=2) + "\n").encode()
+    )
 
 
 def forget_submission(folder: RunFolder, submission: Submission) -> None:

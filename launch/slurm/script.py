@@ -11,6 +11,7 @@ from typing import Any
 from launch.slurm.arrays import Window
 from launch.slurm.options import Options, as_parameters
 from launch.slurm.setup import guarded
+from utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -89,6 +90,12 @@ def merge_parameters(options: Options, run: Path, name: str, dependency: str) ->
             }
         ),
     }
+
+
+def refuse_backslash(run: Path) -> None:
+    """In a log's path it tells SLURM to replace nothing (%j, %t), and all of a job's workers write to one."""
+    if "\\" in str(run):
+        raise UserError(f"output={run}: SLURM has a use of its own for \\ in a log's path. Give a path without it")
 
 
 def log_of(run: Path, job: str) -> str:

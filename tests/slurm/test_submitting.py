@@ -154,7 +154,7 @@ def test_wait_follows_to_the_end(slurm: Cluster, make_list: MakeList, tmp_path: 
 
 
 def test_without_the_launcher(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
-    out, train = tmp_path / "out", make_list(24)
+    out, train = tmp_path / "läufe (1) = a,b # ~ %j 'x' \"y\"", make_list(24)
     python = command("run")[0]
     settings = fake_run(train, out, "work.batch=2", "trouble.after=2", f"trouble.until={tmp_path / 'gate'}")
     array = slurm.run(

@@ -1,0 +1,42 @@
+"""For slurm/generate.sbatch: python -m launch.slurm.by_hand SETTINGS…
+
+Prints the run folder that these settings of run.py mean, which only their grammar can tell, and writes this array down
+in it, where status.py and cancel.py look for the run's jobs.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from generate.run_folder import RunFolder
+from launch.config import plain
+from launch.program import program
+from launch.run import asked
+from launch.slurm.jobs import WORKERS, Job, Submission, write_submission
+from launch.slurm.script import refuse_backslash
+from launch.slurm.submit import now
+
+
+@program
+def main(arguments: list[str] | None = None) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
+    folder = RunFolder.open(Path(plain(asked(given).config)["output"]))
+    refuse_backslash(folder.path)
+    write_submission(folder, submission(os.environ), f"sbatch-{os.environ['SLURM_ARRAY_JOB_ID']}")
+    print(folder.path)
+    return 0
+
+
+def submission(environment: Mapping[str, str]) -> Submission:
+    array = environment["SLURM_ARRAY_JOB_ID"]
+    tasks = int(environment.get("SLURM_ARRAY_TASK_MAX", "0")) + 1
+    name, cluster = environment.get("SLURM_JOB_NAME", "labelyard"), environment.get("SLURM_CLUSTER_NAME", "")
+    return Submission(name, getpass.getuser(), cluster, now(), whole=True, jobs=(Job(array, WORKERS, tasks=tasks),))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
