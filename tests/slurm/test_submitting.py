@@ -28,6 +28,9 @@ from .runs import (
 )
 
 
+ODD = "läufe (1) = a,b # ~ %j 'x' \"y\""  # a folder's name
+
+
 def places(out: Path) -> set[tuple[str, str]]:
     return {(life["slurm"]["SLURMD_NODENAME"], life["gpu"]) for life in lives(out)}
 
@@ -147,14 +150,14 @@ def test_a_start_while_another_waits_for_sbatch(slurm: Cluster, make_list: MakeL
 
 
 def test_wait_follows_to_the_end(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+    out = tmp_path / ODD
     done = run(slurm, make_list(12), out, "--wait")
     assert done.returncode == 0, done.stderr
     assert "12 of 12 items are done" in done.stdout and len(listed(out)) == 12
 
 
 def test_without_the_launcher(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
-    out, train = tmp_path / "läufe (1) = a,b # ~ %j 'x' \"y\"", make_list(24)
+    out, train = tmp_path / ODD, make_list(24)
     python = command("run")[0]
     settings = fake_run(train, out, "work.batch=2", "trouble.after=2", f"trouble.until={tmp_path / 'gate'}")
     array = slurm.run(
