@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -83,7 +84,7 @@ def table(seen: dict[str, Any]) -> str:
     if seen["gone"]:
         lines.append(
             f"gone         {seen['gone']} of the pending were finished, and their records are gone since; to have them "
-            "made again: python launch/retry.py RUN --damaged, and the same command"
+            f"made again: python launch/retry.py {shlex.quote(seen['run'])} --damaged, and the same command"
         )
     lines += _worker_lines(seen["workers"])
     for entry in seen["reasons"][:5]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +44,12 @@ def _ended(folder: RunFolder) -> list[tuple[float, int]]:
     """When how many items ended: each by itself, or, of a large run, shard by shard."""
     journals = [path for paths in folder.journals_by_shard().values() for path in paths]
     if len(journals) > READ_WHOLE:
-        sums = (read_sums(folder.manifest(number)) for number in sorted(folder.finished()))
-        return [(line["at"], line["items"]) for line in sums]
+        ends = list[tuple[float, int]]()
+        for number in sorted(folder.finished()):
+            with suppress(FileNotFoundError):  # taken back by a retry since the listing
+                sums = read_sums(folder.manifest(number))
+                ends.append((sums["at"], sums["items"]))
+        return ends
     times: dict[str, float] = {}  # two workers on one shard may both have finished an item
     for path in journals:
         for event in read_journal(path):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from generate.journal import read_history, read_manifest, read_sums
@@ -28,10 +29,12 @@ from launch.report.png import png
 from launch.report.sample import Chosen, sample
 from launch.standing import kind_of_reason
 from utils.atomic import temporary_beside, write_atomic, writer_is_gone
+from utils.latest import Overtaken, latest, until_latest
 
 STATIC = Path(__file__).with_name("static")
 LISTED = 5000  # quarantined items on their page; quarantine.jsonl has them all
-MADE = re.compile(r"report-\d{8}T\d{6}-\d+")
+MADE = re.compile(r"report-\d{8}T\d{6}-\d+(-\d+)?")
+_count = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -45,22 +48,34 @@ class Report:
 
 def build(folder: RunFolder, size: int, seed: int) -> Report:
     """RUN/report/index.html and what belongs to it. Whoever opens the page meanwhile gets the old report or the new
-    one, never a mixture."""
+    one, never a mixture; and of several that are made at once, the one that looked last."""
+    return until_latest(lambda: _build(folder, size, seed))
+
+
+def _build(folder: RunFolder, size: int, seed: int) -> Report:
     place = folder.path / "report"
     place.mkdir(exist_ok=True)
-    name = f"report-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+    name = f"report-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{next(_count)}"
     building = temporary_beside(place / name)
     building.mkdir()
     try:
-        report = _fill(folder, place, building, name, size, seed)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
+        with latest(place / "quarantine.html", place / "index.html") as pages:
+            before = [path for path in place.iterdir() if _is_left(path)]
+            report = _fill(folder, place, building, name, pages, size, seed)
+            building.replace(place / name)
+    except Overtaken:
+        shutil.rmtree(place / name, ignore_errors=True)  # no page points there
         raise
-    _remove_old(place, name)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    for path in before:  # what came since is of one who began later
+        shutil.rmtree(path, ignore_errors=True)
     return report
 
 
-def _fill(folder: RunFolder, place: Path, building: Path, name: str, size: int, seed: int) -> Report:
+def _fill(
+    folder: RunFolder, place: Path, building: Path, name: str, pages: Sequence[IO[bytes]], size: int, seed: int
+) -> Report:
     seen = overview(folder)
     chosen = sample(folder, size, seed)
     for part in ("thumb", "full", "side", "detail"):
@@ -96,9 +111,8 @@ def _fill(folder: RunFolder, place: Path, building: Path, name: str, size: int, 
     first = page.index(folder.path.name, sums, f"{name}/", seen["quarantined"], note, dataset, run)
     more = "" if seen["quarantined"] <= LISTED else f"The first {LISTED} are listed; quarantine.jsonl has all."
     second = page.quarantine(folder.path.name, f"{seen['quarantined']} items quarantined", f"{name}/", more)
-    building.replace(place / name)
-    write_atomic(place / "quarantine.html", second.encode())
-    write_atomic(place / "index.html", first.encode())
+    for file, text in zip(pages, (second, first), strict=True):
+        file.write(text.encode())
     return Report(place / "index.html", len(cards), chosen.done, unreadable, seen["quarantined"])
 
 
@@ -130,18 +144,31 @@ def _quarantined(folder: RunFolder) -> Iterator[dict[str, Any]]:
     for number in sorted(finished | begun.keys()):
         if left <= 0:
             return
-        if number in finished:
-            if not read_sums(folder.manifest(number))["quarantined"]:
-                continue
-            lines = (line for line in read_manifest(folder.manifest(number)) if line.get("status") == "quarantined")
-        else:
-            failed = {o.id: o.facts for o in read_history(begun[number]).outcomes.values() if not o.done}
-            items = folder.items(number) if failed else iter(())
-            lines = ({**failed[item.id], "id": item.id, "image": item.image} for item in items if item.id in failed)
+        lines = _in_manifest(folder, number) if number in finished else _in_journals(folder, number, begun[number])
+        if lines is None:
+            lines = _in_journals(folder, number, folder.journals_of(number))
         for line in lines:
             left -= 1
             kept = {key: line[key] for key in ("id", "image", "step", "reason", "attempts")}
             yield {**kept, "kind": kind_of_reason(line["step"], line["reason"])}
+
+
+def _in_manifest(folder: RunFolder, number: int) -> Iterable[dict[str, Any]] | None:
+    """None if a retry has taken the manifest back since."""
+    try:
+        if not read_sums(folder.manifest(number))["quarantined"]:
+            return []
+        return [line for line in read_manifest(folder.manifest(number)) if line.get("status") == "quarantined"]
+    except FileNotFoundError:
+        return None
+
+
+def _in_journals(folder: RunFolder, number: int, journals: list[Path]) -> Iterator[dict[str, Any]]:
+    outcomes = read_history(journals).outcomes.values()
+    failed = {outcome.id: outcome.facts for outcome in outcomes if not outcome.done}
+    for item in folder.items(number) if failed else ():
+        if item.id in failed:
+            yield {**failed[item.id], "id": item.id, "image": item.image}
 
 
 def _write_plots(place: Path, plots: list[Plot]) -> None:
@@ -153,9 +180,6 @@ def _write_plots(place: Path, plots: list[Plot]) -> None:
             path.unlink(missing_ok=True)  # of an earlier report, and no longer true
 
 
-def _remove_old(place: Path, name: str) -> None:
-    for path in place.iterdir():
-        old = MADE.fullmatch(path.name) and path.name < name
-        left = path.name.startswith(".report-") and writer_is_gone(path)
-        if old or left:
-            shutil.rmtree(path, ignore_errors=True)
+def _is_left(path: Path) -> bool:
+    """An earlier report, or what a killed maker left of one."""
+    return MADE.fullmatch(path.name) is not None or (path.name.startswith(".report-") and writer_is_gone(path))

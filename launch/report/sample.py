@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -35,10 +35,15 @@ def sample(folder: RunFolder, size: int, seed: int) -> Sample:
     begun = folder.journals_by_shard()
     shards = sorted(finished | begun.keys())
     unfinished = {number: _done_in_journals(begun[number]) for number in shards if number not in finished}
-    counts = [
-        read_sums(folder.manifest(number))["done"] if number in finished else len(unfinished[number])
-        for number in shards
-    ]
+    counts = []
+    for number in shards:
+        try:
+            counts.append(
+                len(unfinished[number]) if number in unfinished else read_sums(folder.manifest(number))["done"]
+            )
+        except FileNotFoundError:  # taken back by a retry since the listing
+            unfinished[number] = _done_in_journals(folder.journals_of(number))
+            counts.append(len(unfinished[number]))
     ends = list(accumulate(counts))
     done = ends[-1] if ends else 0
     places = sorted(random.Random(seed).sample(range(done), min(size, done)))
@@ -49,15 +54,18 @@ def sample(folder: RunFolder, size: int, seed: int) -> Sample:
     chosen: list[Chosen] = []
     for at, within in sorted(wanted.items()):
         number = shards[at]
-        lines = unfinished[number] if number in unfinished else _done_in_manifest(folder.manifest(number))
+        lines = unfinished[number] if number in unfinished else _done_in_manifest(folder, number)
         for position, (item_id, name) in enumerate(lines):
             if position in within:
                 chosen.append(Chosen(item_id, number, folder.path / "records" / f"{number:05d}" / name))
     return Sample(chosen, done)
 
 
-def _done_in_manifest(path: Path) -> Iterator[tuple[str, str]]:
-    lines = read_manifest(path)
+def _done_in_manifest(folder: RunFolder, number: int) -> Iterable[tuple[str, str]]:
+    try:
+        lines = read_manifest(folder.manifest(number))
+    except FileNotFoundError:  # taken back by a retry since it was counted
+        return _done_in_journals(folder.journals_of(number))
     next(lines)
     return ((line["id"], line["file"]) for line in lines if line["status"] == "done")
 

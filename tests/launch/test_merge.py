@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from generate.run_folder import RunFolder
 from generate.schema import trainer_problems
 from launch.jsons2txt import main as jsons2txt
 from launch.merge import merge
+from launch.report.build import build
+from launch.retry import failed_for, retry
 from tests.conftest import command, environment
 from tests.faults.outcome import temporaries_in
 from tests.launch.made import make_run
@@ -235,3 +238,41 @@ def test_a_list_elsewhere_is_replaced_by_a_later_one_of_the_same_run(run: RunFol
     (tmp_path / "empty.txt").touch()
     finish(run)
     assert merge(run, tmp_path / "lists" / "train.txt").done == 24
+
+
+def test_of_two_views_the_one_that_looked_last_is_the_page_and_it_is_whole(run: RunFolder) -> None:
+    report = run.path / "report"
+    for at in ("rename:1", "rename:2"):
+        with stopped(at, "view", run.path) as slow:
+            found = subprocess.run(command("view", run.path), env=environment(), capture_output=True, text=True)
+            assert found.returncode == 0, found.stderr
+        assert slow.returncode == 0, slow.said  # type: ignore[attr-defined]
+        (base,) = {*re.findall(r"report-\d{8}T\d{6}[\d-]*", (report / "index.html").read_text())}
+        assert (report / base / "cards.js").exists() and base in (report / "quarantine.html").read_text()
+    assert build(run, 5, 0).index.exists()
+    assert len([path for path in report.iterdir() if path.name.startswith("report-")]) == 1
+    assert temporaries_in(report) == []
+
+
+def test_a_report_is_made_while_a_retry_takes_manifests_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the listing of the manifests and the reading of each, all of them go."""
+    folder = make_run(tmp_path / "run", [Image.new("RGB", (40, 30))], sides=False, failing=(5, 12))
+    finished = folder.finished()
+    assert retry(folder, failed_for("")).shards == 2 and finished - folder.finished() == {0, 1}
+    monkeypatch.setattr(RunFolder, "finished", lambda self: finished)
+    made = build(folder, 200, 0)
+    assert (made.records, made.done, made.quarantined) == (22, 22, 0)
+
+
+def test_two_retries_share_the_shards_and_a_merge_meanwhile_counts_each_item_once(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", [Image.new("RGB", (40, 30))], sides=False, failing=(5, 12))
+    with stopped("rename:2", "retry", folder.path) as first:  # it has claimed the first shard, and is about to put back
+        found = retry(folder, failed_for(""))
+        assert (found.shards, found.busy) == (1, 1)
+        merged = merge(folder)
+        assert (merged.done, merged.quarantined, merged.missing) == (22, 1, 1)
+    assert first.returncode == 0 and "1 items in 1 shards are pending again" in first.said  # type: ignore[attr-defined]
+    merged = merge(folder)
+    assert (merged.done, merged.quarantined, merged.missing) == (22, 0, 2)
+    journals = [path.read_text() for path in folder.journals.iterdir()]
+    assert sum(text.count('"retried"') for text in journals) == 2, "each item is put back once"
