@@ -88,7 +88,9 @@ class Presence:
                     self._worker.claims.refresh()
                 self.say(self._state["state"])
             except OSError as error:
-                # A file server that is away for a while must not end the beating for good.
+                # A file server that is away for a while must not end the beating for good, nor a full disk seem death.
+                with suppress(OSError):
+                    os.utime(self.path)
                 print(f"presence: {error}; trying again in {pause:g} s", flush=True)
 
 

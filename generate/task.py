@@ -19,8 +19,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -31,6 +31,7 @@ from generate.identity import LIFE, slurm_task
 from generate.lives import fruitless, is_complete, limit_mark, write_obituary
 from generate.run_folder import RunFolder
 from generate.stop import SIGNALS
+from generate.vigil import watch_over
 from utils.errors import UserError
 
 FINISHED, FAILED, STOPPED = 0, 1, 75
@@ -62,6 +63,7 @@ class Task:
         self._worker: subprocess.Popen[bytes] | None = None
         self._owner: Owner | None = None
         self._asked = ""
+        self._frozen = ""  # how the worker was ended, if it was for that
         for number in SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGCONT, lambda *_: None)
@@ -100,10 +102,12 @@ class Task:
                 worker.terminate()
             assert worker.stderr is not None
             last_words = _Tee(worker.stderr)
-            code = worker.wait()
+            with self._watched(worker, owner):
+                code = worker.wait()
             last_words.join()
         if code not in (FINISHED, STOPPED):
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            how += self._frozen
             words = f": {last_words.line}" if last_words.line else ""
             stopped = code in (-signal.SIGTERM, -signal.SIGUSR2, -signal.SIGINT, -signal.SIGKILL) and self._asked
             state, reason = ("stopped", self._asked) if stopped else ("failed", f"{how}{words}")
@@ -111,6 +115,23 @@ class Task:
                 write_obituary(self._folder, owner, began, time.time(), state, reason)
             self._say(f"the worker was {how}" if code < 0 else f"the worker {how}")
         return code
+
+    @contextmanager
+    def _watched(self, worker: subprocess.Popen[bytes], owner: Owner) -> Iterator[None]:
+        """One that freezes is ended. In a thread: looking may hang with the file server, and signals must not."""
+        self._frozen = ""
+
+        def end(silence: float) -> None:
+            self._frozen = f" by its task, having said nothing for {silence:.0f} s"
+            worker.kill()
+
+        ended = threading.Event()
+        word = self._folder.workers / f"{owner.worker}.json"
+        threading.Thread(target=watch_over, args=(word, end, ended), name="vigil", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
 
     def _proved_vain(self) -> bool:
         vain = fruitless(self._folder, self._name)
@@ -127,6 +148,7 @@ class Task:
             limit_mark(self._folder, self._owner.worker).touch()
         if self._worker is not None and self._worker.poll() is None:
             self._worker.send_signal(number)
+            self._worker.send_signal(signal.SIGCONT)  # a stopped process hears nothing else
 
     def _say(self, text: str) -> None:
         print(f"task {self._name}: {text}", flush=True)

@@ -33,6 +33,11 @@ class Bar:
         else:
             self._unsaid = text
 
+    def tell(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        columns = shutil.get_terminal_size().columns - 1 if self._terminal else 0
+        print(f"\r{' ' * columns}\r{text}" if self._terminal else text, file=sys.stderr, flush=True)
+
     def _draw(self, progress: Progress, text: str) -> None:
         columns = shutil.get_terminal_size().columns - 1
         width = max(0, min(30, columns - len(text) - 3))

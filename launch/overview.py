@@ -118,6 +118,8 @@ def _worker_lines(workers: list[dict[str, Any]]) -> list[str]:
 
 def trouble_of(worker: dict[str, Any]) -> str:
     """Of a living worker: that it may be frozen, and what ends it, so that another does its work."""
+    if worker["state"] not in LIVING:
+        return ""
     if worker["silent"]:
         what = f"silent for {duration(worker['seconds_since'])}"
     elif worker["overdue"] is not None:

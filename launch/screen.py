@@ -18,7 +18,7 @@ from launch.overview import trouble_of
 from launch.progress import duration
 from launch.slurm.lines import lines
 from launch.spent import shares
-from launch.workers import LIVING, images_per_second, is_at_work
+from launch.workers import images_per_second, is_at_work
 from utils.text import one_line
 
 NODES, STEPS, FAILURES, REASONS, TROUBLES = 12, 9, 5, 5, 5
@@ -108,8 +108,7 @@ def _workers(workers: list[dict[str, Any]]) -> RenderableType:
         grid.add_row(Text(f"and {len(ordered) - NODES} more", style="dim"))
     failed = Counter(_plain(worker["reason"]) for worker in workers if worker["state"] == "failed")
     reasons = [Text(f"{number} failed: {reason}", style="red") for reason, number in failed.most_common(3)]
-    living = (worker for worker in workers if worker["state"] in LIVING)
-    troubles = [f"{worker['worker']}: {trouble_of(worker)}" for worker in living if trouble_of(worker)]
+    troubles = [f"{worker['worker']}: {trouble_of(worker)}" for worker in workers if trouble_of(worker)]
     return Group(grid, *reasons, *(Text(_plain(text), style="yellow") for text in troubles[:TROUBLES]))
 
 

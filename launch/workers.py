@@ -59,6 +59,7 @@ def _worker(state: dict[str, Any], now: float) -> Worker:
         "worker": state["worker"],
         "host": state["host"],
         "pid": state["pid"],
+        "here": owner.is_here(),
         "node": slurm.get("SLURMD_NODENAME", ""),
         "job": _job(slurm),
         "state": state["state"],

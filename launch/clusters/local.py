@@ -7,26 +7,31 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from generate.__main__ import FAILED as WORKER_FAILED
 from generate.__main__ import FINISHED, STOPPED
+from generate.claims import STALE_AFTER
 from generate.errors import explained
-from generate.lives import got_somewhere
+from generate.lives import got_somewhere, is_complete
 from generate.presence import read_presence
 from generate.run_folder import RunFolder
 from generate.settings import setting
+from generate.vigil import Vigil
 from launch.bar import Bar
 from launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
 from launch.merge import merge
-from launch.progress import Watch
+from launch.progress import Watch, duration
 from launch.summary import short, summary
+from launch.workers import SILENT_AFTER, Worker
 from utils.atomic import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+HANGS = 5.0  # seconds in which a process that is killed has ended, if it can
 COULD_NOT_SAY = 120  # Python's own, where the last words did not fit on the disk
 # A worker that vanished so often in a row without finishing an item stays down. One more than `work.max_attempts`: the
 # life after the last attempt at a killer image is the one that quarantines it.
@@ -77,11 +82,14 @@ class Local(Cluster):
 
 def _follow(start: Start, slots: list[Slot], asked: list[int]) -> None:
     """Until every worker has come to its end: show progress, and start again those that vanished."""
-    watch = Watch(start.folder)
+    watch, vigil = Watch(start.folder), Vigil()
     with Bar() as bar:
         while True:
             running = [slot for slot in slots if slot.look(len(slots), bool(asked))]
             bar.show(watch.look())
+            vigil.look()
+            for slot in running:
+                slot.judge(watch.workers, vigil, bool(asked), bar.tell)
             if not running:
                 return
             deadline = time.monotonic() + 0.5
@@ -98,7 +106,9 @@ class Slot:
     reason: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _fruitless: int = 0
-    _ended_before: int = field(default=-1)
+    _began: float = 0.0
+    _warned: bool = False
+    _frozen: str = ""  # how long it had said nothing when it was ended for that
 
     def start(self, of: int) -> None:
         environment = os.environ.copy()
@@ -121,6 +131,7 @@ class Slot:
                 env=environment,
                 start_new_session=True,
             )
+        self._began, self._warned, self._frozen = time.time(), False, ""
 
     @property
     def alive(self) -> bool:
@@ -129,14 +140,38 @@ class Slot:
     def stop(self) -> None:
         if self._process is not None and self.alive:
             self._process.terminate()
+            self._process.send_signal(signal.SIGCONT)  # a stopped process hears nothing else
+
+    def judge(self, workers: list[Worker], vigil: Vigil, stopping: bool, tell: Callable[[str], None]) -> None:
+        """End a worker that has frozen; `look` puts another in its place, which takes over what it held."""
+        if self._process is None or not self.alive:
+            return
+        pid, name = self._process.pid, f"worker {self.number} (process {self._process.pid})"
+        said = [worker for worker in workers if worker["pid"] == pid and worker["here"]]
+        silence = vigil.silence(min((worker["seconds_since"] for worker in said), default=time.time() - self._began))
+        overdue = max((worker["overdue"] or 0.0 for worker in said), default=0.0)
+        limit = SILENT_AFTER if stopping else STALE_AFTER
+        if silence > limit:
+            self._frozen = duration(silence)
+            self._process.kill()
+            with suppress(subprocess.TimeoutExpired):  # deep in the kernel (a hung disk) not even that ends it
+                self._process.wait(timeout=HANGS)
+            tell(f"{name} has said nothing for {self._frozen}: it is frozen, and was ended. See {short(self._log())}")
+        elif silence > SILENT_AFTER and not self._warned:
+            then = f"it is ended in {duration(limit - silence)}; at once"
+            tell(f"{name} has said nothing for {duration(silence)}. If it is frozen, {then}: kill -9 {pid}")
+        elif overdue and not self._warned:
+            tell(f"{name} has ended no image for {duration(overdue)}. If it hangs: kill -9 {pid}; another goes on")
+        self._warned = self._warned or silence > SILENT_AFTER or overdue > 0
 
     def look(self, of: int, stopping: bool) -> bool:
         """True while there is a worker here; a vanished one is started again unless that has proved vain."""
-        if self.alive:
+        if self.alive and not self._frozen:
             return True
         if self._process is None:
             return False
         code, pid = self._process.returncode, self._process.pid
+        code = -signal.SIGKILL if code is None else code  # it hangs, and ends when the kernel lets it
         self._process = None
         if code in (FINISHED, STOPPED) or stopping:
             return False
@@ -145,6 +180,7 @@ class Slot:
             return False
         self._fruitless = 0 if self._finished_some(pid) else self._fruitless + 1
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        how = f"frozen: ended after {self._frozen} without a word" if self._frozen else how
         with suppress(OSError), self._log().open("a") as log:
             print(f"worker {self.number} (process {pid}) vanished: {how}", file=log)
         if self._fruitless >= LIVES_WITHOUT_PROGRESS:
@@ -153,6 +189,8 @@ class Slot:
                 f"see {short(self._log())}"
             )
             return False
+        if is_complete(self.run.folder):
+            return False  # others have done what it held
         self.start(of)
         return True
 

@@ -10,6 +10,7 @@ from generate.run_folder import RunFolder
 from launch.bar import Bar
 from launch.cluster import FAILED, INTERRUPTED, MISSING, exit_code
 from launch.merge import merge
+from launch.overview import trouble_of
 from launch.progress import Watch
 from launch.slurm.ask import Unreachable, queue
 from launch.slurm.jobs import Submission
@@ -25,10 +26,15 @@ ASK_FIRST, ASK_LAST = 2.0, 60.0  # seconds between two questions to SLURM, ever 
 def follow(folder: RunFolder, submission: Submission) -> int:
     ids = [job.id for job in submission.jobs]
     watch, pause, asked = Watch(folder), ASK_FIRST, time.monotonic()
+    told = set[str]()
     try:
         with Bar() as bar:
             while True:
                 bar.show(watch.look())
+                for worker in watch.workers:
+                    if worker["worker"] not in told and (trouble := trouble_of(worker)):
+                        told.add(worker["worker"])
+                        bar.tell(harmless(f"{worker['worker']} on {worker['node'] or worker['host']}: {trouble}"))
                 time.sleep(LOOK)
                 if time.monotonic() - asked < pause:
                     continue

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from generate.claims import STALE_AFTER
 from generate.task import gpu_of_this_task
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, records
 from tests.launch.test_run import wait_for
@@ -71,6 +73,22 @@ def test_a_worker_that_crashes_is_started_again_as_long_as_it_gets_on(make_list:
     assert len(records(tmp_path / "out")) == 11
     crashed = [life for life in lives(tmp_path / "out") if life["state"] == "failed"]
     assert len(crashed) == 3 and all("SIGABRT" in life["reason"] for life in crashed)
+
+
+def test_a_worker_that_freezes_is_ended_and_started_again(make_list: MakeList, tmp_path: Path) -> None:
+    out, gate = tmp_path / "out", tmp_path / "gate"
+    planned(make_list(12), out, f"trouble.until={gate}", "trouble.after=4", "work.batch=2")
+    process = task(out)
+    wait_for(lambda: len(records(out)) == 4)
+    (first,) = lives(out)
+    os.kill(first["pid"], signal.SIGSTOP)
+    gate.touch()
+    os.utime(out / "workers" / f"{first['worker']}.json", (time.time() - STALE_AFTER - 5,) * 2)
+    code, said = ended(process)
+    assert code == 0 and len(records(out)) == 12, said
+    first, second = lives(out)
+    assert first["state"] == "failed" and "by its task, having said nothing for 18" in first["reason"]
+    assert second["state"] == "finished" and second["worker"].endswith("-r0.1")
 
 
 def test_a_run_folder_that_is_moved_away_is_not_made_anew_at_its_old_place(make_list: MakeList, tmp_path: Path) -> None:
