@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from generate.errors import FatalError
+from generate.licences import licence_of
 from generate.step import Checkpoint, Step
 from generate.steps.models.published import cached_hub_file, find_checkpoint, find_list, hub_file
 from generate.steps.models.weights import kind
@@ -116,6 +117,8 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
         files = sorted(file for file in path.iterdir() if file.name.endswith((*WEIGHTS, "config.json")))
     if "snapshots" in path.parts:
         found["revision"] = path.parts[path.parts.index("snapshots") + 1]
+    if licence := licence_of(checkpoint):
+        found["licence"] = str(licence)
     found["sha256"] = {file.name: sha256(file) for file in files}
     return found
 

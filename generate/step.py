@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from generate.batches import AUTO, Batches
 from generate.gpu_memory import GpuMemory
+from generate.licences import Licence, licence_of
 from generate.record import Record
 from generate.settings import setting, transient
 
@@ -50,6 +51,10 @@ class Step:
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return ()
+
+    def licences(self) -> dict[str, Licence | None]:
+        """Of the weights it works with, by where they are from; None where it is not known."""
+        return {checkpoint.location: licence_of(checkpoint) for checkpoint in self.checkpoints()}
 
     def lists(self) -> tuple[PublishedFile, ...]:
         """What has to be fetched besides: lists of names, thresholds."""

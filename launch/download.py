@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generate.licences import CARD
 from generate.model_cache import sha256
 from generate.step import PublishedFile, Step
 from generate.steps.models.published import hub_file, lists_folder
@@ -18,15 +19,15 @@ from utils.text import one_line
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
-# Beside weights a model needs its settings and its vocabulary.
-SMALL = ("*.json", "*.txt", "*.model", "*.jinja")
+# Beside weights a model needs its settings and its vocabulary; its card tells the licence.
+SMALL = ("*.json", "*.txt", "*.model", "*.jinja", CARD)
 
 
 def download(step: Step) -> None:
     for checkpoint in step.checkpoints():
         named = hub_file(checkpoint.location)
         if named:
-            _from_hub(named[0], checkpoint.revision, [named[1]])
+            _from_hub(named[0], checkpoint.revision, [named[1], CARD])
         elif kind(checkpoint.location) == "hub":
             _from_hub(checkpoint.location, checkpoint.revision, None)
     for published in step.lists():

@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="SETTING", help="as for run.py")
     chosen = parser.parse_intermixed_args(arguments)
 
+    from generate.licences import told
     from generate.model_cache import missing, use
     from launch.config import composed
     from launch.download import download
@@ -40,9 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     steps = chosen_steps(composition)
     use(composition.config.models)
     for name, step in steps.items():
-        for checkpoint in step.checkpoints():
-            print(f"{name}: {checkpoint.location}", flush=True)
+        known = list(told(step))
+        for text in known:
+            print(f"{name}: {text}", flush=True)
         download(step)
+        for text in told(step):
+            if text not in known:  # the model card has come
+                print(f"{name}: {text}", flush=True)
     lacking = missing(steps)
     for line in lacking:
         print(f"fetch: {line}", file=sys.stderr)

@@ -27,6 +27,7 @@ if __package__ in (None, ""):
 
 from omegaconf import DictConfig, OmegaConf
 
+from generate.licences import KNOWN
 from generate.settings import allowed, target
 from generate.step import Step
 from launch.asked import Asked
@@ -60,6 +61,15 @@ and may be changed from one start to the next; so may all of `cluster`.
 """
 
 
+LICENCES = """\
+## Licences of the models
+
+What is known here of the weights that settings name, by the beginning of their place. Of others `dry_run=true` and
+`launch/fetch.py` tell what the model card says. Weights that may not be used commercially get a line at every start,
+and run.json keeps what was known. It is no legal advice: the models' own pages are what counts.
+"""
+
+
 @dataclass(frozen=True)
 class Row:
     """One setting."""
@@ -80,7 +90,11 @@ def reference() -> str:
     groups = Groups.under(CONF).options
     for group in [*FRAME, *(name for name in groups if name not in FRAME)]:
         parts += _group(group, groups[group])
-    return "\n".join(part for part in parts if part)
+    return "\n".join(part for part in [*parts, LICENCES, _licences()] if part)
+
+
+def _licences() -> str:
+    return "".join(f"- `{start}`: {licence}\n" for start, licence in KNOWN.items())
 
 
 def rows(kind: type, prefix: str) -> list[Row]:

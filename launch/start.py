@@ -9,17 +9,18 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from generate import model_cache
+from generate import licences, model_cache
 from generate.errors import explained
 from generate.input_folder import told as kinds_told
 from generate.lives import is_complete
 from generate.run_folder import Plan, RunFolder
+from generate.step import Step
 from launch import reserve
 from launch.ahead import reading, rows_ahead
 from launch.cluster import COMPLETE, FAILED, Start
@@ -59,6 +60,8 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     if wish.dry_run:
         return dry_run(folder, wish)
     check_models(composed, wish)
+    for line in licences.warnings(wish.steps):
+        print(line, flush=True)
     prepare(folder, wish.location)
     with planning(folder):
         settle(folder, wish.config, wish.steps, wish.location)
@@ -195,6 +198,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
 
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, wish.config, wish.location)
+    model_cache.use(wish.config["models"])
     known = folder.read_plan()
     check_plan(known, wish.location)
     sieve = Sieve(Refusals(wish.source.max_refused))
@@ -213,7 +217,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         *([f"left out   {kinds_told(wish.source.left_out())}"] if wish.source.left_out() else []),
         f"shards     {-(-new // size)} of {size}" + (f", behind {known.shards} planned before" if known.shards else ""),
         f"pipeline   {' -> '.join(wish.config['steps'])}",
-        *(f"           {name}: {_step_line(node)}" for name, node in wish.config["steps"].items()),
+        *(line for name, node in wish.config["steps"].items() for line in _step_lines(name, node, wish.steps[name])),
         *(f"workers    {text}" for text in wish.cluster.describe(folder)),
         f"time       {estimate(folder, wish.rate, items, wish.cluster.workers())}",
         f"disk       about {need / 1e9:.3g} GB for new records; {free / 1e9:.1f} GB are free at {there}",
@@ -225,6 +229,12 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         print("run: the disk would not be large enough", file=sys.stderr)
         return FAILED
     return COMPLETE
+
+
+def _step_lines(name: str, node: Mapping[str, Any], step: Step) -> Iterator[str]:
+    yield f"           {name}: {_step_line(node)}"
+    for text in licences.told(step):
+        yield f"           {' ' * len(name)}  {text}"
 
 
 def _step_line(node: Mapping[str, Any]) -> str:

@@ -54,6 +54,22 @@ def test_one_form_of_the_weights_is_fetched_once(hub: Hub, tmp_path: Path) -> No
     assert {path.name for path in snapshot(tmp_path).iterdir()} == {"config.json", "vocab.json", "model.safetensors"}
 
 
+def test_the_licence_is_told_by_fetch_by_dry_run_and_where_it_bites_by_every_start(
+    hub: Hub, make_list: MakeList, tmp_path: Path
+) -> None:
+    hub.repositories[CLIP]["README.md"] = b"---\nlicense: cc-by-nc-4.0\n---\n# A model\n"
+    train, out = make_list(2), tmp_path / "out"
+    with serve(hub) as url:
+        brought = fetch(tmp_path, url, *ONLY_EMBED)
+        assert f"embed: {CLIP}: cc-by-nc-4.0; no commercial use" in brought.stdout, brought.stderr
+        run = (f"source.path={train}", f"output={out}", *ONLY_EMBED)
+        dry = fetch(tmp_path, url, *run, "dry_run=true", program="run")
+        assert f"{CLIP}: cc-by-nc-4.0; no commercial use" in dry.stdout, dry.stderr
+        planned = fetch(tmp_path, url, *run, "plan_only=true", program="run")
+        assert planned.stdout.count(f"embed: {CLIP} may not be used commercially (cc-by-nc-4.0") == 1, planned.stderr
+    assert json.loads((out / "run.json").read_text())["models"]["embed"][0]["licence"].startswith("cc-by-nc-4.0")
+
+
 def test_cut_off_it_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
     hub.cut_after = 15_000_000
     with serve(hub) as url:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from generate.licences import Licence, licence_of
 from generate.step import Checkpoint
 from generate.steps.models.captioner import Captioner, without_prompt
 from generate.steps.models.compiled import check_compile, compile_in_place
@@ -38,6 +39,12 @@ class BLIP2(Captioner):
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return () if self.backend == "native" else super().checkpoints()
+
+    def licences(self) -> dict[str, Licence | None]:
+        if self.backend != "native":
+            return super().licences()
+        location = f"lavis:{self.native_model}"
+        return {location: licence_of(Checkpoint(location))}
 
     def setup(self, device: str) -> None:
         self._device = device

@@ -10,7 +10,9 @@ from generate.steps.models.depth_maps import INVERSE, METRIC, DepthMaps
 
 @dataclass(kw_only=True)
 class DepthAnything(DepthMaps):
-    checkpoint: str = "depth-anything/Depth-Anything-V2-Large-hf"
+    """Small, of which the weights may be used for whatever one likes; those of Base and Large not commercially."""
+
+    checkpoint: str = "depth-anything/Depth-Anything-V2-Small-hf"
 
     def model_class(self) -> Any:
         from transformers import DepthAnythingForDepthEstimation

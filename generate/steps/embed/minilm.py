@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
+from generate.licences import MIT, Licence
 from generate.record import Record
 from generate.settings import setting
 from generate.step import Step
@@ -40,6 +41,9 @@ class MiniLM(Step):
 
     batch_size: int = setting(8, least=1, most=100_000)  # texts
     dimensions: int = setting(768, least=384, most=65_536)  # of an embedding, with zeros behind the model's 384
+
+    def licences(self) -> dict[str, Licence | None]:
+        return {PACKAGE: MIT}
 
     def setup(self, device: str) -> None:
         try:

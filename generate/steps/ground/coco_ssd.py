@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
+from generate.licences import APACHE, Licence
 from generate.record import Instance, Record
 from generate.settings import LONGEST_SIDE, setting
 from generate.step import Step
@@ -49,6 +50,9 @@ class CocoSsd(Step):
     # of two boxes that overlap more than this, the better one is kept
     iou_threshold: float = setting(0.5, least=0, most=1)
     min_side: float = setting(2.0, least=0, most=LONGEST_SIDE)  # pixels of the picture; what is thinner is no object
+
+    def licences(self) -> dict[str, Licence | None]:
+        return {PACKAGE: APACHE}
 
     def setup(self, device: str) -> None:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
+from generate.licences import APACHE, Licence
 from generate.record import Box, Instance, Record
 from generate.settings import setting
 from generate.step import Step
@@ -45,6 +46,9 @@ class U2Net(Step):
     min_part: float = setting(0.1, least=0, most=1)  # of the box; less than this is no mask of the thing in it
     # of what stands out, in the boxes of other things that lie in this one's box
     most_of_others: float = setting(0.33, least=0, most=1)
+
+    def licences(self) -> dict[str, Licence | None]:
+        return {PACKAGE: APACHE}
 
     def setup(self, device: str) -> None:
         try:

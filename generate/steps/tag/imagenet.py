@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from generate.errors import FatalError
+from generate.licences import APACHE, Licence
 from generate.record import Record, Tag
 from generate.settings import setting
 from generate.step import Step
@@ -37,6 +38,9 @@ class ImagenetTags(Step):
 
     threshold: float = setting(0.2, least=0, most=1)  # least score of a tag
     max_tags: int = setting(5, least=1, most=1000)  # of an image
+
+    def licences(self) -> dict[str, Licence | None]:
+        return {PACKAGE: APACHE}
 
     def setup(self, device: str) -> None:
         import torch

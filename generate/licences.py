@@ -1,0 +1,149 @@
+"""Under which licences the models' weights and code are, as far as that is known here.
+
+A checkpoint that this project names is looked up. Of another one the model card is asked (README.md, beside a folder's
+weights or in the hub's cache), which `launch/fetch.py` brings along. What neither says is told as not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generate.step import Checkpoint, Step
+
+CARD = "README.md"
+# As licences are called in cards, and in names of licences that are none of the usual ones.
+FORBIDS = re.compile(r"(^|[-_ ])(nc|non-?commercial|research)([-_ ]|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Licence:
+    weights: str
+    code: str = ""  # where it is another one
+    commercial: bool = True  # whether the weights may be used commercially
+    gated: bool = False  # whether the hub asks for an account and a consent before it gives them
+    note: str = ""
+
+    def __str__(self) -> str:
+        parts = [
+            self.weights,
+            "" if self.commercial else "no commercial use",
+            f"code {self.code}" if self.code else "",
+            "gated: accept its terms at the hub, and set HF_TOKEN" if self.gated else "",
+            self.note,
+        ]
+        return "; ".join(part for part in parts if part)
+
+
+APACHE = Licence("Apache-2.0")
+MIT = Licence("MIT")
+BSD = Licence("BSD-3-Clause")
+DEPTH_ANYTHING = Licence("CC-BY-NC-4.0", "Apache-2.0", commercial=False)
+OPT = Licence(
+    "MIT, with the OPT inside under Meta's OPT licence", "BSD-3-Clause", commercial=False, note="research only"
+)
+LLAMA2 = Licence("Llama 2 Community License", "Apache-2.0", note="commercial use below 700 million users a month")
+QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
+
+# By the beginning of a hub's id, or of a path at the hub; the longest that fits counts.
+KNOWN: Mapping[str, Licence] = {
+    "IDEA-Research/grounding-dino-": APACHE,
+    "Intel/dpt-": APACHE,
+    "LiheYoung/depth-anything-": APACHE,
+    "Qwen/Qwen2-VL-2B-Instruct": APACHE,
+    "Qwen/Qwen2-VL-7B-Instruct": APACHE,
+    "Qwen/Qwen2.5-VL-3B-Instruct": QWEN_RESEARCH,
+    "Qwen/Qwen2.5-VL-7B-Instruct": APACHE,
+    "Qwen/Qwen3-VL-": APACHE,
+    "Salesforce/blip-image-captioning-": BSD,
+    "Salesforce/blip2-flan-t5-": Licence("MIT", "BSD-3-Clause"),
+    "Salesforce/blip2-opt-": OPT,
+    "depth-anything/Depth-Anything-V2-Base": DEPTH_ANYTHING,
+    "depth-anything/Depth-Anything-V2-Large": DEPTH_ANYTHING,
+    "depth-anything/Depth-Anything-V2-Metric-Indoor-Base": DEPTH_ANYTHING,
+    "depth-anything/Depth-Anything-V2-Metric-Indoor-Large": DEPTH_ANYTHING,
+    "depth-anything/Depth-Anything-V2-Metric-Indoor-Small": APACHE,
+    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Base": DEPTH_ANYTHING,
+    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Large": DEPTH_ANYTHING,
+    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small": APACHE,
+    "depth-anything/Depth-Anything-V2-Small": APACHE,
+    "facebook/sam-vit-": APACHE,
+    "facebook/sam2": APACHE,
+    "florence-community/Florence-2-": MIT,
+    "google-bert/bert-": APACHE,
+    "google/owlv2-": APACHE,
+    "lavis:blip2_opt/": OPT,
+    "lavis:blip2_t5/": Licence("MIT", "BSD-3-Clause"),
+    "llava-hf/llava-1.5-": LLAMA2,
+    "openai/clip-vit-": MIT,
+    "openmmlab-community/mm_grounding_dino_": APACHE,
+    "syscv-community/sam-hq-vit-": APACHE,
+    "xinyu1205/recognize-anything-plus-model": APACHE,
+    "xinyu1205/recognize_anything_model": APACHE,
+}
+
+
+def licence_of(checkpoint: Checkpoint) -> Licence | None:
+    fitting = [start for start in KNOWN if checkpoint.location.startswith(start)]
+    return KNOWN[max(fitting, key=len)] if fitting else _of_card(checkpoint)
+
+
+def told(step: Step) -> Iterator[str]:
+    """What is known of each of a step's checkpoints."""
+    for location, licence in step.licences().items():
+        yield f"{location}: {licence or 'licence not known here; its model card says it'}"
+
+
+def warnings(steps: Mapping[str, Step]) -> list[str]:
+    """Where a licence bites: a line for each checkpoint whose weights may not be used commercially."""
+    return [
+        f"{name}: {location} may not be used commercially ({licence})"
+        for name, step in steps.items()
+        for location, licence in step.licences().items()
+        if licence is not None and not licence.commercial
+    ]
+
+
+def _of_card(checkpoint: Checkpoint) -> Licence | None:
+    path = _card(checkpoint)
+    try:
+        text = path.read_text(encoding="utf-8") if path is not None else ""
+    except (OSError, UnicodeDecodeError):
+        return None
+    return licence_in(text)
+
+
+def _card(checkpoint: Checkpoint) -> Path | None:
+    from generate.steps.models.published import cached_hub_file, hub_file
+    from generate.steps.models.weights import kind
+
+    named = hub_file(checkpoint.location)
+    if named or kind(checkpoint.location) == "hub":
+        return cached_hub_file(named[0] if named else checkpoint.location, CARD, checkpoint.revision)
+    path = Path(checkpoint.location).expanduser()
+    return (path if path.is_dir() else path.parent) / CARD
+
+
+def licence_in(card: str) -> Licence | None:
+    """Of a model card: its head is YAML, with `license`, and `license_name` where that is `other`."""
+    import yaml
+
+    parts = card.split("---\n", 2)
+    if len(parts) < 3 or parts[0].strip():
+        return None
+    try:
+        head = yaml.safe_load(parts[1])
+    except yaml.YAMLError:
+        return None
+    found = head.get("license") if isinstance(head, dict) else None
+    name = found[0] if isinstance(found, list) and found else found
+    if name == "other":
+        name = head.get("license_name") or name
+    if not isinstance(name, str) or not name:
+        return None
+    gated = any(key.startswith("extra_gated") for key in head if isinstance(key, str))
+    return Licence(name, commercial=not FORBIDS.search(name), gated=gated, note="says its model card")

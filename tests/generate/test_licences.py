@@ -1,0 +1,89 @@
+"""What is said of the models' licences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from generate.licences import KNOWN, Licence, licence_in, licence_of, told, warnings
+from generate.settings import target
+from generate.step import Checkpoint, Step
+from generate.steps.caption.blip2 import BLIP2
+from generate.steps.depth.depth_anything import DepthAnything
+from launch.config import CONF, FRAME, Groups
+
+LARGE = "depth-anything/Depth-Anything-V2-Large-hf"
+
+
+def options() -> dict[str, Step]:
+    """Every option of every kind of step, as it is without a setting."""
+    groups = Groups.under(CONF).options
+    found = {
+        f"{group}={name}": target(OmegaConf.load(path)._target_)()
+        for group, paths in groups.items()
+        if group not in (*FRAME, "export")
+        for name, path in paths.items()
+    }
+    assert len(found) > 20
+    return {name: step for name, step in found.items() if isinstance(step, Step)}
+
+
+def test_of_every_model_that_an_option_names_the_licence_is_known_and_none_forbids_commerce() -> None:
+    unknown = {name: step.licences() for name, step in options().items() if None in step.licences().values()}
+    assert not unknown
+    assert sum(bool(step.licences()) for step in options().values()) > 15
+    assert warnings(options()) == []
+    assert all(set(step.licences()) >= {c.location for c in step.checkpoints()} for step in options().values())
+
+
+def test_depth_is_of_the_small_model_and_the_large_one_s_licence_is_told() -> None:
+    assert DepthAnything().checkpoint == "depth-anything/Depth-Anything-V2-Small-hf"
+    assert list(told(DepthAnything())) == ["depth-anything/Depth-Anything-V2-Small-hf: Apache-2.0"]
+    assert warnings({"depth": DepthAnything(checkpoint=LARGE)}) == [
+        f"depth: {LARGE} may not be used commercially (CC-BY-NC-4.0; no commercial use; code Apache-2.0)"
+    ]
+
+
+def test_a_model_inside_another_counts() -> None:
+    for step in (BLIP2(checkpoint="Salesforce/blip2-opt-2.7b"), BLIP2(backend="native", native_model="blip2_opt/x")):
+        (line,) = warnings({"caption": step})
+        assert "OPT" in line
+    assert warnings({"caption": BLIP2(), "other": BLIP2(backend="native")}) == []
+
+
+def test_the_longest_beginning_counts() -> None:
+    for start, licence in KNOWN.items():
+        assert licence_of(Checkpoint(f"{start}x")) == licence
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("license: apache-2.0", ("apache-2.0", True, False)),
+        ("license: cc-by-nc-4.0", ("cc-by-nc-4.0", False, False)),
+        ("license: other\nlicense_name: a-non-commercial-one", ("a-non-commercial-one", False, False)),
+        ("license: other\nlicense_name: qwen-research", ("qwen-research", False, False)),
+        ("license: [mit]\nextra_gated_prompt: 'agree'", ("mit", True, True)),
+        ("license: encore-licence", ("encore-licence", True, False)),
+        ("tags: [a]", None),
+        ("license: [", None),
+    ],
+)
+def test_of_others_their_card_is_asked(head: str, expected: tuple[str, bool, bool] | None, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(f"---\n{head}\n---\n\n# A model\n")
+    found = licence_of(Checkpoint(str(tmp_path)))
+    assert (None if found is None else (found.weights, found.commercial, found.gated)) == expected
+    (tmp_path / "model.pth").write_bytes(b"")
+    assert licence_of(Checkpoint(str(tmp_path / "model.pth"))) == found
+
+
+def test_what_is_not_known_is_told_as_such(tmp_path: Path) -> None:
+    assert list(told(DepthAnything(checkpoint=str(tmp_path)))) == [
+        f"{tmp_path}: licence not known here; its model card says it"
+    ]
+    assert licence_in("no head at all") is None and licence_in("") is None
+    assert warnings({"depth": DepthAnything(checkpoint=str(tmp_path))}) == []
+    gated = Licence("SAM License", gated=True)
+    assert str(gated) == "SAM License; gated: accept its terms at the hub, and set HF_TOKEN"
