@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from tests.kinds import starts_processes
+
 with suppress(ImportError):  # the environment of salesforce-lavis has none, nor tests that need it
     from hypothesis import settings
 
@@ -35,6 +37,9 @@ FIRST = ("slurm", "tests", "launch", "faults")  # folders with files that take m
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Processes share the tests by file, in this order: at the end none waits long for another's last file."""
     items.sort(key=lambda item: [item.path.parent.name != folder for folder in FIRST])
+    for item in items:
+        if starts_processes(item):
+            item.add_marker("processes")
 
 
 NO_SLURM = "no SLURM to test on"

@@ -77,7 +77,7 @@ def test_hostile_names_and_captions(make_list: MakeList, tmp_path: Path) -> None
     done = call("run", *fake_run(as_lines, out, "work.max_failure_rate=1"), cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     made = set(tmp_path.rglob("*")) - before
-    assert all(path.is_relative_to(tmp_path / "deep") for path in made)
+    assert made and all(path.is_relative_to(tmp_path / "deep") for path in made)
     assert not any(path.name == "HACKED" for path in made)
     stats = json.loads((out / "stats.json").read_text())
     assert stats["done"] == len(SAID) and stats["quarantined"] == 2 * len(NASTY) and stats["missing"] == 0

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from generate.annotation import Write, encode_embedding, to_json
 from generate.record import Instance, Item, Record
-from generate.schema import record_problems, trainer_problems
+from generate.schema import record_problems, run_lengths_sum, trainer_problems
 from utils import rle
 from utils.jsons import dump
 
@@ -120,3 +123,37 @@ def test_an_embedding_of_the_right_length_is_no_problem(good: dict) -> None:
     fine = copy.deepcopy(good)
     fine["annos"][1]["blip_clip_embeddings"] = encode_embedding(np.zeros((1, 768), np.float32))
     assert record_problems(fine) == []
+
+
+def by_the_book(counts: str) -> int | None:
+    """What COCO's compressed counts cover. A number is letters that say "more follows" (P to o) and one that does not
+    (0 to O), five bits each, the lowest first, in two's complement; from the fourth on it is a difference to the one
+    before last.
+    """
+    if not re.fullmatch("(?:[P-o]*[0-O])*", counts):
+        return None
+    runs: list[int] = []
+    for letters in re.findall("[P-o]*[0-O]", counts):
+        bits = "".join(f"{ord(letter) - 48 & 31:05b}" for letter in reversed(letters))
+        number = int(bits, 2) - (int(bits[0]) << len(bits))
+        runs.append(number + (runs[-2] if len(runs) > 2 else 0))
+    return None if any(run < 0 for run in runs) else sum(runs)
+
+
+LETTERS = st.text(st.characters(min_codepoint=48, max_codepoint=111), max_size=12)
+
+
+@given(LETTERS | st.text(max_size=30))
+@example("")
+@example("52")
+@example("0e4")
+@example("5233O")
+@example("P")
+@example("\u00d6")
+def test_counts_are_read_as_coco_defines_them_and_nonsense_is_none(counts: str) -> None:
+    assert run_lengths_sum(counts) == by_the_book(counts)
+
+
+def test_some_counts_and_what_they_cover() -> None:
+    sums = {"": 0, "52": 7, "0e4": 149, "O": None, "P": None, "0p": None, "\u00d6": None, "1110": 4}
+    assert {counts: run_lengths_sum(counts) for counts in sums} == sums
