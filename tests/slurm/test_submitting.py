@@ -27,7 +27,6 @@ from .runs import (
     wait_for_the_end,
 )
 
-
 ODD = "läufe (1) = a,b # ~ %j 'x' \"y\""  # a folder's name
 
 
