@@ -105,7 +105,7 @@ class Example:
         for place, body in NAMED_BLOCK.findall(text):
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_text(body)
-        (self.command,) = re.findall(r"```bash\n(.*?)```", text, re.S)
+        self.command, *_ = re.findall(r"```bash\n(.*?)```", text, re.S)
 
     def call(self, old: str = "", new: str = "") -> subprocess.CompletedProcess[str]:
         """The command as it stands, or with one piece in it changed."""
