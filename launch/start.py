@@ -123,6 +123,8 @@ def _names_models(override: str, composed: Composed) -> bool:
 def check_output(folder: RunFolder, location: str) -> None:
     if folder.path.exists() and not folder.path.is_dir():
         raise UserError(f"output={location} is a file. Give the run a folder")
+    if folder.was_a_run() and not folder.run_json.exists():
+        RunFolder.open(location)  # says what is gone, and how to get it back
     if folder.path.exists() and not folder.run_json.exists() and not folder.is_free():
         names = ", ".join(sorted(path.name for path in folder.path.iterdir())[:5])
         raise UserError(

@@ -23,9 +23,11 @@ from launch.jsons2txt import main as jsons2txt
 from launch.merge import merge
 from launch.report.build import build
 from launch.retry import failed_for, retry
+from launch.start import check_output
 from tests.conftest import command, environment
 from tests.faults.outcome import temporaries_in
 from tests.launch.made import make_run
+from utils.errors import UserError
 from utils.latest import Overtaken, latest, until_latest
 
 
@@ -159,6 +161,8 @@ def test_a_run_that_lost_its_run_json_is_told_and_nothing_is_written(
         assert done.returncode == 1 and "was a run, but its run.json is gone" in done.stderr, program
     assert {path: path.read_bytes() for path in run.path.parent.rglob("*") if path.is_file()} == before
     run.plan_json.unlink()
+    with pytest.raises(UserError, match="was a run, but its run.json is gone"):
+        check_output(run, str(run.path))
     assert not run.is_free(), "another plan under the same journals would mix two runs"
 
 
@@ -242,13 +246,15 @@ def test_a_list_elsewhere_is_replaced_by_a_later_one_of_the_same_run(run: RunFol
 
 def test_of_two_views_the_one_that_looked_last_is_the_page_and_it_is_whole(run: RunFolder) -> None:
     report = run.path / "report"
-    for at in ("rename:1", "rename:2"):
-        with stopped(at, "view", run.path) as slow:
-            found = subprocess.run(command("view", run.path), env=environment(), capture_output=True, text=True)
-            assert found.returncode == 0, found.stderr
-        assert slow.returncode == 0, slow.said  # type: ignore[attr-defined]
-        (base,) = {*re.findall(r"report-\d{8}T\d{6}[\d-]*", (report / "index.html").read_text())}
-        assert (report / base / "cards.js").exists() and base in (report / "quarantine.html").read_text()
+    with stopped("rename:1", "view", run.path) as slow:  # it has looked, and is about to write its plots
+        finish(run)
+        found = subprocess.run(command("view", run.path), env=environment(), capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+    assert slow.returncode == 0, slow.said  # type: ignore[attr-defined]
+    page = (report / "index.html").read_text()
+    assert "24 of 24 items done" in page
+    (base,) = {*re.findall(r"report-\d{8}T\d{6}[\d-]*", page)}
+    assert (report / base / "cards.js").exists() and base in (report / "quarantine.html").read_text()
     assert build(run, 5, 0).index.exists()
     assert len([path for path in report.iterdir() if path.name.startswith("report-")]) == 1
     assert temporaries_in(report) == []
