@@ -50,7 +50,7 @@ class InstanceDiffusion(Exporter):
         if not has_embeddings(run):
             raise UserError(
                 f"the records of {run.path} have no embeddings, since no step of its pipeline makes them, and the "
-                f"trainer stops without. Nothing was written. {how_to_embed(run)} Then export that run"
+                f"trainer stops without. Nothing was written. {how_to_embed(run)}\nThen export that run"
             )
 
     def begin(self, dest: Path, run: RunFolder) -> None:

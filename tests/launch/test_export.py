@@ -161,7 +161,7 @@ def test_records_without_embeddings_are_refused_before_anything_is_written_with_
     assert refused.returncode == 1 and "have no embeddings" in refused.stderr
     assert not (tmp_path / "i").exists()
     _, _, advice = refused.stderr.partition("python launch/run.py ")
-    advised = shlex.split(advice.partition(" Then export")[0].rstrip("."))
+    advised = shlex.split(advice.partition("\nThen export")[0])
     fakes = ["--config-dir", FAKES, "pipeline=fake", "cluster.num_jobs=1"]
     done = call("run", *fakes, *advised)
     assert done.returncode == 0, done.stderr

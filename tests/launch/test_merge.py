@@ -161,7 +161,7 @@ def test_a_run_that_lost_its_run_json_is_told_and_nothing_is_written(
         assert done.returncode == 1 and "was a run, but its run.json is gone" in done.stderr, program
     assert {path: path.read_bytes() for path in run.path.parent.rglob("*") if path.is_file()} == before
     run.plan_json.unlink()
-    with pytest.raises(UserError, match="was a run, but its run.json is gone"):
+    with pytest.raises(UserError, match=r"was a run, but its run\.json is gone"):
         check_output(run, str(run.path))
     assert not run.is_free(), "another plan under the same journals would mix two runs"
 
