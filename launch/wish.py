@@ -37,12 +37,12 @@ class Wish:
 
 def wished(composed: Composed) -> Wish:
     values = plain(composed.config)
-    steps = chosen_steps(composed)
-    source = build(values["source"], "source")
-    cluster = build(values["cluster"], "cluster")
+    asked: Asked = made(Asked, {f.name: values[f.name] for f in fields(Asked)})
     for section, kind in SECTIONS.items():
         made(kind, values[section], section)
-    asked: Asked = made(Asked, {f.name: values[f.name] for f in fields(Asked)})
+    cluster = build(values["cluster"], "cluster")
+    steps = chosen_steps(composed)
+    source = build(values["source"], "source")
     config = {
         "image_root": source.image_root(),
         "source": _resolved(values["source"], source.path),

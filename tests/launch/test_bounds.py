@@ -109,7 +109,7 @@ def test_the_defaults_of_every_class_are_allowed() -> None:
 def test_it_is_refused_at_composing(
     override: str, told: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run.main(["source.path=nowhere.json", f"output={tmp_path / 'out'}", override, how]) == 1
+    assert run.main(["source.path=nowhere", f"output={tmp_path / 'out'}", override, how]) == 1
     said = capsys.readouterr()
     assert said.out == "" and said.err.startswith(f"run: {told}") and len(said.err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
