@@ -42,8 +42,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="look at every record, however many there are")
     chosen = parser.parse_args(arguments)
     try:
-        if chosen.train is not None:
-            chosen.train.parent.mkdir(parents=True, exist_ok=True)
         if is_plain_folder(chosen.run):
             return plain(chosen.run, chosen.train or chosen.run / "train.txt")
         folder = RunFolder.open(chosen.run)

@@ -64,6 +64,10 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
     train = (train or folder.path / "train.txt").resolve()
     refuse_line_break(folder.path)
     refuse_place(folder, train)
+    if not train.is_relative_to(folder.path):
+        train.parent.mkdir(parents=True, exist_ok=True)
+    elif train.parent != folder.path:
+        folder.make_folder(train.parent)
     check = folder.read_plan().items <= CHECKED if check is None else check
     try:
         merged = until_latest(lambda: _merge(folder, train, check))
@@ -182,6 +186,7 @@ def merge_plain_folder(folder: Path, train: Path) -> tuple[int, list[tuple[Path,
     """The JSON files of a plain folder, such as the original script left behind: the whole ones are listed, sorted by
     name, and of the others is said what is wrong. Where none is whole, nothing is written."""
     refuse_others(train, folder)
+    train.parent.mkdir(parents=True, exist_ok=True)
     good, bad = 0, list[tuple[Path, str]]()
     with suppress(_NoneIsGood), latest(train) as (listed,):
         for path in sorted(path.resolve() for path in folder.glob("*.json")):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -59,11 +60,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def photos() -> dict[str, Image.Image]:
     """Real photos, by name, from installed packages."""
     import skimage.data
-    from sklearn.datasets import load_sample_image
 
-    found = {name: getattr(skimage.data, name)() for name in ("astronaut", "chelsea", "coffee", "rocket")}
-    found |= {name: load_sample_image(f"{name}.jpg") for name in ("china", "flower")}
-    return {name: Image.fromarray(pixels) for name, pixels in found.items()}
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    found = {name: Image.fromarray(getattr(skimage.data, name)()) for name in names}
+    return found | {name: _of_sklearn(name) for name in ("china", "flower")}
+
+
+def _of_sklearn(name: str) -> Image.Image:
+    """The file itself: to import the package takes as long as a test."""
+    package = find_spec("sklearn")
+    assert package is not None and package.origin is not None
+    with Image.open(Path(package.origin).parent / "datasets" / "images" / f"{name}.jpg") as file:
+        return file.convert("RGB")
 
 
 def crops(photos: dict[str, Image.Image], number: int, side: int) -> list[Image.Image]:
@@ -103,7 +111,9 @@ def make_list(tmp_path: Path, photos: dict[str, Image.Image]) -> MakeList:
 
 
 def environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "LABELYARD_"))}
+    # Compiled modules are kept, whatever is set: else each of a thousand processes compiles the project anew.
+    strange = ("SLURM_", "LABELYARD_", "PYTHONDONTWRITEBYTECODE")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(strange)}
     return {**kept, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 

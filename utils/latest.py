@@ -44,7 +44,6 @@ def latest(*paths: Path) -> Iterator[Sequence[IO[bytes]]]:
     """Files of one folder, written piece by piece, that take their places if the block ends well; else no trace is
     left. Look at what they tell of inside the block. Raises Overtaken where one who began later was faster."""
     folder = paths[0].parent
-    folder.mkdir(parents=True, exist_ok=True)
     ours = _Ours(folder, paths)
     try:
         with ExitStack() as stack:

@@ -107,6 +107,7 @@ def test_of_many_makers_the_one_who_began_to_look_last_has_the_word(tmp_path: Pa
     """In whatever order they end: each begins behind the one before, and is held at the end of its look."""
     for order in permutations(range(3)):
         target = tmp_path / "_".join(map(str, order)) / "list"
+        target.parent.mkdir()
         makers = [latest(target) for _ in range(3)]
         for n, maker in enumerate(makers):
             (file,) = maker.__enter__()
@@ -282,3 +283,11 @@ def test_two_retries_share_the_shards_and_a_merge_meanwhile_counts_each_item_onc
     assert (merged.done, merged.quarantined, merged.missing) == (22, 0, 2)
     journals = [path.read_text() for path in folder.journals.iterdir()]
     assert sum(text.count('"retried"') for text in journals) == 2, "each item is put back once"
+
+
+def test_a_run_folder_that_is_moved_away_is_not_made_anew_by_its_merge(run: RunFolder, tmp_path: Path) -> None:
+    run.path.rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError):
+        merge(run)
+    assert not run.path.exists()
+    assert jsons2txt([str(tmp_path / "moved"), str(tmp_path / "new" / "lists" / "train.txt")]) == 3, "asked for by name"

@@ -82,6 +82,6 @@ def test_a_record_s_path_that_has_become_a_folder(run: Path, capsys: pytest.Capt
     arguments = fake_run(run.parent / "train_data.json", run, "cluster=debug", "shard_size=3")
     stopped = call("run", *arguments)
     assert stopped.returncode == 1 and "Traceback" not in stopped.stderr
-    assert f"{first} is a folder, where a file belongs. Move it away" in stopped.stderr
+    assert f"{first} is a folder, where a file belongs. Move it" in stopped.stderr
     shutil.rmtree(first)
     assert call("run", *arguments).returncode == 0 and records(run) == [first, *others]
