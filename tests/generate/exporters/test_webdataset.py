@@ -102,7 +102,6 @@ def test_bytes_stay_as_they_are_where_that_is_asked_for(
 def test_what_is_below_a_score_is_left_out_and_the_trainer_can_still_read_the_rest(
     run: Path, bodies: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    import base64
 
     import webdataset
 
@@ -117,6 +116,5 @@ def test_what_is_below_a_score_is_left_out_and_the_trainer_can_still_read_the_re
     found = {sample["json"]["id"]: sample for sample in read}
     assert {key: real(sample["json"]) for key, sample in found.items()} == expected
     for sample in found.values():
-        image = base64.b64encode(sample.get("png") or b"")
         record = {**sample["json"], "image": next(b["image"] for b in bodies if b["id"] == sample["json"]["id"])}
-        assert record_problems(record) == [] and image is not None
+        assert record_problems(record) == []
