@@ -35,10 +35,12 @@ class Batches:
         units: Sequence[Unit],
         key: Callable[[Unit], Hashable] | None = None,
         prepare: Callable[[Unit], Any] | None = None,
+        full: bool = True,
     ) -> list[Result]:
         """Results in the order of the units. Only units of one key (an image size, say) share a batch.
 
-        With `prepare`, `call` gets what that makes of the units, in threads, while an earlier batch is computed.
+        With `prepare`, `call` gets what that makes of the units, in threads, while an earlier batch is computed. What
+        is left over is filled up with its last unit to a `full` batch.
         """
         groups: dict[Hashable, list[int]] = {}
         for position, unit in enumerate(units):
@@ -56,7 +58,7 @@ class Batches:
                     if self._memory is not None:
                         self._fit(call, given[0])
                         continue
-                    answers = self._answers(call, given)
+                    answers = self._answers(call, given, full)
                     if answers is None:
                         continue
                     results.update(zip(order[start:stop], answers, strict=True))
@@ -88,21 +90,24 @@ class Batches:
                 return
             self.size = 2 * size
 
-    def _answers(self, call: Callable[[Sequence[Any]], Sequence[Result]], given: list[Any]) -> Sequence[Result] | None:
+    def _answers(
+        self, call: Callable[[Sequence[Any]], Sequence[Result]], given: list[Any], full: bool
+    ) -> Sequence[Result] | None:
         """None if the memory does not suffice for so many; for one alone that is an error."""
+        rows = [*given, *[given[-1]] * (self.size - len(given))] if full else given
         answers: Sequence[Result] | None = None
         try:
-            answers = call(given)
+            answers = call(rows)
         except Exception as error:
-            if not is_out_of_memory(error) or len(given) == 1:
+            if not is_out_of_memory(error) or len(rows) == 1:
                 raise
         if answers is None:  # only here is the exception gone, and with it what its frames held on the GPU
-            self.size = len(given) // 2
+            self.size = len(rows) // 2
             free_memory()
             return None
-        if len(answers) != len(given):
-            raise RuntimeError(f"a step answered {len(answers)} times to {len(given)} units")
-        return answers
+        if len(answers) != len(rows):
+            raise RuntimeError(f"a step answered {len(answers)} times to {len(rows)} units")
+        return answers[: len(given)]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

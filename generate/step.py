@@ -61,7 +61,7 @@ class Step:
         return ()
 
     def setup(self, device: str) -> None:
-        """Load what is needed, once per worker. `device` is 'cpu' or 'cuda'."""
+        """Load what is needed, once per worker. `device` is 'cpu' or 'cuda'; `map` looks for it in `self._device`."""
 
     def __call__(self, records: Sequence[Record]) -> None:
         """Fill the fields of each; raise ItemError(reason, record.item.id) for one that can't be done."""
@@ -82,29 +82,39 @@ class Step:
         units: Sequence[Unit],
         key: Callable[[Unit], Hashable] | None = None,
         prepare: Callable[[Unit], Any] | None = None,
+        full: bool = True,
     ) -> list[Result]:
-        """`call` over all units in batches of at most `batch_size`, units of one `key` together; results in order.
+        """`call` over all units; results in order. On a CPU it gets them one by one (see `at_once`). On a GPU it gets
+        batches of `batch_size`, units of one `key` together, and what is left over filled up with its last unit: all
+        batches of a key have one shape. Where nearly every unit has a key of its own, filling up costs more than
+        batches bring: `full=False` is for those.
 
         With `prepare`, `call` gets what that makes of each unit (a resized picture, say): in threads, while an earlier
         batch is computed. When the GPU's memory runs out, the batch size is halved for good and the same units are
         tried again.
         """
-        return self._learned().map(call, units, key, prepare)
-
-    def size_of_batches(self) -> int:
-        """As it is by now: found by the memory, halved for good when that ran out."""
-        return self._learned().size
-
-    def _learned(self) -> Batches:
         batches: Batches | None = self.__dict__.get(BATCHES)
         if batches is None:
             batches = self.__dict__[BATCHES] = self._new_batches()
-        return batches
+        return batches.map(call, units, key, prepare, full)
+
+    def at_once(self, most: int) -> int:
+        """How many units may go through a network in one call: `most` on a GPU, one on a CPU.
+
+        On a CPU the place in a batch may decide a unit's last bit: what is left over behind the last whole vector, or
+        the last block of a matrix product's rows, is computed by other instructions. By itself a unit has one shape and
+        one place, and so the same bits in any company; and a CPU gains little from batches. A GPU gains much, and there
+        a unit in company agrees with itself alone to a bound: docs/speed.md says which.
+        """
+        return most if self._on_gpu() else 1
+
+    def _on_gpu(self) -> bool:
+        """By what `setup` has kept as `_device`."""
+        return str(getattr(self, "_device", "cpu")).startswith("cuda")
 
     def _new_batches(self) -> Batches:
         size = getattr(self, "batch_size", 1)
         if size != AUTO:
-            return Batches(size)
+            return Batches(self.at_once(size))
         usual = next(f.default for f in fields(self) if f.name == "batch_size")
-        on_gpu = str(getattr(self, "_device", "cpu")).startswith("cuda")
-        return Batches(usual if isinstance(usual, int) else 1, GpuMemory() if on_gpu else None)
+        return Batches(self.at_once(usual if isinstance(usual, int) else 1), GpuMemory() if self._on_gpu() else None)

@@ -335,17 +335,3 @@ def test_a_batch_size_found_by_memory_that_runs_out_meanwhile() -> None:
     memory.free = lambda: 1000  # type: ignore[method-assign]  # another process takes it
     batches = Batches(8, memory)
     assert batches.map(memory.answer, list(range(9))) == [n * n for n in range(9)] and batches.size == 4
-
-
-def test_auto_without_a_gpu_is_the_usual_size_and_nonsense_is_refused() -> None:
-    @dataclass(kw_only=True)
-    class Sized(Step):
-        batch_size: int | str = 5
-
-        def __call__(self, records: Sequence[Record]) -> None:
-            self.sizes: list[int] = []
-            self.map(lambda units: self.sizes.append(len(units)) or list(units), records)  # type: ignore[func-returns-value]
-
-    step = Sized(batch_size="auto")
-    step(make(12))
-    assert step.sizes == [5, 5, 2]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from generate.steps.models.captioner import Captioner
+from generate.steps.models.pixels import aligned
 from generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Florence2(Captioner):
         import torch
 
         given = self._processor(images=list(images), text=[self.prompt] * len(images), return_tensors="pt")
+        given = given.to(self._device, torch_dtype(self.dtype))
         with torch.inference_mode():
-            answers = self._model.generate(**given.to(self._device, torch_dtype(self.dtype)), **self.generation())
+            answers = self._model.generate(**aligned(given), **self.generation())
         texts: list[str] = self._processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
         return texts

@@ -11,6 +11,7 @@ from generate.settings import setting
 from generate.steps.models.captioner import Captioner, without_prompt
 from generate.steps.models.chat_processor import load_chat_processor
 from generate.steps.models.crops import on_square
+from generate.steps.models.pixels import aligned
 from generate.steps.models.weights import load_pretrained, missing_package, torch_dtype
 from utils.text import one_line
 
@@ -67,7 +68,7 @@ class VLM(Captioner):
         given = self._processor(images=squares, text=[self._question] * len(squares), return_tensors="pt")
         given = given.to(self._device, torch_dtype(self.dtype))
         with torch.inference_mode():
-            answers = self._model.generate(**given, **self.generation(), pad_token_id=self._pad)
+            answers = self._model.generate(**aligned(given), **self.generation(), pad_token_id=self._pad)
         words = without_prompt(answers, given["input_ids"])
         texts: list[str] = self._processor.tokenizer.batch_decode(words, skip_special_tokens=True)
         return texts

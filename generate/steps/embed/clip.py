@@ -11,7 +11,6 @@ from generate.errors import FatalError
 from generate.record import Record
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.compiled import compile_in_place
-from generate.steps.models.steady import steady_map
 from generate.steps.models.weights import check_dtype, load_pretrained, load_processor
 
 if TYPE_CHECKING:
@@ -36,7 +35,8 @@ class CLIP(Step):
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the tower by torch.compile: a minute at the start, other last digits
-    batch_size: int | str = transient(32, least=1, most=100_000, words=(AUTO,))  # texts; or auto
+    # texts at once on a GPU; or auto
+    batch_size: int | str = transient(32, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
@@ -84,7 +84,7 @@ class CLIP(Step):
         if not texts:
             return {}
         tokens = self._tokenizer(list(texts), truncation=True, max_length=self._longest)["input_ids"]
-        return dict(zip(texts, steady_map(self, self._forward, tokens, key=self._padded_length), strict=True))
+        return dict(zip(texts, self.map(self._forward, tokens, key=self._padded_length), strict=True))
 
     def _padded_length(self, tokens: Sequence[int]) -> int:
         return SHORT if len(tokens) <= SHORT else self._longest

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from generate.batches import AUTO
 from generate.errors import FatalError
 from generate.licences import MIT, Licence
 from generate.record import Record
 from generate.settings import setting
-from generate.step import Step
+from generate.step import Step, transient
 from generate.steps.models.installed import missing, model_file, version
 from generate.steps.models.weights import missing_package
 
@@ -31,15 +32,14 @@ LENGTHS = (16, 32, 64, 128, LONGEST)
 class MiniLM(Step):
     """Mean-pooled and normalised, zeros up to `dimensions`.
 
-    The same text has the same bits in any company: a batch always has `batch_size` rows (filled up with the last text),
-    and a text is padded to a length that it alone decides. Matrix products round differently in different shapes, which
-    is also why `batch_size` is part of what makes the data.
+    A text is padded to a length that it alone decides.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("instances",)  # and their captions, where there are any
     writes: ClassVar[tuple[str, ...]] = ("instances.label_embedding", "instances.caption_embedding")
 
-    batch_size: int = setting(8, least=1, most=100_000)  # texts
+    # texts at once on a GPU; or auto
+    batch_size: int | str = transient(8, least=1, most=100_000, words=(AUTO,))
     dimensions: int = setting(768, least=384, most=65_536)  # of an embedding, with zeros behind the model's 384
 
     def licences(self) -> dict[str, Licence | None]:
@@ -83,17 +83,16 @@ class MiniLM(Step):
         import numpy as np
         import torch
 
-        rows = [*tokens, *[tokens[-1]] * (self.batch_size - len(tokens))]
-        length = padded_length(rows[0])
-        ids = torch.tensor([row + [self._tokenizer.pad_token_id] * (length - len(row)) for row in rows])
-        seen = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+        length = padded_length(tokens[0])
+        ids = torch.tensor([row + [self._tokenizer.pad_token_id] * (length - len(row)) for row in tokens])
+        seen = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in tokens])
         with torch.inference_mode():
             ids, seen = ids.to(self._device), seen.to(self._device)
             states = self._model(input_ids=ids, attention_mask=seen).last_hidden_state
             mean = (states * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
             vectors = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
         result = np.zeros((len(tokens), 1, self.dimensions), dtype=np.float32)
-        result[:, 0, : vectors.shape[1]] = vectors[: len(tokens)]
+        result[:, 0, : vectors.shape[1]] = vectors
         return list(result)
 
     def model(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from generate.record import Box, Record
 from generate.settings import setting
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.detections import Detection, to_instances
+from generate.steps.models.pixels import aligned
 from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Question:
     record: int
     image: Image
     tag: str
+    length: int  # in tokens
 
 
 @dataclass(kw_only=True)
@@ -46,7 +48,7 @@ class Florence2Boxes(Step):
     iou_threshold: float = setting(0.5, least=0, most=1)
     max_new_tokens: int = setting(128, least=1, most=10_000)  # of an answer; a box takes five or so
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    # tags, or auto; more at once may differ in the last digit
+    # tags at once on a GPU; or auto
     batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
@@ -72,16 +74,19 @@ class Florence2Boxes(Step):
 
     def __call__(self, records: Sequence[Record]) -> None:
         questions = [
-            Question(position, record.image, tag)
+            Question(position, record.image, tag, self._length(tag))
             for position, record in enumerate(records)
             for tag in dict.fromkeys(tag.name for tag in record.tags if tag.name.strip())
         ]
-        answers = self.map(self._answer, questions)
+        answers = self.map(self._answer, questions, key=lambda question: question.length)
         found: list[list[Detection]] = [[] for _ in records]
         for question, boxes in zip(questions, answers, strict=True):
             found[question.record].extend(boxes)
         for record, detections in zip(records, found, strict=True):
             record.instances = to_instances(detections, record.width, record.height, self.iou_threshold)
+
+    def _length(self, tag: str) -> int:
+        return len(self._processor.tokenizer(f" {tag}")["input_ids"])
 
     def _answer(self, questions: Sequence[Question]) -> list[list[Detection]]:
         import torch
@@ -94,7 +99,7 @@ class Florence2Boxes(Step):
         ).to(self._device, torch_dtype(self.dtype))
         with torch.inference_mode():
             made = self._model.generate(
-                **given,
+                **aligned(given),
                 max_new_tokens=self.max_new_tokens,
                 num_beams=1,
                 do_sample=False,

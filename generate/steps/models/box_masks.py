@@ -1,7 +1,7 @@
 """What SAM and its kin share: one mask for each box, at the image's own size.
 
-The encoder sees several images at once; the decoder takes the boxes of one image, so many at a time. How an image is
-framed for the network, and its mask brought back, is each family's own.
+On a GPU the encoder may see several images at once, and the decoder takes the boxes of one image, so many at a time.
+How an image is framed for the network, and its mask brought back, is each family's own.
 """
 
 from __future__ import annotations
@@ -64,10 +64,9 @@ class BoxMasks(Step):
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the encoder by torch.compile: a minute at the start, other last digits
-    # Images. One of this size fills a GPU; more at once (auto: by memory) may differ in the last digit from what each
-    # gives alone.
+    # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
-    boxes_at_once: int = transient(64, least=1, most=100_000)  # of an image
+    boxes_at_once: int = transient(64, least=1, most=100_000)  # of an image, on a GPU
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
@@ -101,11 +100,12 @@ class BoxMasks(Step):
         import torch
 
         with torch.inference_mode():
-            pictures = [one.pixels for one in framed]
-            if self.compile:  # for one shape
-                pictures += pictures[-1:] * (self.size_of_batches() - len(pictures))
-            encoded = self._masker.encode(torch.stack(pictures).to(self._device))[: len(framed)]
-            return [self._of_image(one, its.record) for one, its in zip(encoded, framed, strict=True)]
+            encoded = self._masker.encode(torch.stack([one.pixels for one in framed]).to(self._device))
+            masks: dict[int, list[Future[Rle]]] = {}  # by the image, which a batch that is filled up holds repeatedly
+            for one, its in zip(encoded, framed, strict=True):
+                if id(its) not in masks:
+                    masks[id(its)] = self._of_image(one, its.record)
+            return [masks[id(its)] for its in framed]
 
     def _of_image(self, encoded: Any, record: Record) -> list[Future[Rle]]:
         """Run-length codes are made in threads. As many masks as may be in memory together leave the GPU together: each
@@ -113,12 +113,13 @@ class BoxMasks(Step):
         import torch
 
         size = record.image.size
-        boxes = torch.tensor([instance.box for instance in record.instances], dtype=torch.float32)
+        boxes = [instance.box for instance in record.instances]
         masks: list[Future[Rle]] = []
         room = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
-        for start in range(0, len(boxes), max(1, self.boxes_at_once)):
-            chunk = boxes[start : start + max(1, self.boxes_at_once)].to(self._device)
-            logits = self._masker.decode(encoded, chunk, size).float()
+        portion = self.at_once(max(1, self.boxes_at_once))
+        for start in range(0, len(boxes), portion):
+            some_boxes = torch.tensor(boxes[start : start + portion], dtype=torch.float32, device=self._device)
+            logits = self._masker.decode(encoded, some_boxes, size).float()
             for some in logits.split(room):
                 restored = (self._masker.restore(some, size) > 0).cpu().numpy()
                 if len(masks) > 2 * room:  # coding is slower than this: what waits for it must not pile up

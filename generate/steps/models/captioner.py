@@ -11,7 +11,6 @@ from generate.record import Record
 from generate.settings import setting
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.crops import Crop, crops
-from generate.steps.models.steady import steady_map
 from generate.steps.models.weights import check_dtype
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ MIN_SIDE = 32
 
 @dataclass(kw_only=True)
 class Captioner(Step):
-    """A caption for every instance that is large enough; crops of all records of a call form the batches.
+    """A caption for every instance that is large enough; on a GPU crops of all records of a call form the batches.
 
     What is too small gets none, and so does one to which the model says nothing.
     """
@@ -40,7 +39,7 @@ class Captioner(Step):
     length_penalty: float = setting(1.0, least=-100, most=100)
     repetition_penalty: float = setting(1.0, above=0, most=100)  # above 1 against saying things twice
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    # crops, of all images in flight; or auto
+    # crops at once on a GPU, of all images in flight; or auto
     batch_size: int | str = transient(8, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
@@ -53,7 +52,7 @@ class Captioner(Step):
         for instance in (instance for record in records for instance in record.instances):
             instance.caption = instance.caption_source = None
         found = crops(records, self.min_area)
-        for crop, text in zip(found, steady_map(self, self.describe, found, self._shape, self._ready), strict=True):
+        for crop, text in zip(found, self.map(self.describe, found, self._shape, self._ready), strict=True):
             caption = with_category(crop.instance.label, text)
             if caption:
                 crop.instance.caption, crop.instance.caption_source = caption, "model"

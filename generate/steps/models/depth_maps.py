@@ -40,8 +40,7 @@ class DepthMaps(Step):
     checkpoint: str  # a hub's id or a folder
     revision: str | None = None  # of a hub's repository: a branch, tag or commit
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    # One image of this size fills a GPU. More at once (auto: by memory) may differ in the last digit from what each
-    # gives alone.
+    # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
@@ -70,7 +69,7 @@ class DepthMaps(Step):
 
     def __call__(self, records: Sequence[Record]) -> None:
         images = [self._framed(record.image) for record in records]
-        depths = self.map(self._estimate, images, key=lambda pixels: pixels.tensor.shape)
+        depths = self.map(self._estimate, images, key=lambda pixels: pixels.tensor.shape, full=False)
         for record, depth in zip(records, depths, strict=True):
             record.images["depth"] = picture(depth, self._kind)
             for instance in record.instances:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +64,17 @@ def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.f
     values = np.arange(256, dtype=np.float32) / np.float32(255)
     middles, widths = (np.array(part, dtype=np.float32)[:, None] for part in (mean, std))
     return (values - middles) / widths
+
+
+def aligned(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in memory that torch has laid out, for what a processor hands over. Numpy's begins wherever there was
+    room, and on some CPUs it depends on where its numbers begin how a matrix product rounds."""
+    import torch
+
+    return {
+        name: value.clone(memory_format=torch.contiguous_format) if isinstance(value, torch.Tensor) else value
+        for name, value in given.items()
+    }
 
 
 def square_by_blur(image: Image, side: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:

@@ -73,8 +73,7 @@ class PromptedDetector(Step):
     long_side: int = setting(1333, least=1, most=LONGEST_SIDE)  # pixels, beyond which it is not
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
-    # One image of this size fills a GPU. More at once (auto: by memory) may differ in the last digit from what each
-    # gives alone.
+    # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
@@ -98,7 +97,7 @@ class PromptedDetector(Step):
 
     def __call__(self, records: Sequence[Record]) -> None:
         questions = [question for position, record in enumerate(records) for question in self._ask(position, record)]
-        answers = self.map(self._answer, questions, key=lambda q: (q.size, q.length), prepare=self._ready)
+        answers = self.map(self._answer, questions, lambda q: (q.size, q.length), self._ready, full=False)
         found: list[list[Detection]] = [[] for _ in records]
         for question, (scores, boxes) in zip(questions, answers, strict=True):
             record = records[question.record]

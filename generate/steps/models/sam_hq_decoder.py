@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def box_logits(model: Any, embedding: Tensor, early: Tensor, boxes: Tensor) -> Tensor:
+def box_logits(model: Any, embedding: Tensor, edges: Tensor, boxes: Tensor) -> Tensor:
     """One mask for each box of one image (n x 4, in the frame of the encoder): logits, n x height x width.
 
-    `embedding` is what the encoder made of the image (1 x channels x h x w), `early` what its first global attention
-    block did (1 x h x w x channels): the fine edges come from there.
+    `embedding` is what the encoder made of the image (1 x channels x h x w), `edges` are its `fine_edges`.
     """
     import torch
 
@@ -41,7 +40,7 @@ def box_logits(model: Any, embedding: Tensor, early: Tensor, boxes: Tensor) -> T
     coarse = decoder.upscale_conv1(seen)
     coarse = decoder.activation(decoder.upscale_layer_norm(coarse))
     coarse = decoder.activation(decoder.upscale_conv2(coarse))
-    fine = _sharpened(decoder, coarse) + _edges(decoder, embedding, early)
+    fine = _sharpened(decoder, coarse) + edges
 
     # Behind the token of the mask's quality stand those of the masks: the first of SAM's is the single one, and the
     # last is SAM-HQ's own.
@@ -57,7 +56,10 @@ def _sharpened(decoder: Any, coarse: Tensor) -> Tensor:
     return sharpened
 
 
-def _edges(decoder: Any, embedding: Tensor, early: Tensor) -> Tensor:
+def fine_edges(model: Any, embedding: Tensor, early: Tensor) -> Tensor:
+    """Once for an image, whatever its boxes: from its embedding and what the encoder's first global attention block
+    made of it (1 x h x w x channels)."""
+    decoder = model.mask_decoder
     late = decoder.encoder_conv2(decoder.activation(decoder.encoder_norm(decoder.encoder_conv1(embedding))))
     hidden = decoder.compress_vit_conv1(early.permute(0, 3, 1, 2).contiguous())
     edges: Tensor = late + decoder.compress_vit_conv2(decoder.activation(decoder.compress_vit_norm(hidden)))

@@ -8,7 +8,7 @@ from generate.errors import FatalError
 from generate.steps.models import sam_keys
 from generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_long_side, to_tensor
 from generate.steps.models.published import find_checkpoint
-from generate.steps.models.sam_hq_decoder import box_logits
+from generate.steps.models.sam_hq_decoder import box_logits, fine_edges
 from generate.steps.models.weights import (
     kind,
     load_converted,
@@ -93,8 +93,9 @@ class SamMasker(PaddedSquare):
 class SamHQMasker(SamMasker):
     def encode(self, pixels: Tensor) -> list[Any]:
         embeddings, layers = self._model.get_image_embeddings(pixels.to(self._dtype))
-        return [(embeddings[i : i + 1], layers[0][i : i + 1]) for i in range(len(pixels))]
+        images = [(embeddings[i : i + 1], layers[0][i : i + 1]) for i in range(len(pixels))]
+        return [(embedding, fine_edges(self._model, embedding, early)) for embedding, early in images]
 
     def decode(self, encoded: Any, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-        embedding, early = encoded
-        return box_logits(self._model, embedding, early, self.boxes(boxes, size).to(self._dtype))
+        embedding, edges = encoded
+        return box_logits(self._model, embedding, edges, self.boxes(boxes, size).to(self._dtype))

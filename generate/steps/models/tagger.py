@@ -14,7 +14,6 @@ from generate.settings import LONGEST_SIDE, allowing, setting
 from generate.step import Checkpoint, Step, transient
 from generate.steps.models.compiled import check_compile, compile_in_place
 from generate.steps.models.published import PublishedFile, find_checkpoint, find_list
-from generate.steps.models.steady import steady_map
 from generate.steps.models.weights import check_dtype, read_state_dict, torch_dtype
 from utils.text import one_line
 
@@ -75,7 +74,7 @@ class Tagger(Step):
     dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the picture's encoder by torch.compile: a minute at the start, other last digits
     text_encoder: str = "bert-base-uncased"  # the native backend builds a tokenizer that tagging never uses
-    # images; auto finds how many by the GPU's memory
+    # images at once on a GPU; auto finds how many by its memory
     batch_size: int | str = transient(16, least=1, most=100_000, words=(AUTO,))
 
     def __post_init__(self) -> None:
@@ -113,7 +112,7 @@ class Tagger(Step):
         self._logits = self._load(state)
 
     def __call__(self, records: Sequence[Record]) -> None:
-        for record, tags in zip(records, steady_map(self, self._tag, records, prepare=self._pixels), strict=True):
+        for record, tags in zip(records, self.map(self._tag, records, prepare=self._pixels), strict=True):
             record.tags = tags
 
     def model(self) -> dict[str, Any]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
 
-from generate.record import Item, Record
+from generate.record import Instance, Item, Record, Tag
 from generate.step import Step
+from tests.generate.steps.rounding import VISIBLE, rounding_by_place
 
 
 def photo(name: str, size: tuple[int, int] | None = None) -> Record:
@@ -34,22 +38,101 @@ def run_on_copies(step: Step, records: Sequence[Record]) -> list[Record]:
     return copies
 
 
-def assert_company_does_not_matter(step: Step, records: Sequence[Record], tolerance: float = 0.0) -> None:
-    """Each record alone, all together, in reverse, and once more over its own result: always the same.
+def assert_company_does_not_matter(step: Step, records: Sequence[Record], disturbed: bool = True) -> None:
+    """To the bit: each record alone, first, last and in the middle, among many and few, and over its own result.
 
-    `tolerance` is for numbers from models whose batched arithmetic rounds differently; it is 0 where that can be had.
-    What the step doesn't write must come out as it went in.
+    Once as this machine computes, and once as the worst one might. What the step doesn't write must come out as it
+    went in. `disturbed=False` is for steps whose layers can't be reached.
     """
-    assert len(records) > 1, "company needs two"
-    together = run_on_copies(step, records)
+    _assert_same_in_companies(step, records, companies(len(records)))
+    if disturbed:
+        with rounding_by_place(VISIBLE):
+            _assert_same_in_companies(step, records, companies(len(records))[:2])
+
+
+def companies(count: int) -> list[list[list[int]]]:
+    """Ways to call a step with so many records, by their numbers: first all together, then in reverse."""
+    assert count > 1, "company needs two"
+    everyone = list(range(count))
+    half = count // 2
+    pairs = [[n, (n + 1) % count] for n in everyone]
+    return [[everyone], [everyone[::-1]], [everyone[half:] + everyone[:half]], pairs[::2], [everyone + everyone[:1]]]
+
+
+def _assert_same_in_companies(step: Step, records: Sequence[Record], ways: Sequence[Sequence[Sequence[int]]]) -> None:
     alone = [run_on_copies(step, [record])[0] for record in records]
-    reverse = run_on_copies(step, records[::-1])[::-1]
-    again = run_on_copies(step, together)
-    for name, others in (("alone", alone), ("in reverse order", reverse), ("a second time", again)):
-        for one, other in zip(together, others, strict=True):
-            _assert_same(one, other, tolerance, f"{one.item.id} {name}")
-    for before, after in zip(records, together, strict=True):
+    for way in ways:
+        for numbers in way:
+            found = run_on_copies(step, [records[n] for n in numbers])
+            for place, (number, other) in enumerate(zip(numbers, found, strict=True)):
+                _assert_same(alone[number], other, f"{other.item.id} at place {place} of {numbers}, and alone")
+    for one, other in zip(alone, run_on_copies(step, alone), strict=True):
+        _assert_same(one, other, f"{one.item.id} a second time")
+    for before, after in zip(records, alone, strict=True):
         _assert_only_writes(step, before, after)
+
+
+@contextmanager
+def as_on_a_gpu() -> Iterator[None]:
+    """Steps that are built meanwhile go in batches, though their networks are on the CPU."""
+    with patch.object(Step, "_on_gpu", lambda step: True):
+        yield
+
+
+def assert_batches_differ_by_rounding_only(build: Callable[[], Step], records: Sequence[Record]) -> None:
+    """What a step gives in batches, as on a GPU, is what it gives each unit alone, as exactly as float32 lets it be
+    known: no farther from it than the same network comes whose sums are added up in other orders. `build` gives the
+    step, set up, with the size of its batches."""
+    alone = [run_on_copies(build(), [record])[0] for record in records]
+    bounds = bounds_of_rounding(build(), records, alone)
+    with as_on_a_gpu():
+        batched = build()
+        for numbers in ([*range(len(records))], [*range(len(records))][::-1]):
+            found = run_on_copies(batched, [records[n] for n in numbers])
+            for number, other in zip(numbers, found, strict=True):
+                _assert_within(bounds, leaves(alone[number]), leaves(other), f"{other.item.id} in batches, and alone")
+
+
+def bounds_of_rounding(step: Step, records: Sequence[Record], alone: Sequence[Record]) -> dict[str, float]:
+    """For each kind of number the most that it changes when every layer rounds otherwise."""
+    bounds: dict[str, float] = {}
+    for seed in range(2):
+        with rounding_by_place(seed=seed):
+            for record, expected in zip(records, alone, strict=True):
+                one, other = leaves(expected), leaves(run_on_copies(step, [record])[0])
+                for name in one.keys() & other.keys():
+                    if isinstance(one[name], np.ndarray):
+                        apart = float(np.abs(one[name] - other[name]).max(initial=0))
+                        bounds[kind(name)] = max(bounds.get(kind(name), 0), apart)
+    return bounds
+
+
+def _assert_within(bounds: dict[str, float], one: dict[str, Any], other: dict[str, Any], where: str) -> None:
+    assert one.keys() == other.keys(), where
+    for name, mine in one.items():
+        if isinstance(mine, np.ndarray):
+            apart = float(np.abs(mine - other[name]).max(initial=0))
+            assert apart <= bounds[kind(name)], f"{where}: {name}: {apart}, where rounding makes {bounds[kind(name)]}"
+        else:
+            assert mine == other[name], f"{where}: {name}"
+
+
+def kind(name: str) -> str:
+    return re.sub(r"\[\d+\]", "[]", name)
+
+
+def leaves(found: Any, name: str = "") -> dict[str, Any]:
+    """What a step has written, by name: numbers as arrays, words as they are."""
+    if isinstance(found, Record):
+        return leaves(found.tags, "tags") | leaves(found.instances, "instances")
+    if isinstance(found, Tag | Instance):
+        named = {f.name: getattr(found, f.name) for f in fields(found) if f.name != "mask"}
+        return {k: v for part, value in named.items() for k, v in leaves(value, f"{name}.{part}").items()}
+    if isinstance(found, list):
+        return {k: v for place, value in enumerate(found) for k, v in leaves(value, f"{name}[{place}]").items()}
+    if isinstance(found, float | np.ndarray) or (isinstance(found, tuple) and found):
+        return {name: np.asarray(found, dtype=np.float64)}
+    return {name: found}
 
 
 def _assert_only_writes(step: Step, before: Record, after: Record) -> None:
@@ -57,30 +140,28 @@ def _assert_only_writes(step: Step, before: Record, after: Record) -> None:
     for field in fields(Record):
         if field.name not in written:
             where = f"{before.item.id}.{field.name} (not in {type(step).__name__}.writes)"
-            _assert_same(getattr(before, field.name), getattr(after, field.name), 0.0, where)
+            _assert_same(getattr(before, field.name), getattr(after, field.name), where)
 
 
-def _assert_same(one: Any, other: Any, tolerance: float, where: str) -> None:
+def _assert_same(one: Any, other: Any, where: str) -> None:
     assert type(one) is type(other), f"{where}: {one!r} and {other!r}"
     if isinstance(one, Image.Image):
         assert (one.mode, one.size) == (other.mode, other.size), where
         assert one.tobytes() == other.tobytes(), f"{where}: other pixels"
     elif isinstance(one, np.ndarray):
         assert (one.dtype, one.shape) == (other.dtype, other.shape), where
-        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance, err_msg=where)
+        np.testing.assert_array_equal(one, other, err_msg=where)
     elif is_dataclass(one):
         for field in fields(one):
             mine, theirs = getattr(one, field.name), getattr(other, field.name)
-            _assert_same(mine, theirs, tolerance, f"{where}.{field.name}")
+            _assert_same(mine, theirs, f"{where}.{field.name}")
     elif isinstance(one, dict):
         assert one.keys() == other.keys(), where
         for name in one:
-            _assert_same(one[name], other[name], tolerance, f"{where}[{name!r}]")
+            _assert_same(one[name], other[name], f"{where}[{name!r}]")
     elif isinstance(one, list | tuple):
         assert len(one) == len(other), f"{where}: {len(one)} and {len(other)} of them"
         for position, (mine, theirs) in enumerate(zip(one, other, strict=True)):
-            _assert_same(mine, theirs, tolerance, f"{where}[{position}]")
-    elif isinstance(one, float):
-        assert abs(one - other) <= tolerance, f"{where}: {one!r} and {other!r}"
+            _assert_same(mine, theirs, f"{where}[{position}]")
     else:
         assert one == other, f"{where}: {one!r} and {other!r}"

@@ -14,7 +14,7 @@ from generate.record import Record
 from generate.steps.caption.blip2 import BLIP2
 from generate.steps.models.captioner import with_category
 from generate.steps.models.crops import crops, cut
-from tests.generate.steps.contract import assert_company_does_not_matter
+from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.caption import make_blip2, make_blip2_opt
 from tests.tiny.records import record
 
@@ -71,6 +71,10 @@ def test_alone_and_in_company(folder: Path) -> None:
     assert_company_does_not_matter(ready(folder, batch_size=3, num_beams=1), photos())
 
 
+def test_batches_differ_by_rounding_only(folder: Path) -> None:
+    assert_batches_differ_by_rounding_only(lambda: ready(folder, batch_size=4), photos())
+
+
 def test_an_instance_that_has_become_too_small_loses_its_caption(folder: Path) -> None:
     step, records = ready(folder), photos()
     step(records)
@@ -88,13 +92,6 @@ def test_freed_and_set_up_again_it_says_the_same(folder: Path) -> None:
     step.setup("cpu")
     step(after)
     assert [i.caption for r in before for i in r.instances] == [i.caption for r in after for i in r.instances]
-
-
-def test_a_batch_size_of_its_own_choice_changes_nothing(folder: Path) -> None:
-    one, many = photos(), photos()
-    ready(folder, batch_size=1)(one)
-    ready(folder, batch_size=16)(many)
-    assert [i.caption for r in one for i in r.instances] == [i.caption for r in many for i in r.instances]
 
 
 def test_the_category_stands_before_words_that_do_not_name_it() -> None:

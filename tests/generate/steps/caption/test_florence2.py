@@ -11,7 +11,7 @@ from PIL import Image
 from generate.errors import FatalError
 from generate.steps.caption.florence2 import Florence2
 from tests.generate.steps.caption.test_blip2 import photos
-from tests.generate.steps.contract import assert_company_does_not_matter
+from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.caption import make_florence2
 
 QUESTIONS = {
@@ -56,6 +56,10 @@ def test_a_caption_is_what_the_model_says_to_the_crop_alone(folder: Path, task: 
 
 def test_alone_and_in_company(folder: Path) -> None:
     assert_company_does_not_matter(ready(folder, batch_size=4), photos())
+
+
+def test_batches_differ_by_rounding_only(folder: Path) -> None:
+    assert_batches_differ_by_rounding_only(lambda: ready(folder, batch_size=4), photos())
 
 
 def test_messages(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from generate.steps.caption.vlm import VLM
 from generate.steps.models.crops import on_square
 from generate.steps.models.weights import on_pillow
 from tests.generate.steps.caption.test_blip2 import photos
-from tests.generate.steps.contract import assert_company_does_not_matter
+from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.caption import QWENS, make_blip, make_llava, make_qwen
 from tests.tiny.records import record
 
@@ -62,6 +62,10 @@ def test_a_caption_is_the_answer_to_the_crop_alone(folder: Path) -> None:
 
 def test_alone_and_in_company(folder: Path) -> None:
     assert_company_does_not_matter(ready(folder, batch_size=4), photos())
+
+
+def test_batches_differ_by_rounding_only(folder: Path) -> None:
+    assert_batches_differ_by_rounding_only(lambda: ready(folder, batch_size=4), photos())
 
 
 @pytest.fixture(scope="module", params=QWENS)

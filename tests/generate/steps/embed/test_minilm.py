@@ -8,7 +8,7 @@ from generate.errors import FatalError
 from generate.record import Instance, Record
 from generate.settings import made
 from generate.steps.embed.minilm import LONGEST, PACKAGE, MiniLM
-from tests.generate.steps.contract import assert_company_does_not_matter, photo
+from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter, photo
 from utils.errors import UserError
 
 
@@ -83,9 +83,9 @@ def test_a_text_alone_decides_the_shape_in_which_it_is_computed(step: MiniLM, mo
 
     monkeypatch.setattr(step, "_model", spy)
     embedded(step, "an owl")
-    assert shapes == [(8, 16)]
+    assert shapes == [(1, 16)]
     embedded(step, *[f"owl number {n}" for n in range(11)], "an owl on a branch " * 4)
-    assert sorted(shapes[1:]) == [(8, 16), (8, 16), (8, 32)]
+    assert sorted(shapes[1:]) == [*[(1, 16)] * 11, (1, 32)]
 
 
 def test_labels_are_embedded_once(step: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,11 +109,14 @@ def test_long_text_is_cut(step: MiniLM) -> None:
     assert (embedded(step, text) == embedded(step, text + "and something else")).all()
 
 
-def test_other_batch_sizes_differ_by_rounding_only(step: MiniLM) -> None:
-    other = MiniLM(batch_size=3, dimensions=384)
-    other.setup("cpu")
-    texts = ("cup", "a red bus", "a person on the left side of the picture", "sky")
-    np.testing.assert_allclose(embedded(other, *texts), embedded(step, *texts)[:, :384], atol=2e-6)
+def test_batches_differ_by_rounding_only() -> None:
+    def build() -> MiniLM:
+        batched = MiniLM(batch_size=3)
+        batched.setup("cpu")
+        return batched
+
+    texts = [("cup", "a red bus"), ("sky", "a person on the left side of the picture")]
+    assert_batches_differ_by_rounding_only(build, [with_texts("coffee", *texts), with_texts("china", ("boat", None))])
 
 
 def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from generate.steps.ground.florence2 import Florence2Boxes, Question, read_boxes
 from generate.steps.models.detections import Detection
-from tests.generate.steps.contract import assert_company_does_not_matter, run_on_copies
+from tests.generate.steps.contract import (
+    as_on_a_gpu,
+    assert_batches_differ_by_rounding_only,
+    assert_company_does_not_matter,
+    run_on_copies,
+)
 from tests.tiny.caption import make_florence2
 from tests.tiny.records import record
 
@@ -15,7 +21,11 @@ from tests.tiny.records import record
 def step(tmp_path_factory: pytest.TempPathFactory) -> Florence2Boxes:
     folder = tmp_path_factory.mktemp("tiny") / "florence2"
     folder.mkdir()
-    step = Florence2Boxes(checkpoint=str(make_florence2(folder)), max_new_tokens=16, box_threshold=0.0)
+    return ready(str(make_florence2(folder)))
+
+
+def ready(checkpoint: str, **options: Any) -> Florence2Boxes:
+    step = Florence2Boxes(checkpoint=checkpoint, max_new_tokens=16, box_threshold=0.0, **options)
     step.setup("cpu")
     assert step._bins == {}  # the tiny one has no words for places
     words = len(step._processor.tokenizer)
@@ -36,7 +46,33 @@ def test_alone_and_in_company(step: Florence2Boxes) -> None:
     for one, given in zip(found, records, strict=True):
         assert {i.label for i in one.instances} <= {tag.name for tag in given.tags}
         assert all(0 < i.score <= 1 for i in one.instances)
-    assert_company_does_not_matter(step, records, tolerance=0.0)
+    assert_company_does_not_matter(step, records)
+
+
+def test_batches_differ_by_rounding_only(step: Florence2Boxes) -> None:
+    records = [
+        record("china", ["temple", "two people", "sky"], index=0),
+        record("flower", ["leaf", "blue sky", "flower"], index=1),
+    ]
+    assert_batches_differ_by_rounding_only(lambda: ready(step.checkpoint, batch_size=3), records)
+
+
+def test_tags_of_one_batch_have_one_length(step: Florence2Boxes) -> None:
+    """So that no tag is padded as its company wants."""
+    given: list[Any] = []
+    real = step._processor
+
+    def spy(**asked: Any) -> Any:
+        given.append(real(**asked))
+        return given[-1]
+
+    spy.tokenizer = real.tokenizer  # type: ignore[attr-defined]
+    with as_on_a_gpu():
+        batched = ready(step.checkpoint, batch_size=2)
+        batched._processor = spy
+        batched([record("china", ["sky", "two people in red", "tree", "a blue sky"])])
+    assert all(tokens["attention_mask"].all() for tokens in given)
+    assert {len(tokens["input_ids"]) for tokens in given} == {2}
 
 
 def test_every_tag_is_asked(step: Florence2Boxes, monkeypatch: pytest.MonkeyPatch) -> None:

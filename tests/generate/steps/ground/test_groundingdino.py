@@ -9,14 +9,17 @@ import pytest
 
 from generate.errors import FatalError
 from generate.steps.ground.groundingdino import GroundingDino
-from tests.generate.steps.contract import assert_company_does_not_matter, run_on_copies
+from tests.generate.steps.contract import (
+    assert_batches_differ_by_rounding_only,
+    assert_company_does_not_matter,
+    run_on_copies,
+)
 from tests.tiny.ground import make_groundingdino
 from tests.tiny.records import record
 from tests.tiny.vocabulary import write_tokenizer
 
 ODD_TAGS = ["cat", "Hot Dog", "dog (brown)", "[SEP]", "st. bernard", "what?", "cat, sleeping", "été", "  "]
 LIMIT = 256
-PIXELS = 2e-3  # the port's batched attention subtracts the maximum of the whole batch: float32 rounds differently
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +92,14 @@ def test_alone_and_in_company(step: GroundingDino) -> None:
     ]
     found = run_on_copies(step, records)
     assert [bool(r.instances) for r in found] == [True, True, True, True, False, True]
-    assert_company_does_not_matter(step, records, tolerance=0.0)
-    batched = GroundingDino(checkpoint=step.checkpoint, short_side=160, long_side=266, batch_size=4)
-    batched.setup("cpu")
-    assert_company_does_not_matter(batched, records, tolerance=PIXELS)
+    assert_company_does_not_matter(step, records)
+
+    def build() -> GroundingDino:
+        batched = GroundingDino(checkpoint=step.checkpoint, short_side=160, long_side=266, batch_size=4)
+        batched.setup("cpu")
+        return batched
+
+    assert_batches_differ_by_rounding_only(build, records)
 
 
 def test_labels_are_the_tags_as_given(step: GroundingDino) -> None:

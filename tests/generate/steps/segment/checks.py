@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from generate.record import Box, Instance, Record
-from tests.generate.steps.contract import assert_company_does_not_matter, run_on_copies
+from tests.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
+from tests.generate.steps.rounding import VISIBLE, rounding_by_place
 from tests.tiny.records import record
 from utils.rle import area, decode
 
@@ -48,11 +51,42 @@ def assert_a_mask_for_every_box(step: Any) -> None:
 
 
 def assert_alone_and_in_company(step: Any) -> None:
-    assert_company_does_not_matter(step, sample(), tolerance=0.0)
+    assert_company_does_not_matter(step, sample())
 
 
-def assert_chunks_do_not_matter(step: Any, other: Any) -> None:
-    """`other` is the same step that takes its boxes in other portions."""
-    assert step.boxes_at_once != other.boxes_at_once
-    for one, two in zip(run_on_copies(step, sample()), run_on_copies(other, sample()), strict=True):
+def assert_portions_do_not_matter(step: Any) -> None:
+    """On a CPU, however one computes there: the same bits whatever `boxes_at_once` says."""
+    assert step.boxes_at_once > 1
+    with rounding_by_place(VISIBLE):
+        many = run_on_copies(step, sample())
+        with patch.object(step, "boxes_at_once", 1):
+            single = run_on_copies(step, sample())
+    for one, two in zip(many, single, strict=True):
         assert [i.mask for i in one.instances] == [i.mask for i in two.instances]
+
+
+def assert_portions_differ_by_rounding_only(build: Callable[[], Any]) -> None:
+    """In batches and portions, as on a GPU, what stands behind the masks is what each box of each image gets alone, as
+    far as float32 lets it be known (see the contract). `build` gives the step, set up."""
+    alone = logits_of(build())
+    with rounding_by_place():
+        bound = np.abs(logits_of(build()) - alone).max()
+    with as_on_a_gpu():
+        together = logits_of(build())
+    assert alone.shape == together.shape and len(alone) == 8
+    assert np.abs(together - alone).max() <= bound
+
+
+def logits_of(step: Any, calls: Sequence[Sequence[Record]] | None = None) -> np.ndarray:
+    """Of all boxes, as the decoder gives them."""
+    found: list[np.ndarray] = []
+    restore = step._masker.restore
+
+    def spy(logits: Any, size: tuple[int, int]) -> Any:
+        found.append(logits.numpy().copy())
+        return restore(logits, size)
+
+    with patch.object(step._masker, "restore", spy):
+        for records in calls or [sample()]:
+            run_on_copies(step, records)
+    return np.concatenate(found)

@@ -18,6 +18,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def step(folder: Path) -> Sam:
+    return ready(folder)
+
+
+def ready(folder: Path) -> Sam:
     step = Sam(checkpoint=str(folder), boxes_at_once=3, batch_size=4)
     step.setup("cpu")
     return step
@@ -31,10 +35,12 @@ def test_alone_and_in_company(step: Sam) -> None:
     checks.assert_alone_and_in_company(step)
 
 
-def test_portions_of_boxes_do_not_matter(step: Sam, folder: Path) -> None:
-    other = Sam(checkpoint=str(folder), boxes_at_once=1)
-    other.setup("cpu")
-    checks.assert_chunks_do_not_matter(step, other)
+def test_portions_of_boxes_do_not_matter(step: Sam) -> None:
+    checks.assert_portions_do_not_matter(step)
+
+
+def test_batches_and_portions_differ_by_rounding_only(folder: Path) -> None:
+    checks.assert_portions_differ_by_rounding_only(lambda: ready(folder))
 
 
 def test_a_checkpoint_of_another_model_is_fatal(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from generate.errors import FatalError
 from generate.record import Item, Record
 from generate.steps.models.tagger import as_tensor
 from generate.steps.tag.ram import RAM
-from tests.generate.steps.contract import assert_company_does_not_matter
+from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.tag import IMAGE_SIZE, TAGS, make_ram, make_ram_plus
 
 
@@ -82,6 +82,10 @@ def test_lists_are_found_beside_the_checkpoint_and_in_the_fetched_ones(
 
 def test_alone_and_in_company_to_the_last_bit(checkpoint: Path) -> None:
     assert_company_does_not_matter(ready(checkpoint, batch_size=3), photos())
+
+
+def test_batches_differ_by_rounding_only(checkpoint: Path) -> None:
+    assert_batches_differ_by_rounding_only(lambda: ready(checkpoint, batch_size=3, threshold=0.0), photos())
 
 
 def test_the_checkpoint_s_own_names_from_older_files_too(checkpoint: Path, tmp_path: Path) -> None:
