@@ -14,7 +14,9 @@ import pytest
 
 from generate.record import Record, Tag
 from generate.step import Step, transient
+from generate.steps.models.pixels import aligned
 from tests.generate.steps.contract import assert_company_does_not_matter
+from tests.generate.steps.rounding import ALIGNED
 from tests.tiny.records import record
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -120,7 +122,9 @@ HELD_TO_IT = """
 import sys
 from pathlib import Path
 from generate.steps.segment.sam_hq import SamHQ
+from generate.steps.models.pixels import aligned
 from tests.generate.steps.contract import assert_company_does_not_matter
+from tests.generate.steps.rounding import ALIGNED
 from tests.generate.steps.segment.checks import assert_portions_do_not_matter, sample
 from tests.generate.steps.tag.test_ram import make_ram, photos, ready
 from tests.tiny.segment import make_sam_hq
@@ -142,3 +146,14 @@ def test_company_does_not_matter_on_older_cpus_either(kind: str, tmp_path: Path)
         [sys.executable, "-c", HELD_TO_IT, str(tmp_path)], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_what_a_processor_hands_over_comes_to_lie_as_torch_lays_it_out() -> None:
+    import torch
+
+    whole = torch.arange(101, dtype=torch.float32)
+    odd = whole[1:].view(10, 10).t()  # as numpy's memory may begin
+    given = aligned({"pixels": odd, "names": ["a"]})
+    assert given["names"] == ["a"] and given["pixels"].equal(odd)
+    assert odd.data_ptr() % ALIGNED and not given["pixels"].data_ptr() % ALIGNED
+    assert given["pixels"].is_contiguous()

@@ -13,6 +13,7 @@ from tests.generate.steps.contract import (
     assert_company_does_not_matter,
     run_on_copies,
 )
+from tests.generate.steps.rounding import ALIGNED
 from tests.tiny.caption import make_florence2
 from tests.tiny.records import record
 
@@ -55,6 +56,27 @@ def test_batches_differ_by_rounding_only(step: Florence2Boxes) -> None:
         record("flower", ["leaf", "blue sky", "flower"], index=1),
     ]
     assert_batches_differ_by_rounding_only(lambda: ready(step.checkpoint, batch_size=3), records)
+
+
+def test_the_network_gets_memory_of_torch_s(step: Florence2Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, generate, addresses = step._processor, step._model.generate, []
+
+    def odd(**asked: Any) -> Any:
+        given = real(**asked)
+        pixels = given["pixel_values"]
+        moved = pixels.new_empty(pixels.numel() + 1)[1:].view(pixels.shape)
+        given["pixel_values"] = moved.copy_(pixels)
+        return given
+
+    def spy(**given: Any) -> Any:
+        addresses.append(given["pixel_values"].data_ptr() % ALIGNED)
+        return generate(**given)
+
+    odd.tokenizer = real.tokenizer  # type: ignore[attr-defined]
+    monkeypatch.setitem(step.__dict__, "_processor", odd)
+    monkeypatch.setattr(step._model, "generate", spy)
+    step([record("china", ["sky", "tree"])])
+    assert addresses == [0, 0]
 
 
 def test_tags_of_one_batch_have_one_length(step: Florence2Boxes) -> None:
