@@ -51,7 +51,7 @@ class Work:
     staged_batch: int = transient(256, least=1, most=100_000)
     device: str = transient("auto")  # auto, cpu or cuda
     write_threads: int = transient(4, least=1, most=MOST_THREADS)  # records written behind the steps, so many at a time
-    max_attempts: int = transient(3, least=1, most=100)  # workers that an item may take down before it is quarantined
+    max_attempts: int = transient(3, least=1, most=10_000)  # workers that an item may take down before it is quarantined
     # above that, after the first hundred, something else is wrong
     max_failure_rate: float = transient(0.5, least=0, most=1)
     # seconds after which an image that does not come is given up
