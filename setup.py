@@ -13,7 +13,7 @@ CORE = [
     "pycocotools>=2.0.8",
     "safetensors>=0.4.5",
     "hydra-core>=1.3.2,<1.4",
-    "submitit>=1.5.2",
+    "submitit>=1.5.2,<1.6",
     "ijson>=3.3",
     "msgspec>=0.21",  # JSON by the million lines; its errors are ValueErrors since 0.21
     "PyYAML>=5.4",  # hydra's own, for its errors
@@ -70,8 +70,15 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
-    packages=find_packages(include=["launch*", "generate*", "utils*", "conf*", "slurm*"]),
-    package_data={"conf": ["**/*.yaml"], "launch.report": ["static/*"]},
+    package_dir={"": "src"},
+    packages=find_packages("src"),
+    package_data={
+        "labelyard": ["py.typed"],
+        "labelyard.conf": ["**/*.yaml"],
+        "labelyard.launch.report": ["static/*"],
+        "labelyard.slurm": ["*"],
+        "labelyard.utils": ["*.sh"],
+    },
     install_requires=CORE,
     extras_require={
         "demo": DEMO,

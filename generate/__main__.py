@@ -1,4 +1,4 @@
-"""One worker: python -m generate RUN_FOLDER [--config FILE] [--parent PID]
+"""One worker: python generate RUN_FOLDER [--config FILE] [--parent PID]
 
 What run.py starts on this machine, and generate.task under SLURM. By hand it may be started any number of times.
 """
@@ -17,23 +17,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from generate.errors import BrokenDevice, FatalError, explained
-from generate.identity import identity
-from generate.model_cache import use
-from generate.pipeline import Pipeline, build_steps
-from generate.presence import Presence
-from generate.run_folder import RunFolder
-from generate.stop import Stop
-from generate.worker import make_worker, pick_device
-from utils.errors import UserError
-from utils.redact import redacted
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+
+from labelyard.generate.errors import BrokenDevice, FatalError, explained
+from labelyard.generate.identity import identity
+from labelyard.generate.model_cache import use
+from labelyard.generate.pipeline import Pipeline, build_steps
+from labelyard.generate.presence import Presence
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.stop import Stop
+from labelyard.generate.worker import make_worker, pick_device
+from labelyard.utils.errors import UserError
+from labelyard.utils.redact import redacted
 
 FINISHED, FAILED, STOPPED = 0, 1, 75  # 75: sysexits.h's "try again later"
 BROKEN = 70  # this process can't go on, another can: its GPU failed under it
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m generate", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python generate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--config", type=Path, help="the config of this start (default: as the run was planned)")
     parser.add_argument("--parent", type=int, help="stop when this process is no longer the parent")

@@ -11,10 +11,10 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from generate.record import Box, Instance, Record
-from generate.settings import LONGEST_SIDE, setting
-from utils import rle
-from utils.images import encode_jpeg
+from labelyard.generate.record import Box, Instance, Record
+from labelyard.generate.settings import LONGEST_SIDE, setting
+from labelyard.utils import rle
+from labelyard.utils.images import encode_jpeg
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from generate.gpu_memory import free_memory
-from generate.threads import Ahead
+from labelyard.generate.gpu_memory import free_memory
+from labelyard.generate.threads import Ahead
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from generate.errors import FatalError
-from generate.journal import Outcome
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.generate.journal import Outcome
+from labelyard.utils.text import one_line
 
 Mark = Callable[[Outcome], None]
 FEW = 10  # failures that no run is stopped for

@@ -6,12 +6,12 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
-from generate.claims import Claims
-from generate.patience import patiently
-from generate.run_folder import RunFolder
-from generate.shard import ShardWork
-from generate.stop import Stop
-from generate.turns import LOOKED_AT, Turns, some
+from labelyard.generate.claims import Claims
+from labelyard.generate.patience import patiently
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.shard import ShardWork
+from labelyard.generate.stop import Stop
+from labelyard.generate.turns import LOOKED_AT, Turns, some
 
 LONGEST_WAIT = 10.0  # seconds
 

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from generate.run_folder import RunFolder
-from utils.atomic import TRIES, server_clock, temporary_beside, write_new
-from utils.faults import point
-from utils.processes import start_time
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import TRIES, server_clock, temporary_beside, write_new
+from labelyard.utils.faults import point
+from labelyard.utils.processes import start_time
 
 HEARTBEAT = 20.0  # seconds between two refreshings of a claim
 STALE_AFTER = 180.0  # a claim not refreshed for so long is given up for dead

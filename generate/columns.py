@@ -8,11 +8,11 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from generate.entry import Entry, Refusal, Row
-from generate.rows import Rows, of_rows
-from generate.source import Source
-from utils.errors import UserError
-from utils.jsons import finite, objects_of, texts_of
+from labelyard.generate.entry import Entry, Refusal, Row
+from labelyard.generate.rows import Rows, of_rows
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import finite, objects_of, texts_of
 
 if TYPE_CHECKING:
     from pyarrow import Array, DataType, Field, RecordBatch, Schema

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from itertools import islice
 
-from generate.finished import finished
-from generate.run_folder import RunFolder
+from labelyard.generate.finished import finished
+from labelyard.generate.run_folder import RunFolder
 
 LOOKED_AT = 100  # records, of which the first that has an instance tells: all of a run come from one pipeline
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from utils.text import harmless
+from labelyard.utils.text import harmless
 
 # What a file system says when it is unwell, not when the file is.
 UNWELL = {

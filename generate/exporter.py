@@ -15,17 +15,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from generate.errors import ItemError
-from generate.finished import Finished, finished
-from generate.load import Load, load
-from generate.record import Item
-from generate.run_folder import RunFolder
-from generate.settings import setting, settings
-from utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
-from utils.errors import UserError
-from utils.images import encode_jpeg
-from utils.jsons import dump
-from utils.only_one import only_one
+from labelyard.generate.errors import ItemError
+from labelyard.generate.finished import Finished, finished
+from labelyard.generate.load import Load, load
+from labelyard.generate.record import Item
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.settings import setting, settings
+from labelyard.utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
+from labelyard.utils.errors import UserError
+from labelyard.utils.images import encode_jpeg
+from labelyard.utils.jsons import dump
+from labelyard.utils.only_one import only_one
 
 NOTES = "export.jsonl"
 LOCK = "export-lock.tmp"  # there while an export is at work

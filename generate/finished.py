@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from generate.annotation import Frame, padded
-from generate.journal import read_manifest
-from generate.record import Item
-from generate.run_folder import RunFolder
-from utils import rle
-from utils.rle import Rle
+from labelyard.generate.annotation import Frame, padded
+from labelyard.generate.journal import read_manifest
+from labelyard.generate.record import Item
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils import rle
+from labelyard.utils.rle import Rle
 
 ENDINGS = {b"\xff\xd8": "jpg", b"\x89P": "png", b"RI": "webp"}
 

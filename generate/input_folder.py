@@ -16,8 +16,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from generate.run_folder import is_run
-from utils.errors import UserError
+from labelyard.generate.run_folder import is_run
+from labelyard.utils.errors import UserError
 
 RUNS, EXPORTS, LINKS, HIDDEN = "run folders", "exports", "links to folders that are read anyhow", "hidden"
 NO_ENDING, OTHERS = "without an ending", "others"

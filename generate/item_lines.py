@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from generate.record import Item, item_id
-from generate.rows import Rows
-from utils.jsons import dump, on_one_line, parse, text_of, utf8
+from labelyard.generate.record import Item, item_id
+from labelyard.generate.rows import Rows
+from labelyard.utils.jsons import dump, on_one_line, parse, text_of, utf8
 
 BYTES = 8  # of an id
 Value = TypeVar("Value")

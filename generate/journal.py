@@ -24,14 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from generate.errors import explained
-from generate.record import Item
-from generate.run_folder import RunFolder
-from utils.atomic import write_atomic
-from utils.errors import UserError
-from utils.faults import point
-from utils.jsons import dump, parse
-from utils.text import one_line
+from labelyard.generate.errors import explained
+from labelyard.generate.record import Item
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import write_atomic
+from labelyard.utils.errors import UserError
+from labelyard.utils.faults import point
+from labelyard.utils.jsons import dump, parse
+from labelyard.utils.text import one_line
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from utils.jsons import parse
+from labelyard.utils.jsons import parse
 
 CHUNK = 1 << 16  # what is parsed at once stays in the processor's cache: half the time of a megabyte at once
 LONGEST = 1 << 26  # bytes of one value; more is a quotation mark or bracket that was never closed

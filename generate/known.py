@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generate.errors import UNWELL, ItemError, PassingError
-from generate.record import Box, Instance, MadeImage, Record, Tag
+from labelyard.generate.errors import UNWELL, ItemError, PassingError
+from labelyard.generate.record import Box, Instance, MadeImage, Record, Tag
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generate.step import Checkpoint, Step
+    from labelyard.generate.step import Checkpoint, Step
 
 CARD = "README.md"
 # As licences are called in cards, and in names of licences that are none of the usual ones.
@@ -118,8 +118,8 @@ def _of_card(checkpoint: Checkpoint) -> Licence | None:
 
 
 def _card(checkpoint: Checkpoint) -> Path | None:
-    from generate.steps.models.published import cached_hub_file, hub_file
-    from generate.steps.models.weights import kind
+    from labelyard.generate.steps.models.published import cached_hub_file, hub_file
+    from labelyard.generate.steps.models.weights import kind
 
     named = hub_file(checkpoint.location)
     if named or kind(checkpoint.location) == "hub":

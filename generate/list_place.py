@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from utils.errors import UserError
+from labelyard.utils.errors import UserError
 
 LONGEST = 1 << 16  # bytes of a line that may be a path
 

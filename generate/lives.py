@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from generate.claims import Owner
-from generate.presence import where
-from generate.run_folder import RunFolder
-from utils.atomic import write_atomic
+from labelyard.generate.claims import Owner
+from labelyard.generate.presence import where
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import write_atomic
 
 ALIVE = ("starting", "working")
 
@@ -65,7 +65,7 @@ def _said(path: Path) -> dict[str, Any]:
 
 def got_somewhere(folder: RunFolder, worker: str) -> bool:
     """Whether its journals hold an item that it brought to its end."""
-    from generate.journal import read_journal
+    from labelyard.generate.journal import read_journal
 
     return any(
         event["event"] in ("done", "quarantined")

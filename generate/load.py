@@ -7,14 +7,14 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.errors import UNWELL, ItemError, PassingError
-from generate.known import take_over
-from generate.places import read_place
-from generate.record import Item, Record
-from generate.settings import MOST_THREADS, setting, transient
-from utils.faults import point
-from utils.images import UnreadableImage, decode
-from utils.locations import local, scheme
+from labelyard.generate.errors import UNWELL, ItemError, PassingError
+from labelyard.generate.known import take_over
+from labelyard.generate.places import read_place
+from labelyard.generate.record import Item, Record
+from labelyard.generate.settings import MOST_THREADS, setting, transient
+from labelyard.utils.faults import point
+from labelyard.utils.images import UnreadableImage, decode
+from labelyard.utils.locations import local, scheme
 
 
 @dataclass(kw_only=True)

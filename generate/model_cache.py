@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generate.errors import FatalError
-from generate.licences import licence_of
-from generate.step import Checkpoint, Step
-from generate.steps.models.published import cached_hub_file, find_checkpoint, find_list, hub_file
-from generate.steps.models.weights import kind
+from labelyard.generate.errors import FatalError
+from labelyard.generate.licences import licence_of
+from labelyard.generate.step import Checkpoint, Step
+from labelyard.generate.steps.models.published import cached_hub_file, find_checkpoint, find_list, hub_file
+from labelyard.generate.steps.models.weights import kind
 
 WEIGHTS = (".safetensors", ".bin", ".pth", ".pt")
 

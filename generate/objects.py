@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from generate.rows import Rows, given_texts, of_rows
-from generate.source import Source
-from utils.jsons import parse
+from labelyard.generate.rows import Rows, given_texts, of_rows
+from labelyard.generate.source import Source
+from labelyard.utils.jsons import parse
 
 PLAIN = frozenset((str, int, bool, type(None)))  # values that are JSON whatever they are
 Where = Callable[[int], str]  # what leads a person to the number-th of some rows

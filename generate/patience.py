@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from generate.errors import UNWELL, explained
+from labelyard.generate.errors import UNWELL, explained
 
 PATIENCE = (1.0, 5.0, 15.0)  # seconds before it is asked again
 

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from generate.batches import is_out_of_memory
-from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
-from generate.gpu_memory import free_memory
-from generate.record import Record
-from generate.settings import build
-from generate.step import Step
-from utils.errors import UserError, nearest
-from utils.text import one_line
+from labelyard.generate.batches import is_out_of_memory
+from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from labelyard.generate.gpu_memory import free_memory
+from labelyard.generate.record import Record
+from labelyard.generate.settings import build
+from labelyard.generate.step import Step
+from labelyard.utils.errors import UserError, nearest
+from labelyard.utils.text import one_line
 
 # What every record has before the first step.
 GIVEN = ("image", "caption")

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from generate.errors import ItemError
-from generate.known import image_in_record
+from labelyard.generate.errors import ItemError
+from labelyard.generate.known import image_in_record
 
 OPEN_FILES = 8  # per thread
 CELLS_AT_ONCE = 32  # rows of a table that are unpacked together

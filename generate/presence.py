@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generate.claims import HEARTBEAT, Owner
-from generate.patience import patiently
-from generate.run_folder import RunFolder
-from utils.atomic import write_atomic
-from utils.jsons import dump
-from utils.redact import redacted
+from labelyard.generate.claims import HEARTBEAT, Owner
+from labelyard.generate.patience import patiently
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import write_atomic
+from labelyard.utils.jsons import dump
+from labelyard.utils.redact import redacted
 
 if TYPE_CHECKING:
-    from generate.worker import Worker
+    from labelyard.generate.worker import Worker
 
 # Of SLURM's variables, those that tell a person which job and which node this is.
 SLURM = (

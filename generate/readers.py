@@ -14,7 +14,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from generate.errors import FatalError, PassingError
+from labelyard.generate.errors import FatalError, PassingError
 
 Result = TypeVar("Result")
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from utils.rle import Rle
-from utils.text import safe_stem
+from labelyard.utils.rle import Rle
+from labelyard.utils.text import safe_stem
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from generate.entry import Entry, Refusal, Row
-from utils.jsons import text_of
+from labelyard.generate.entry import Entry, Refusal, Row
+from labelyard.utils.jsons import text_of
 
 AT_ONCE = 8192
 

@@ -25,11 +25,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generate.item_lines import item_of
-from generate.record import Item
-from utils.atomic import NOTHING, Held, is_temporary, sweep, sync_file_system, sync_folder, write_atomic, writer_is_gone
-from utils.errors import UserError
-from utils.jsons import dump
+from labelyard.generate.item_lines import item_of
+from labelyard.generate.record import Item
+from labelyard.utils.atomic import (
+    NOTHING,
+    Held,
+    is_temporary,
+    sweep,
+    sync_file_system,
+    sync_folder,
+    write_atomic,
+    writer_is_gone,
+)
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import dump
 
 
 @dataclass(frozen=True)

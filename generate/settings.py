@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
-from utils.errors import UserError
-from utils.redact import secret_settings
+from labelyard.utils.errors import UserError
+from labelyard.utils.redact import secret_settings
 
 MOST_THREADS = 1024  # of one kind in a process
 LONGEST_SIDE = 65_500  # that a JPEG can have

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from generate.journal import History, Journal, Outcome, read_history, write_manifest
-from generate.patience import patiently
-from generate.record import Item
-from generate.run_folder import RunFolder
+from labelyard.generate.journal import History, Journal, Outcome, read_history, write_manifest
+from labelyard.generate.patience import patiently
+from labelyard.generate.record import Item
+from labelyard.generate.run_folder import RunFolder
 
 
 class ShardWork:

@@ -19,15 +19,15 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from generate.entry import Entry, Refusal, Row
-from generate.input_folder import InputFolder, fitting, refuse_run, told
-from generate.load import resolve
-from generate.rows import Rows, grouped
-from generate.settings import transient
-from utils.errors import UserError, nearest
-from utils.jsons import finite
-from utils.locations import how_to_fetch, local, scheme
-from utils.streams import without_compression
+from labelyard.generate.entry import Entry, Refusal, Row
+from labelyard.generate.input_folder import InputFolder, fitting, refuse_run, told
+from labelyard.generate.load import resolve
+from labelyard.generate.rows import Rows, grouped
+from labelyard.generate.settings import transient
+from labelyard.utils.errors import UserError, nearest
+from labelyard.utils.jsons import finite
+from labelyard.utils.locations import how_to_fetch, local, scheme
+from labelyard.utils.streams import without_compression
 
 PEEKED = 100  # rows of which at least one must be an item, before anything is written
 WHERE = ("path", "root", "max_refused")  # settings that say nothing of how a list is read

@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from generate.batches import AUTO, Batches
-from generate.gpu_memory import GpuMemory
-from generate.licences import Licence, licence_of
-from generate.record import Record
-from generate.settings import setting, transient
+from labelyard.generate.batches import AUTO, Batches
+from labelyard.generate.gpu_memory import GpuMemory
+from labelyard.generate.licences import Licence, licence_of
+from labelyard.generate.record import Record
+from labelyard.generate.settings import setting, transient
 
 __all__ = ["Checkpoint", "PublishedFile", "Step", "setting", "transient"]
 

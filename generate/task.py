@@ -1,6 +1,6 @@
 """One task of a SLURM job: sees a worker through its lives.
 
-    python -m generate.task RUN_FOLDER [--config FILE]
+    python generate/task.py RUN_FOLDER [--config FILE]
 
 It gives the worker a GPU of its own, passes signals on, and starts it again when it failed, in the same allocation: an
 image that takes the process down is set apart that way, without a new wait in the queue. A worker that fails three
@@ -26,21 +26,25 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from generate.claims import Owner
-from generate.identity import LIFE, slurm_task
-from generate.lives import fruitless, is_complete, limit_mark, write_obituary
-from generate.run_folder import RunFolder
-from generate.stop import SIGNALS
-from generate.vigil import watch_over
-from utils.errors import UserError
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+
+from labelyard.generate.claims import Owner
+from labelyard.generate.identity import LIFE, slurm_task
+from labelyard.generate.lives import fruitless, is_complete, limit_mark, write_obituary
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.stop import SIGNALS
+from labelyard.generate.vigil import watch_over
+from labelyard.utils.errors import UserError
 
 FINISHED, FAILED, STOPPED = 0, 1, 75
 LIVES_WITHOUT_PROGRESS = 3
+WORKER = Path(__file__).resolve().with_name("__main__.py")  # by its path: -m would look into the user's folder first
 PAUSE = 1.0  # seconds before the next life; what made the worker fail may pass
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m generate.task", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python generate/task.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--config", type=Path, help="the config of this start (default: as the run was planned)")
     chosen = parser.parse_args(arguments)
@@ -57,8 +61,8 @@ class Task:
         self._folder = folder
         self._name = slurm_task()[0]
         if not self._name:
-            raise UserError("python -m generate.task is what SLURM starts. By hand: python -m generate RUN_FOLDER")
-        self._command = [sys.executable, "-u", "-m", "generate", str(folder.path), "--parent", str(os.getpid())]
+            raise UserError("generate/task.py is what SLURM starts. By hand: python generate RUN_FOLDER")
+        self._command = [sys.executable, "-u", str(WORKER), str(folder.path), "--parent", str(os.getpid())]
         self._command += ["--config", str(config)] if config else []
         self._worker: subprocess.Popen[bytes] | None = None
         self._owner: Owner | None = None

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from generate.claims import HEARTBEAT, STALE_AFTER
-from utils.atomic import server_clock
+from labelyard.generate.claims import HEARTBEAT, STALE_AFTER
+from labelyard.utils.atomic import server_clock
 
 SLEPT = 60.0  # seconds between two looks after which it was we who slept: a laptop, Ctrl-Z, a file server that hung
 FIRST_LOOK = 1.0  # seconds; then ever longer, up to HEARTBEAT

@@ -18,26 +18,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from generate.annotation import Write
-from generate.budget import Budget
-from generate.claiming import Claiming
-from generate.claims import Claims, Owner
-from generate.errors import BrokenDevice, FatalError, ItemError, PassingError, explained
-from generate.gpu_memory import peak
-from generate.journal import Outcome
-from generate.load import Load, load, read
-from generate.patience import PATIENCE
-from generate.pipeline import Pipeline
-from generate.readers import Job, Readers
-from generate.record import Item, Record
-from generate.run_folder import RunFolder
-from generate.settings import MOST_THREADS, transient
-from generate.shard import ShardWork
-from generate.stop import Stop
-from generate.tally import Tally
-from generate.write import write
-from utils.redact import redacted
-from utils.text import one_line
+from labelyard.generate.annotation import Write
+from labelyard.generate.budget import Budget
+from labelyard.generate.claiming import Claiming
+from labelyard.generate.claims import Claims, Owner
+from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError, explained
+from labelyard.generate.gpu_memory import peak
+from labelyard.generate.journal import Outcome
+from labelyard.generate.load import Load, load, read
+from labelyard.generate.patience import PATIENCE
+from labelyard.generate.pipeline import Pipeline
+from labelyard.generate.readers import Job, Readers
+from labelyard.generate.record import Item, Record
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.settings import MOST_THREADS, transient
+from labelyard.generate.shard import ShardWork
+from labelyard.generate.stop import Stop
+from labelyard.generate.tally import Tally
+from labelyard.generate.write import write
+from labelyard.utils.redact import redacted
+from labelyard.utils.text import one_line
 
 
 @dataclass(kw_only=True)
@@ -51,7 +51,9 @@ class Work:
     staged_batch: int = transient(256, least=1, most=100_000)
     device: str = transient("auto")  # auto, cpu or cuda
     write_threads: int = transient(4, least=1, most=MOST_THREADS)  # records written behind the steps, so many at a time
-    max_attempts: int = transient(3, least=1, most=10_000)  # workers that an item may take down before it is quarantined
+    max_attempts: int = transient(
+        3, least=1, most=10_000
+    )  # workers that an item may take down before it is quarantined
     # above that, after the first hundred, something else is wrong
     max_failure_rate: float = transient(0.5, least=0, most=1)
     # seconds after which an image that does not come is given up

@@ -6,15 +6,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-from generate.annotation import Write, to_json
-from generate.errors import ItemError
-from generate.journal import Outcome
-from generate.patience import patiently
-from generate.record import Record
-from generate.run_folder import RunFolder
-from utils.atomic import write_atomic
-from utils.images import encode_png
-from utils.jsons import dump
+from labelyard.generate.annotation import Write, to_json
+from labelyard.generate.errors import ItemError
+from labelyard.generate.journal import Outcome
+from labelyard.generate.patience import patiently
+from labelyard.generate.record import Record
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import write_atomic
+from labelyard.utils.images import encode_png
+from labelyard.utils.jsons import dump
 
 
 def write(folder: RunFolder, shard: int, record: Record, options: Write, made_by: dict[str, str]) -> Outcome:

@@ -15,12 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
-from generate.errors import in_words
-from generate.item_lines import digests
-from generate.rows import Rows, grouped
-from generate.source import Source
-from utils.errors import UserError
+from labelyard.generate.errors import in_words
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+
+from labelyard.generate.item_lines import digests
+from labelyard.generate.rows import Rows, grouped
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
 
 LARGE = 1 << 25  # bytes to parse; below that the process would take about as long to start as it saves
 
@@ -50,7 +55,7 @@ def _is_worth_it(source: Source, limit: int | None) -> bool:
 
 def _from_a_process(source: Source, limit: int | None) -> Iterator[Rows]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
-    command = [sys.executable, "-m", "launch.ahead"]
+    command = [sys.executable, str(Path(__file__).resolve())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as reader:
         assert reader.stdin is not None and reader.stdout is not None
         try:

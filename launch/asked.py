@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from generate.settings import setting
+from labelyard.generate.settings import setting
 
 
 @dataclass(kw_only=True)

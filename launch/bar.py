@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-from launch.progress import Progress, line
+from labelyard.launch.progress import Progress, line
 
 BETWEEN_LINES = 15.0  # seconds
 

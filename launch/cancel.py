@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from generate.run_folder import RunFolder
-from launch.program import program
-from launch.slurm.ask import Unreachable, ask
-from launch.slurm.parse import Queued
-from launch.slurm.queued import queued, submitted
-from utils.errors import UserError
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.program import program
+from labelyard.launch.slurm.ask import Unreachable, ask
+from labelyard.launch.slurm.parse import Queued
+from labelyard.launch.slurm.queued import queued, submitted
+from labelyard.utils.errors import UserError
 
 PATIENCE = 90.0  # seconds for the jobs to leave the queue: they have SLURM's KillWait to stop
 

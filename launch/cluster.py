@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.run_folder import Plan, RunFolder
-from launch.merge import Merged
+from labelyard.generate.run_folder import Plan, RunFolder
+from labelyard.launch.merge import Merged
 
 COMPLETE, FAILED, MISSING, INTERRUPTED = 0, 1, 3, 130  # run.py's exit codes
 
@@ -24,7 +24,7 @@ class Start:
 
     folder: RunFolder
     plan: Plan
-    config: Path  # the config of this start, for `python -m generate RUN --config`
+    config: Path  # the config of this start, for `python generate RUN --config`
 
 
 @dataclass(kw_only=True)

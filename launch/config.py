@@ -19,15 +19,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from generate.annotation import Write
-from generate.load import Load
-from generate.model_cache import Models
-from generate.settings import target
-from generate.worker import Work
-from launch.asked import Asked
-from launch.culprit import Culprit, is_choice
-from launch.typed import as_typed, needs_a_look
-from utils.errors import UserError
+from labelyard.generate.annotation import Write
+from labelyard.generate.load import Load
+from labelyard.generate.model_cache import Models
+from labelyard.generate.settings import target
+from labelyard.generate.worker import Work
+from labelyard.launch.asked import Asked
+from labelyard.launch.culprit import Culprit, is_choice
+from labelyard.launch.typed import as_typed, needs_a_look
+from labelyard.utils.errors import UserError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 # Groups that are no kind of step.

@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from launch.typed import parse
-from utils.errors import nearest
+from labelyard.launch.typed import parse
+from labelyard.utils.errors import nearest
 
 
 @dataclass(frozen=True)

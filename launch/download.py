@@ -7,14 +7,14 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generate.licences import CARD
-from generate.model_cache import sha256
-from generate.step import PublishedFile, Step
-from generate.steps.models.published import hub_file, lists_folder
-from generate.steps.models.weights import kind
-from utils.atomic import temporary_beside
-from utils.errors import UserError
-from utils.text import one_line
+from labelyard.generate.licences import CARD
+from labelyard.generate.model_cache import sha256
+from labelyard.generate.step import PublishedFile, Step
+from labelyard.generate.steps.models.published import hub_file, lists_folder
+from labelyard.generate.steps.models.weights import kind
+from labelyard.utils.atomic import temporary_beside
+from labelyard.utils.errors import UserError
+from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo

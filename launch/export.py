@@ -23,18 +23,18 @@ from pathlib import Path
 from typing import Any
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from generate.exporter import Damage, Exporter, Totals, export
-from generate.run_folder import RunFolder
-from generate.settings import made, target
-from launch.program import program
-from launch.summary import short
-from utils.errors import UserError, nearest
-from utils.text import harmless
+from labelyard.generate.exporter import Damage, Exporter, Totals, export
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.settings import made, target
+from labelyard.launch.program import program
+from labelyard.launch.summary import short
+from labelyard.utils.errors import UserError, nearest
+from labelyard.utils.text import harmless
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 SHOWN = 20

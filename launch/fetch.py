@@ -18,9 +18,9 @@ import sys
 from pathlib import Path
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from launch.program import program
+from labelyard.launch.program import program
 
 
 @program
@@ -31,11 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="SETTING", help="as for run.py")
     chosen = parser.parse_intermixed_args(arguments)
 
-    from generate.licences import told
-    from generate.model_cache import missing, use
-    from launch.config import composed
-    from launch.download import download
-    from launch.wish import chosen_steps
+    from labelyard.generate.licences import told
+    from labelyard.generate.model_cache import missing, use
+    from labelyard.launch.config import composed
+    from labelyard.launch.download import download
+    from labelyard.launch.wish import chosen_steps
 
     composition = composed(chosen.overrides, chosen.config_name, chosen.config_dir)
     steps = chosen_steps(composition)

@@ -11,11 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
-from generate.model_cache import facts
-from generate.run_folder import RunFolder
-from generate.settings import target, what_makes_the_data
-from generate.step import Step
-from utils.errors import UserError
+from labelyard.generate.model_cache import facts
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.settings import target, what_makes_the_data
+from labelyard.generate.step import Step
+from labelyard.utils.errors import UserError
 
 RECORDED = [
     "labelyard",

@@ -13,7 +13,7 @@ from hydra import initialize
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from launch.config import CONF, Composed, composed, register, told_to_hydra
+from labelyard.launch.config import CONF, Composed, composed, register, told_to_hydra
 
 # Without these Hydra would make folders of its own wherever it is called.
 QUIET = [
@@ -35,7 +35,7 @@ def hydra_app(arguments: list[str]) -> int:
     def app(config: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig
 
-        from launch.start import start
+        from labelyard.launch.start import start
 
         record = HydraConfig.get()
         overrides, name = tuple(record.overrides.task), record.job.config_name or "config"

@@ -22,16 +22,16 @@ import sys
 from pathlib import Path
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from generate.errors import explained
-from generate.run_folder import RunFolder
-from launch.merge import merge, merge_plain_folder
-from launch.program import program
-from launch.summary import summary
-from utils.errors import UserError
-from utils.latest import until_latest
-from utils.text import harmless
+from labelyard.generate.errors import explained
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.merge import merge, merge_plain_folder
+from labelyard.launch.program import program
+from labelyard.launch.summary import summary
+from labelyard.utils.errors import UserError
+from labelyard.utils.latest import until_latest
+from labelyard.utils.text import harmless
 
 
 @program

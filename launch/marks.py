@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from generate.item_lines import BYTES
+from labelyard.generate.item_lines import BYTES
 
 if TYPE_CHECKING:
-    from utils.numbers import Numbers
+    from labelyard.utils.numbers import Numbers
 
 FEW = 1 << 16  # digests up to here are kept without numpy, whose import would take longer than a short list
 
@@ -40,7 +40,7 @@ class Marks:
     def _table(self) -> Numbers:
         import numpy as np
 
-        from utils.numbers import Numbers
+        from labelyard.utils.numbers import Numbers
 
         table = Numbers()
         for bit in (1, 2, 4):

@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from generate.list_place import refuse_others
-from generate.run_folder import RunFolder, refuse_line_break
-from generate.shard import read_record
-from launch import reserve
-from launch.by_reason import ByReason
-from launch.gauge import Gauge
-from launch.standing import Line, Standing, kind_of_reason
-from utils.errors import UserError
-from utils.jsons import dump
-from utils.latest import latest, until_latest
-from utils.text import one_line
+from labelyard.generate.list_place import refuse_others
+from labelyard.generate.run_folder import RunFolder, refuse_line_break
+from labelyard.generate.shard import read_record
+from labelyard.launch import reserve
+from labelyard.launch.by_reason import ByReason
+from labelyard.launch.gauge import Gauge
+from labelyard.launch.standing import Line, Standing, kind_of_reason
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import dump
+from labelyard.utils.latest import latest, until_latest
+from labelyard.utils.text import one_line
 
 BESIDE = ("stats.json", "quarantine.jsonl", "missing.jsonl")  # in the order in which they get their names
 CHECKED = 100_000  # items of a run up to which every record is looked at; it takes a second, and longer over a network
@@ -206,7 +206,7 @@ class _NoneIsGood(Exception):
 
 
 def _what_is_wrong(path: Path) -> str | None:
-    from generate.schema import trainer_problems
+    from labelyard.generate.schema import trainer_problems
 
     if "\n" in str(path) or "\r" in str(path):
         return "a line break in its name, which no list of one path per line can hold"

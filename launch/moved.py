@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from generate.entry import Entry
-from generate.load import resolve
-from generate.run_folder import RunFolder
-from generate.source import PEEKED, Source, fixed_part
-from utils.errors import UserError
+from labelyard.generate.entry import Entry
+from labelyard.generate.load import resolve
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.source import PEEKED, Source, fixed_part
+from labelyard.utils.errors import UserError
 
 
 def check_apart(folder: RunFolder, source: Source, location: str) -> None:

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from generate.journal import read_sums
-from generate.run_folder import RunFolder
-from launch.progress import duration
-from launch.standing import Standing, kind_of_reason
-from launch.workers import LIVING, images_per_second, is_at_work, workers_of
-from utils.text import one_line
+from labelyard.generate.journal import read_sums
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.progress import duration
+from labelyard.launch.standing import Standing, kind_of_reason
+from labelyard.launch.workers import LIVING, images_per_second, is_at_work, workers_of
+from labelyard.utils.text import one_line
 
 
 def overview(folder: RunFolder) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from generate.journal import read_sums
-from generate.presence import read_presence
-from generate.run_folder import RunFolder
-from launch.progress import duration
+from labelyard.generate.journal import read_sums
+from labelyard.generate.presence import read_presence
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.progress import duration
 
 
 def estimate(folder: RunFolder, rate: float | None, items: int, workers: int) -> str:

@@ -15,15 +15,15 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
-from generate.claims import HEARTBEAT, Claims, Owner
-from generate.item_lines import Line, encoded, item_lines
-from generate.rows import Rows
-from generate.run_folder import Pass, Plan, RunFolder
-from generate.source import Source
-from launch.ahead import reading, rows_ahead
-from launch.refusals import Refusals
-from launch.sieve import Sieve, Told
-from utils.errors import UserError
+from labelyard.generate.claims import HEARTBEAT, Claims, Owner
+from labelyard.generate.item_lines import Line, encoded, item_lines
+from labelyard.generate.rows import Rows
+from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.source import Source
+from labelyard.launch.ahead import reading, rows_ahead
+from labelyard.launch.refusals import Refusals
+from labelyard.launch.sieve import Sieve, Told
+from labelyard.utils.errors import UserError
 
 SHARD_SIZE = 512
 LONG = 65_536  # items; lists up to here are read to the end before they are cut, so that the shards fit their length

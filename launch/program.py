@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
-from generate.errors import FULL, IN_THE_WAY, REFUSED, UNWELL, FatalError, explained
-from utils.errors import UserError
-from utils.redact import redacted
+from labelyard.generate.errors import FULL, IN_THE_WAY, REFUSED, UNWELL, FatalError, explained
+from labelyard.utils.errors import UserError
+from labelyard.utils.redact import redacted
 
 Main = Callable[..., int]
 FAILED = 1

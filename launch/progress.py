@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.journal import parse_event, read_history, read_sums
-from generate.run_folder import RunFolder
-from launch.workers import Worker, images_per_second, workers_of
+from labelyard.generate.journal import parse_event, read_history, read_sums
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.workers import Worker, images_per_second, workers_of
 
 ASK_WORKERS = 2.0  # seconds between two looks at what they said
 PART = 0.1  # of the time may go into it

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from launch.spent import shares
-from utils.atomic import write_atomic
+from labelyard.launch.spent import shares
+from labelyard.utils.atomic import write_atomic
 
 REASONS = 20  # each is a time series of its own, which the server keeps for long
 

@@ -23,16 +23,16 @@ from pathlib import Path
 from typing import Any
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
 from omegaconf import DictConfig, OmegaConf
 
-from generate.licences import KNOWN
-from generate.settings import allowed, target
-from generate.step import Step
-from launch.asked import Asked
-from launch.config import CONF, FRAME, SECTIONS, Groups
-from utils.jsons import dump
+from labelyard.generate.licences import KNOWN
+from labelyard.generate.settings import allowed, target
+from labelyard.generate.step import Step
+from labelyard.launch.asked import Asked
+from labelyard.launch.config import CONF, FRAME, SECTIONS, Groups
+from labelyard.utils.jsons import dump
 
 GROUPS = {
     "source": "Where the items come from: `source=NAME source.path=…`. See [formats.md](formats.md).",

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import IO
 
-from generate.entry import Refusal
-from generate.run_folder import RunFolder
-from utils.atomic import replacing
-from utils.errors import UserError
-from utils.jsons import dump
+from labelyard.generate.entry import Refusal
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import replacing
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import dump
 
 FEW = 100  # so many are always put up with
 SHOWN = 3

@@ -24,16 +24,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from generate.claims import Claims, Owner
-from generate.errors import explained
-from generate.journal import read_history, read_sums
-from generate.run_folder import RunFolder
-from launch.program import program
-from launch.standing import Line, Standing, kind_of_reason
-from utils.atomic import write_atomic
-from utils.jsons import dump
+from labelyard.generate.claims import Claims, Owner
+from labelyard.generate.errors import explained
+from labelyard.generate.journal import read_history, read_sums
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.program import program
+from labelyard.launch.standing import Line, Standing, kind_of_reason
+from labelyard.utils.atomic import write_atomic
+from labelyard.utils.jsons import dump
 
 Wanted = Callable[[Line], bool]
 OUTCOME = ("done", "quarantined")

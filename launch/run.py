@@ -30,13 +30,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from launch.program import program
-from utils.errors import UserError
+from labelyard.launch.program import program
+from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from launch.config import Composed
+    from labelyard.launch.config import Composed
 
 # Hydra answers these itself.
 HYDRAS_OWN = {
@@ -62,10 +62,10 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if HYDRAS_OWN.intersection(argument.partition("=")[0] for argument in given):
-        from launch.hydra_app import hydra_app
+        from labelyard.launch.hydra_app import hydra_app
 
         return hydra_app(given)
-    from launch.start import start
+    from labelyard.launch.start import start
 
     return start(asked(given))
 
@@ -80,7 +80,7 @@ def asked(given: Sequence[str]) -> Composed:
     chosen = parser.parse_intermixed_args(given)
     overrides = [*chosen.overrides, *(["cluster.wait=true"] if chosen.wait else [])]
 
-    from launch.config import composed
+    from labelyard.launch.config import composed
 
     return composed(overrides, chosen.config_name, chosen.config_dir)
 

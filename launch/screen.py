@@ -14,12 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from launch.overview import trouble_of
-from launch.progress import duration
-from launch.slurm.lines import lines
-from launch.spent import shares
-from launch.workers import images_per_second, is_at_work
-from utils.text import one_line
+from labelyard.launch.overview import trouble_of
+from labelyard.launch.progress import duration
+from labelyard.launch.slurm.lines import lines
+from labelyard.launch.spent import shares
+from labelyard.launch.workers import images_per_second, is_at_work
+from labelyard.utils.text import one_line
 
 NODES, STEPS, FAILURES, REASONS, TROUBLES = 12, 9, 5, 5, 5
 BAR = 24  # columns

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from generate.item_lines import BYTES, digests, hex_ids
-from generate.rows import AT_ONCE, Rows
-from generate.run_folder import RunFolder
-from launch.marks import Marks
-from launch.refusals import Refusals
+from labelyard.generate.item_lines import BYTES, digests, hex_ids
+from labelyard.generate.rows import AT_ONCE, Rows
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.marks import Marks
+from labelyard.launch.refusals import Refusals
 
 EARLIER, SEEN = 1, 2  # marks: an earlier pass planned it; this one has met it
 

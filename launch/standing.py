@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from generate.journal import History, read_history, read_manifest
-from generate.journal import kind_of_reason as kind_of_reason
-from generate.run_folder import RunFolder
+from labelyard.generate.journal import History, read_history, read_manifest
+from labelyard.generate.journal import kind_of_reason as kind_of_reason
+from labelyard.generate.run_folder import RunFolder
 
 Line = dict[str, Any]
 

@@ -15,27 +15,27 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from generate import licences, model_cache
-from generate.errors import explained
-from generate.input_folder import told as kinds_told
-from generate.lives import is_complete
-from generate.run_folder import Plan, RunFolder
-from generate.step import Step
-from launch import reserve
-from launch.ahead import reading, rows_ahead
-from launch.cluster import COMPLETE, FAILED, Start
-from launch.config import Composed
-from launch.frozen import compare, settle
-from launch.moved import check_apart, check_moved
-from launch.pace import estimate
-from launch.plan import fitting_size, plan, planning
-from launch.progress import duration
-from launch.retry import put_back_what_is_gone
-from launch.summary import short
-from launch.wish import Wish, wished
-from utils.atomic import write_atomic
-from utils.english import counted
-from utils.errors import UserError
+from labelyard.generate import licences, model_cache
+from labelyard.generate.errors import explained
+from labelyard.generate.input_folder import told as kinds_told
+from labelyard.generate.lives import is_complete
+from labelyard.generate.run_folder import Plan, RunFolder
+from labelyard.generate.step import Step
+from labelyard.launch import reserve
+from labelyard.launch.ahead import reading, rows_ahead
+from labelyard.launch.cluster import COMPLETE, FAILED, Start
+from labelyard.launch.config import Composed
+from labelyard.launch.frozen import compare, settle
+from labelyard.launch.moved import check_apart, check_moved
+from labelyard.launch.pace import estimate
+from labelyard.launch.plan import fitting_size, plan, planning
+from labelyard.launch.progress import duration
+from labelyard.launch.retry import put_back_what_is_gone
+from labelyard.launch.summary import short
+from labelyard.launch.wish import Wish, wished
+from labelyard.utils.atomic import write_atomic
+from labelyard.utils.english import counted
+from labelyard.utils.errors import UserError
 
 # A finished record of the demo's size; only dry_run's guess of the disk rests on it.
 BYTES_PER_RECORD = 200_000
@@ -78,7 +78,7 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     if wish.plan_only:
         print(
             "Planned only. Start workers by the same command without plan_only, or: "
-            f"python -m generate {shlex.quote(wish.location)}"
+            f"python generate {shlex.quote(wish.location)}"
         )
         return COMPLETE
     tell_gone(folder)
@@ -195,8 +195,8 @@ def left_out(kinds: Mapping[str, int]) -> str:
 
 def dry_run(folder: RunFolder, wish: Wish) -> int:
     """Count the items as a plan would, say what would happen, and write nothing."""
-    from launch.refusals import Refusals
-    from launch.sieve import Sieve
+    from labelyard.launch.refusals import Refusals
+    from labelyard.launch.sieve import Sieve
 
     if folder.run_json.exists() and folder.plan_json.exists():
         compare(folder, wish.config, wish.location)

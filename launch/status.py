@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import Any
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from generate.run_folder import RunFolder
-from launch.overview import overview, table
-from launch.program import program
-from launch.progress import Progress, line
-from launch.slurm.lines import lines
-from launch.slurm.look import Look
-from launch.spent import bound_by, latest, shares
-from utils.text import harmless
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.overview import overview, table
+from labelyard.launch.program import program
+from labelyard.launch.progress import Progress, line
+from labelyard.launch.slurm.lines import lines
+from labelyard.launch.slurm.look import Look
+from labelyard.launch.spent import bound_by, latest, shares
+from labelyard.utils.text import harmless
 
 EVERY = 3.0  # seconds between two looks of --watch
 PART = 0.1  # of the time may go into looking: a huge run on a slow file server is looked at less often
@@ -62,7 +62,7 @@ def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | 
         began = time.monotonic()
         seen = look.look()
         if prometheus is not None:
-            from launch.prometheus import write_metrics
+            from labelyard.launch.prometheus import write_metrics
 
             write_metrics(prometheus, seen)
         show(seen)
@@ -100,7 +100,7 @@ def _shower(as_json: bool, watch: bool) -> AbstractContextManager[Show]:
     if not watch:
         return nullcontext(lambda seen: print(_text(seen), flush=True))
     if sys.stdout.isatty():
-        from launch.screen import Screen
+        from labelyard.launch.screen import Screen
 
         return Screen()
     return nullcontext(_Lines())

@@ -6,11 +6,11 @@ import os
 import shlex
 from pathlib import Path
 
-from generate.claims import at_work
-from generate.run_folder import RunFolder
-from launch.merge import Merged
-from utils.english import counted
-from utils.text import harmless
+from labelyard.generate.claims import at_work
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.merge import Merged
+from labelyard.utils.english import counted
+from labelyard.utils.text import harmless
 
 SHOWN = 5  # of the workers that are at work elsewhere
 

@@ -25,21 +25,21 @@ from itertools import chain, islice
 from pathlib import Path
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from generate.embeddings import has_embeddings, how_to_embed
-from generate.item_lines import BYTES
-from generate.rows import AT_ONCE
-from generate.run_folder import RunFolder
-from generate.schema import record_problems, trainer_problems
-from launch.findings import Findings
-from launch.gauge import Gauge
-from launch.marks import Marks
-from launch.merge import CHECKED, records_of
-from launch.program import program
-from launch.standing import Standing
-from utils.errors import UserError
-from utils.text import harmless
+from labelyard.generate.embeddings import has_embeddings, how_to_embed
+from labelyard.generate.item_lines import BYTES
+from labelyard.generate.rows import AT_ONCE
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.schema import record_problems, trainer_problems
+from labelyard.launch.findings import Findings
+from labelyard.launch.gauge import Gauge
+from labelyard.launch.marks import Marks
+from labelyard.launch.merge import CHECKED, records_of
+from labelyard.launch.program import program
+from labelyard.launch.standing import Standing
+from labelyard.utils.errors import UserError
+from labelyard.utils.text import harmless
 
 SHOWN = 100
 LOST = "was finished"  # what is said of a record that is gone or torn begins so
@@ -111,7 +111,7 @@ class Check:
         if self._sample is None:
             yield from self._all(finished_records(folder), folder.read_plan().items, folder)
         else:
-            from launch.report.sample import sample
+            from labelyard.launch.report.sample import sample
 
             chosen = sample(folder, self._sample, random.randrange(1 << 30)).chosen
             yield from self._all(((one.path, None) for one in chosen), len(chosen), folder)

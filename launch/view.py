@@ -16,12 +16,12 @@ import webbrowser
 from pathlib import Path
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from generate.run_folder import RunFolder
-from launch.program import program
-from utils.errors import UserError
-from utils.text import harmless
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.program import program
+from labelyard.utils.errors import UserError
+from labelyard.utils.text import harmless
 
 
 @program
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def view(folder: RunFolder, size: int, seed: int, opened: bool) -> int:
-    from launch.report.build import build
+    from labelyard.launch.report.build import build
 
     report = build(folder, size, seed)
     print(f"{report.records} of {report.done} records, {report.quarantined} quarantined items: {report.index}")

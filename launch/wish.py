@@ -9,14 +9,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from generate.pipeline import Pipeline, build_steps
-from generate.settings import build, made
-from generate.source import Source
-from generate.step import Step
-from launch.asked import Asked
-from launch.cluster import Cluster
-from launch.config import SECTIONS, Composed, plain
-from utils.errors import UserError
+from labelyard.generate.pipeline import Pipeline, build_steps
+from labelyard.generate.settings import build, made
+from labelyard.generate.source import Source
+from labelyard.generate.step import Step
+from labelyard.launch.asked import Asked
+from labelyard.launch.cluster import Cluster
+from labelyard.launch.config import SECTIONS, Composed, plain
+from labelyard.utils.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from generate.claims import HEARTBEAT, Owner
-from generate.presence import read_presence
-from generate.run_folder import RunFolder
-from utils.atomic import server_clock
+from labelyard.generate.claims import HEARTBEAT, Owner
+from labelyard.generate.presence import read_presence
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import server_clock
 
 SILENT_AFTER = 4 * HEARTBEAT  # a worker that has said nothing for so long has probably vanished
 LIVING = ("starting", "working")

@@ -114,7 +114,7 @@ def environment() -> dict[str, str]:
     # Compiled modules are kept, whatever is set: else each of a thousand processes compiles the project anew.
     strange = ("SLURM_", "LABELYARD_", "PYTHONDONTWRITEBYTECODE")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(strange)}
-    return {**kept, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return {**kept, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def command(program: str, *arguments: object) -> list[str]:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generate.errors import FatalError, ItemError
-from generate.record import Instance, MadeImage, Record, Tag
-from generate.step import Step, transient
-from utils import rle
+from labelyard.generate.errors import FatalError, ItemError
+from labelyard.generate.record import Instance, MadeImage, Record, Tag
+from labelyard.generate.step import Step, transient
+from labelyard.utils import rle
 
 
 def numbers(record: Record) -> bytes:

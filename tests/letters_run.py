@@ -16,8 +16,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from generate.run_folder import RunFolder
-from launch import export, run, status
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch import export, run, status
 from tests.conftest import fake_run
 from tests.letters import ODD, names
 

@@ -14,9 +14,9 @@ from typing import Optional, Union
 import pytest
 from PIL import Image
 
-from generate.step import transient
-from launch.plan import fitting_size
-from launch.reference import reference, rows
+from labelyard.generate.step import transient
+from labelyard.launch.plan import fitting_size
+from labelyard.launch.reference import reference, rows
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, listed
 
 SCHEMA = (ROOT / "docs" / "schema.md").read_text()

@@ -17,8 +17,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import IO
 
-from utils.faults import point
-from utils.processes import start_time
+from labelyard.utils.faults import point
+from labelyard.utils.processes import start_time
 
 SUFFIX = ".tmp"
 TRIES = 3  # a sweep that takes a living writer's temporary file costs it one try

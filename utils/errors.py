@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from utils.text import harmless
+from labelyard.utils.text import harmless
 
 
 class UserError(Exception):

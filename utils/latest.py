@@ -17,9 +17,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, TypeVar
 
-from utils.atomic import is_temporary, sync_folder, temporary_beside
-from utils.errors import UserError
-from utils.faults import point
+from labelyard.utils.atomic import is_temporary, sync_folder, temporary_beside
+from labelyard.utils.errors import UserError
+from labelyard.utils.faults import point
 
 TRIES = 20  # each of them in vain only if somebody else came to an end meanwhile
 NUMBERED = re.compile(r"\.(?P<number>\d{6,})-(?P<mark>[0-9a-f]{8})-(?P<target>[0-9a-f]{8})\.")

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from utils.errors import UserError
+from labelyard.utils.errors import UserError
 
 COMPRESSED = (".gz", ".zst")
 CHUNK = 1 << 18

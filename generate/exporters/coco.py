@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from generate.exporter import Damage, Labels, Part, Pictured
-from generate.exporters.split import Divided
-from generate.finished import Finished, Found
-from generate.run_folder import RunFolder
-from utils.atomic import replacing, write_atomic
-from utils.jsons import dump
+from labelyard.generate.exporter import Damage, Labels, Part, Pictured
+from labelyard.generate.exporters.split import Divided
+from labelyard.generate.finished import Finished, Found
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import replacing, write_atomic
+from labelyard.utils.jsons import dump
 
 PARTS = ".parts"  # what each part adds to the lists, kept for the next time
 

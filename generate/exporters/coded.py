@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from generate.finished import ending
-from utils.images import encode_jpeg, encode_png
+from labelyard.generate.finished import ending
+from labelyard.utils.images import encode_jpeg, encode_png
 
 CODINGS = ("jpg", "png", "original")
 QUALITY = 95

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from generate.exporters.coco import CocoJson, Places
-from generate.finished import Finished
+from labelyard.generate.exporters.coco import CocoJson, Places
+from labelyard.generate.finished import Finished
 
 
 @dataclass(kw_only=True)

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generate.annotation import Frame, Write, to_json
-from generate.embeddings import has_embeddings, how_to_embed
-from generate.errors import ItemError, PassingError
-from generate.exporter import Damage, Exporter, Labels, Part
-from generate.finished import Finished
-from generate.load import Load, load
-from generate.record import Item
-from generate.run_folder import RunFolder
-from generate.schema import record_problems
-from generate.settings import LONGEST_SIDE, setting
-from generate.shard import read_record
-from utils.atomic import replacing, write_atomic
-from utils.errors import UserError
-from utils.jsons import dump
+from labelyard.generate.annotation import Frame, Write, to_json
+from labelyard.generate.embeddings import has_embeddings, how_to_embed
+from labelyard.generate.errors import ItemError, PassingError
+from labelyard.generate.exporter import Damage, Exporter, Labels, Part
+from labelyard.generate.finished import Finished
+from labelyard.generate.load import Load, load
+from labelyard.generate.record import Item
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.schema import record_problems
+from labelyard.generate.settings import LONGEST_SIDE, setting
+from labelyard.generate.shard import read_record
+from labelyard.utils.atomic import replacing, write_atomic
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import dump
 
 IMAGE = ("embedded", "file", "none")
 

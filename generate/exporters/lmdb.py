@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generate.exporter import Damage, Exporter, Labels, Part
-from generate.finished import Finished
-from generate.run_folder import RunFolder
-from utils.atomic import replacing
-from utils.jsons import dump
+from labelyard.generate.exporter import Damage, Exporter, Labels, Part
+from labelyard.generate.finished import Finished
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import replacing
+from labelyard.utils.jsons import dump
 
 if TYPE_CHECKING:
     from lmdb import Environment

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generate.annotation import OWN_KEYS
-from generate.exporter import Damage, Labels, Part, Pictured
-from generate.finished import Finished, Found
-from generate.settings import setting
-from utils.atomic import replacing
-from utils.errors import UserError
-from utils.jsons import dump
+from labelyard.generate.annotation import OWN_KEYS
+from labelyard.generate.exporter import Damage, Labels, Part, Pictured
+from labelyard.generate.finished import Finished, Found
+from labelyard.generate.settings import setting
+from labelyard.utils.atomic import replacing
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import dump
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from generate.exporter import Pictured
-from generate.finished import Finished
-from utils.errors import UserError
+from labelyard.generate.exporter import Pictured
+from labelyard.generate.finished import Finished
+from labelyard.utils.errors import UserError
 
 # Folders and files are called so. Readers of VOC take what comes behind a _ for something else.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.exporter import Damage, Exporter, Part
-from generate.exporters.split import Split
-from generate.finished import Finished
-from generate.list_place import refuse_others
-from generate.run_folder import RunFolder
-from utils.atomic import replacing
-from utils.errors import UserError
+from labelyard.generate.exporter import Damage, Exporter, Part
+from labelyard.generate.exporters.split import Split
+from labelyard.generate.finished import Finished
+from labelyard.generate.list_place import refuse_others
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import replacing
+from labelyard.utils.errors import UserError
 
 
 @dataclass(kw_only=True)

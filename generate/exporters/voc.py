@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from generate.exporter import Damage, Labels, Part
-from generate.exporters.coded import CODINGS, coded
-from generate.exporters.split import Divided
-from generate.finished import Finished, Found
-from generate.run_folder import RunFolder
-from generate.settings import setting
-from utils import rle
-from utils.atomic import replacing, write_atomic
-from utils.images import encode_png
+from labelyard.generate.exporter import Damage, Labels, Part
+from labelyard.generate.exporters.coded import CODINGS, coded
+from labelyard.generate.exporters.split import Divided
+from labelyard.generate.finished import Finished, Found
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.settings import setting
+from labelyard.utils import rle
+from labelyard.utils.atomic import replacing, write_atomic
+from labelyard.utils.images import encode_png
 
 if TYPE_CHECKING:
     import numpy as np

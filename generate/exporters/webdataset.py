@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.exporter import Damage, Exporter, Labels, Part
-from generate.exporters.coded import CODINGS, coded
-from generate.finished import Finished
-from generate.settings import setting
-from utils.atomic import replacing, write_atomic
-from utils.jsons import dump
+from labelyard.generate.exporter import Damage, Exporter, Labels, Part
+from labelyard.generate.exporters.coded import CODINGS, coded
+from labelyard.generate.finished import Finished
+from labelyard.generate.settings import setting
+from labelyard.utils.atomic import replacing, write_atomic
+from labelyard.utils.jsons import dump
 
 
 @dataclass(kw_only=True)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generate.exporter import Damage, Labels, Part
-from generate.exporters.split import Divided
-from generate.finished import Finished, Found
-from generate.run_folder import RunFolder
-from utils import rle
-from utils.atomic import write_atomic
-from utils.errors import UserError
+from labelyard.generate.exporter import Damage, Labels, Part
+from labelyard.generate.exporters.split import Divided
+from labelyard.generate.finished import Finished, Found
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils import rle
+from labelyard.utils.atomic import write_atomic
+from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from utils.rle import Rle
+    from labelyard.utils.rle import Rle
 
     Points = NDArray[np.int64]
 

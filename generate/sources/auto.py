@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import generate.sources
-from generate.entry import Row
-from generate.input_folder import InputFolder
-from generate.rows import Rows
-from generate.source import Source
-from utils.errors import UserError
-from utils.streams import without_compression
+import labelyard.generate.sources
+from labelyard.generate.entry import Row
+from labelyard.generate.input_folder import InputFolder
+from labelyard.generate.rows import Rows
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
+from labelyard.utils.streams import without_compression
 
 # Kinds whose files also lie beside something else: captions and metadata beside images, tables beside tars.
 BESIDE = {"txt", "train_json", "parquet"}
@@ -91,8 +91,8 @@ class Auto(Source):
 def sources() -> dict[str, type[Source]]:
     """Every source, by the name of its module."""
     found: dict[str, type[Source]] = {}
-    for module in pkgutil.iter_modules(generate.sources.__path__):
-        for value in vars(importlib.import_module(f"generate.sources.{module.name}")).values():
+    for module in pkgutil.iter_modules(labelyard.generate.sources.__path__):
+        for value in vars(importlib.import_module(f"labelyard.generate.sources.{module.name}")).values():
             if isinstance(value, type) and issubclass(value, Source) and value.__module__.endswith(f".{module.name}"):
                 found[module.name] = value
     found.pop("auto", None)

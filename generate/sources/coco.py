@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from generate.entry import Entry, Refusal, Row
-from generate.settings import transient
-from generate.source import Source, fingerprint
-from utils.errors import UserError
-from utils.jsons import dump, finite
-from utils.streams import Damaged, opened
-from utils.text import one_line
+from labelyard.generate.entry import Entry, Refusal, Row
+from labelyard.generate.settings import transient
+from labelyard.generate.source import Source, fingerprint
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import dump, finite
+from labelyard.utils.streams import Damaged, opened
+from labelyard.utils.text import one_line
 
 NONE, GIVEN = -1, -2  # instead of a place
 

@@ -11,13 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from generate.entry import Entry, Refusal, Row
-from generate.rows import AT_ONCE, Rows, given_texts, of_rows
-from generate.settings import transient
-from generate.source import Source
-from utils.errors import UserError
-from utils.jsons import objects_of, texts_of
-from utils.streams import Damaged, opened
+from labelyard.generate.entry import Entry, Refusal, Row
+from labelyard.generate.rows import AT_ONCE, Rows, given_texts, of_rows
+from labelyard.generate.settings import transient
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import objects_of, texts_of
+from labelyard.utils.streams import Damaged, opened
 
 Found = TypeVar("Found", Row, Rows)
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}

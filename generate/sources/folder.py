@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generate.entry import Refusal, Row
-from generate.input_folder import InputFolder, refuse_run, told
-from generate.run_folder import is_run
-from generate.source import Source
-from utils.errors import UserError
-from utils.image_formats import TELLING, format_of
-from utils.images import is_readable
+from labelyard.generate.entry import Refusal, Row
+from labelyard.generate.input_folder import InputFolder, refuse_run, told
+from labelyard.generate.run_folder import is_run
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
+from labelyard.utils.image_formats import TELLING, format_of
+from labelyard.utils.images import is_readable
 
 # Files that are what they are called, whatever they hold, and need not be opened: on a network disk that takes a
 # millisecond each. All others are looked into.

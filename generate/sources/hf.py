@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generate.columns import ColumnSource, Piece, byte_ranges
-from generate.settings import transient
-from utils.errors import UserError
+from labelyard.generate.columns import ColumnSource, Piece, byte_ranges
+from labelyard.generate.settings import transient
+from labelyard.utils.errors import UserError
 
 
 @dataclass(kw_only=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from generate.entry import Row
-from generate.objects import Objects
-from generate.rows import Rows, of_rows
-from generate.source import Source
-from utils.errors import UserError
-from utils.streams import lumps
+from labelyard.generate.entry import Row
+from labelyard.generate.objects import Objects
+from labelyard.generate.rows import Rows, of_rows
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
+from labelyard.utils.streams import lumps
 
 
 @dataclass(kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generate.columns import Columns, ColumnSource, Piece
-from utils.errors import UserError
+from labelyard.generate.columns import Columns, ColumnSource, Piece
+from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from generate.entry import Entry, Row
-from generate.settings import transient
-from generate.source import Source
-from utils.errors import UserError
+from labelyard.generate.entry import Entry, Row
+from labelyard.generate.settings import transient
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
 
 # (package, file in it, a caption written for it)
 PHOTOS = (

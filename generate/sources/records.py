@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from generate.entry import Entry, Refusal, Row
-from generate.finished import finished
-from generate.run_folder import RunFolder, is_run
-from generate.settings import build
-from generate.source import Source
-from utils.errors import UserError
+from labelyard.generate.entry import Entry, Refusal, Row
+from labelyard.generate.finished import finished
+from labelyard.generate.run_folder import RunFolder, is_run
+from labelyard.generate.settings import build
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
 
 
 @dataclass(kw_only=True)

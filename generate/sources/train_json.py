@@ -10,16 +10,16 @@ from io import BufferedReader
 from itertools import islice
 from typing import Any
 
-from generate.entry import Row
-from generate.json_list import NotAList, Parse, lumps
-from generate.objects import Objects
-from generate.rows import AT_ONCE, Rows, joined
-from generate.settings import transient
-from generate.source import Source
-from utils.errors import UserError
-from utils.jsons import parse
-from utils.streams import Damaged, opened
-from utils.text import one_line
+from labelyard.generate.entry import Row
+from labelyard.generate.json_list import NotAList, Parse, lumps
+from labelyard.generate.objects import Objects
+from labelyard.generate.rows import AT_ONCE, Rows, joined
+from labelyard.generate.settings import transient
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import parse
+from labelyard.utils.streams import Damaged, opened
+from labelyard.utils.text import one_line
 
 LOOKED_AT = 100_000  # pieces of a file that is no list, for the list in it
 

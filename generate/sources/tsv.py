@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from generate.sources.csv import Csv
+from labelyard.generate.sources.csv import Csv
 
 
 @dataclass(kw_only=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.entry import Entry, Row
-from generate.rows import Rows
-from generate.source import Source
-from utils.errors import UserError
-from utils.streams import lumps
+from labelyard.generate.entry import Entry, Row
+from labelyard.generate.rows import Rows
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
+from labelyard.utils.streams import lumps
 
 
 @dataclass(kw_only=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from generate.entry import Refusal, Row
-from generate.source import Source
-from utils.errors import UserError
+from labelyard.generate.entry import Refusal, Row
+from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
 
 IMAGES = (
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "ppm", "qoi", "image",

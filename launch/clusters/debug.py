@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from generate.run_folder import RunFolder
-from launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
-from launch.merge import merge
-from launch.summary import summary
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
+from labelyard.launch.merge import merge
+from labelyard.launch.summary import summary
 
 
 @dataclass(kw_only=True)
@@ -20,8 +20,8 @@ class Debug(Cluster):
         return ["1 worker in this process"]
 
     def run(self, start: Start) -> int:
-        from generate.__main__ import FINISHED, STOPPED, work
-        from generate.stop import Stop
+        from labelyard.generate.__main__ import FINISHED, STOPPED, work
+        from labelyard.generate.stop import Stop
 
         stop = Stop()
         stop.listen()

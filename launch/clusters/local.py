@@ -13,24 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from generate.__main__ import FAILED as WORKER_FAILED
-from generate.__main__ import FINISHED, STOPPED
-from generate.claims import STALE_AFTER
-from generate.errors import explained
-from generate.lives import got_somewhere, is_complete
-from generate.presence import read_presence
-from generate.run_folder import RunFolder
-from generate.settings import setting
-from generate.vigil import Vigil
-from launch.bar import Bar
-from launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
-from launch.merge import merge
-from launch.progress import Watch, duration
-from launch.summary import short, summary
-from launch.workers import SILENT_AFTER, Worker
-from utils.atomic import write_atomic
+from labelyard.generate.__main__ import FAILED as WORKER_FAILED
+from labelyard.generate.__main__ import FINISHED, STOPPED
+from labelyard.generate.claims import STALE_AFTER
+from labelyard.generate.errors import explained
+from labelyard.generate.lives import got_somewhere, is_complete
+from labelyard.generate.presence import read_presence
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.settings import setting
+from labelyard.generate.vigil import Vigil
+from labelyard.launch.bar import Bar
+from labelyard.launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
+from labelyard.launch.merge import merge
+from labelyard.launch.progress import Watch, duration
+from labelyard.launch.summary import short, summary
+from labelyard.launch.workers import SILENT_AFTER, Worker
+from labelyard.utils.atomic import write_atomic
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+# By its path: with -m python would look into the folder of the user first, and find a utils or a conf of theirs.
+WORKER = Path(__file__).resolve().parents[2] / "generate" / "__main__.py"
 HANGS = 5.0  # seconds in which a process that is killed has ended, if it can
 COULD_NOT_SAY = 120  # Python's own, where the last words did not fit on the disk
 # A worker that vanished so often in a row without finishing an item stays down. One more than `work.max_attempts`: the
@@ -116,10 +117,7 @@ class Slot:
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = gpus[self.number % len(gpus)]
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // of)))
-        environment["PYTHONPATH"] = os.pathsep.join(
-            part for part in (str(ROOT), environment.get("PYTHONPATH", "")) if part
-        )
-        command = [sys.executable, "-m", "generate", str(self.run.folder.path)]
+        command = [sys.executable, str(WORKER), str(self.run.folder.path)]
         command += ["--config", str(self.run.config), "--parent", str(os.getpid())]
         with self._log().open("ab") as log:
             # A session of its own: Ctrl-C reaches this process alone, which then asks each worker once.

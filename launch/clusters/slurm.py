@@ -8,15 +8,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generate.lives import is_complete
-from generate.run_folder import RunFolder
-from launch.cluster import Cluster, Start, exit_code
-from launch.slurm.options import Options
-from launch.summary import short
-from utils.errors import UserError
+from labelyard.generate.lives import is_complete
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.cluster import Cluster, Start, exit_code
+from labelyard.launch.slurm.options import Options
+from labelyard.launch.summary import short
+from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from launch.slurm.submit import Site
+    from labelyard.launch.slurm.submit import Site
 
 SUBMITTED = 0
 
@@ -27,23 +27,23 @@ class Slurm(Options, Cluster):
         return self.num_jobs * self.workers_of_a_job
 
     def check(self, folder: RunFolder) -> None:
-        from launch.slurm.script import refuse_backslash
+        from labelyard.launch.slurm.script import refuse_backslash
 
         refuse_backslash(folder.path)
 
     def describe(self, folder: RunFolder) -> list[str]:
-        from launch.slurm.preview import preview
+        from labelyard.launch.slurm.preview import preview
 
         return preview(self)
 
     def scripts(self, folder: RunFolder) -> list[str]:
-        from launch.slurm.preview import scripts
+        from labelyard.launch.slurm.preview import scripts
 
         return scripts(self, folder)
 
     def run(self, start: Start) -> int:
-        from launch.slurm.follow import follow
-        from launch.slurm.submit import submit, told
+        from labelyard.launch.slurm.follow import follow
+        from labelyard.launch.slurm.submit import submit, told
 
         if is_complete(start.folder):
             return self._already_complete(start.folder)
@@ -56,17 +56,17 @@ class Slurm(Options, Cluster):
         return follow(start.folder, submission) if self.wait else SUBMITTED
 
     def _already_complete(self, folder: RunFolder) -> int:
-        from launch.merge import merge
-        from launch.summary import summary
+        from labelyard.launch.merge import merge
+        from labelyard.launch.summary import summary
 
         merged = merge(folder)
         print(f"The run is complete; nothing is submitted.\n{summary(folder, merged)}")
         return exit_code(merged)
 
     def _tell_of_others(self, folder: RunFolder) -> None:
-        from launch.slurm.ask import Unreachable
-        from launch.slurm.queued import queued
-        from launch.slurm.submit import MERGE_SUFFIX
+        from labelyard.launch.slurm.ask import Unreachable
+        from labelyard.launch.slurm.queued import queued
+        from labelyard.launch.slurm.submit import MERGE_SUFFIX
 
         try:
             others = [job for job in queued(folder) if not job.name.endswith(MERGE_SUFFIX)]
@@ -85,8 +85,8 @@ class Slurm(Options, Cluster):
             )
 
     def site(self) -> Site:
-        from launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
-        from launch.slurm.submit import Site
+        from labelyard.launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
+        from labelyard.launch.slurm.submit import Site
 
         try:
             config = settings()

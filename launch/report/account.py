@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from generate.journal import read_journal, read_sums
-from generate.presence import read_presence
-from generate.run_folder import RunFolder
-from launch.spent import read_spent
+from labelyard.generate.journal import read_journal, read_sums
+from labelyard.generate.presence import read_presence
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.spent import read_spent
 
 READ_WHOLE = 300  # journals; of more, only the first lines of the manifests are read
 MOMENTS = 60  # points of a curve, at most

@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from generate.journal import read_history, read_manifest, read_sums
-from generate.run_folder import RunFolder
-from generate.shard import read_record
-from launch.overview import overview
-from launch.report import page
-from launch.report.account import account
-from launch.report.cards import card, detail
-from launch.report.facts import Facts
-from launch.report.pictures import COLOURS, pictures
-from launch.report.plots import Plot, dataset_plots, run_plots
-from launch.report.png import png
-from launch.report.sample import Chosen, sample
-from launch.standing import kind_of_reason
-from utils.atomic import temporary_beside, write_atomic, writer_is_gone
-from utils.latest import Overtaken, latest, until_latest
+from labelyard.generate.journal import read_history, read_manifest, read_sums
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.shard import read_record
+from labelyard.launch.overview import overview
+from labelyard.launch.report import page
+from labelyard.launch.report.account import account
+from labelyard.launch.report.cards import card, detail
+from labelyard.launch.report.facts import Facts
+from labelyard.launch.report.pictures import COLOURS, pictures
+from labelyard.launch.report.plots import Plot, dataset_plots, run_plots
+from labelyard.launch.report.png import png
+from labelyard.launch.report.sample import Chosen, sample
+from labelyard.launch.standing import kind_of_reason
+from labelyard.utils.atomic import temporary_beside, write_atomic, writer_is_gone
+from labelyard.utils.latest import Overtaken, latest, until_latest
 
 STATIC = Path(__file__).with_name("static")
 LISTED = 5000  # quarantined items on their page; quarantine.jsonl has them all

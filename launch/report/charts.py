@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from launch.report.shapes import Dot, Drawing, Line, Rect, Shape, Text
+from labelyard.launch.report.shapes import Dot, Drawing, Line, Rect, Shape, Text
 
 WIDTH, HEIGHT = 520.0, 260.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 26.0, 40.0

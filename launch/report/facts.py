@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from launch.report.cards import instances
+from labelyard.launch.report.cards import instances
 
 
 @dataclass

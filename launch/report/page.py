@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from launch.report.plots import Plot
-from launch.report.shapes import svg
+from labelyard.launch.report.plots import Plot
+from labelyard.launch.report.shapes import svg
 
 # Should a caption ever come to be taken for HTML, nothing in it runs: scripts and images come from files
 # beside the page.

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launch.report.cards import instances
-from utils import rle
-from utils.text import safe_stem
+from labelyard.launch.report.cards import instances
+from labelyard.utils import rle
+from labelyard.utils.text import safe_stem
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ import io
 from functools import cache
 from typing import Any
 
-from launch.report.shapes import ROLES, Dot, Drawing, Line, Rect, Text
+from labelyard.launch.report.shapes import ROLES, Dot, Drawing, Line, Rect, Text
 
 SCALE = 2  # pixels per unit
 # The first that is installed; Pillow's own has Latin letters only.

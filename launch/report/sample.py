@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from generate.journal import read_history, read_manifest, read_sums
-from generate.run_folder import RunFolder
+from labelyard.generate.journal import read_history, read_manifest, read_sums
+from labelyard.generate.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

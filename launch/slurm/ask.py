@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from launch.slurm.parse import (
+from labelyard.launch.slurm.parse import (
     SACCT_FORMAT,
     SQUEUE_FORMAT,
     Accounted,

@@ -1,4 +1,4 @@
-"""For slurm/generate.sbatch: python -m launch.slurm.by_hand SETTINGS…
+"""For slurm/generate.sbatch: python launch/slurm/by_hand.py SETTINGS…
 
 Prints the run folder that these settings of run.py mean, which only their grammar can tell, and writes this array down
 in it, where status.py and cancel.py look for the run's jobs.
@@ -12,13 +12,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from generate.run_folder import RunFolder
-from launch.config import plain
-from launch.program import program
-from launch.run import asked
-from launch.slurm.jobs import WORKERS, Job, Submission, write_submission
-from launch.slurm.script import refuse_backslash
-from launch.slurm.submit import now
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[2] / "src")
+
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.config import plain
+from labelyard.launch.program import program
+from labelyard.launch.run import asked
+from labelyard.launch.slurm.jobs import WORKERS, Job, Submission, write_submission
+from labelyard.launch.slurm.script import refuse_backslash
+from labelyard.launch.slurm.submit import now
 
 
 @program

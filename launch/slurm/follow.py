@@ -6,18 +6,18 @@ import shlex
 import sys
 import time
 
-from generate.run_folder import RunFolder
-from launch.bar import Bar
-from launch.cluster import FAILED, INTERRUPTED, MISSING, exit_code
-from launch.merge import merge
-from launch.overview import trouble_of
-from launch.progress import Watch
-from launch.slurm.ask import Unreachable, queue
-from launch.slurm.jobs import Submission
-from launch.slurm.lines import failures
-from launch.slurm.look import Look
-from launch.summary import short, summary
-from utils.text import harmless
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.bar import Bar
+from labelyard.launch.cluster import FAILED, INTERRUPTED, MISSING, exit_code
+from labelyard.launch.merge import merge
+from labelyard.launch.overview import trouble_of
+from labelyard.launch.progress import Watch
+from labelyard.launch.slurm.ask import Unreachable, queue
+from labelyard.launch.slurm.jobs import Submission
+from labelyard.launch.slurm.lines import failures
+from labelyard.launch.slurm.look import Look
+from labelyard.launch.summary import short, summary
+from labelyard.utils.text import harmless
 
 LOOK = 1.0  # seconds between two looks into the run folder
 ASK_FIRST, ASK_LAST = 2.0, 60.0  # seconds between two questions to SLURM, ever longer

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from generate.run_folder import RunFolder
-from utils.atomic import write_atomic
+from labelyard.generate.run_folder import RunFolder
+from labelyard.utils.atomic import write_atomic
 
 WORKERS, MERGE = "workers", "merge"
 

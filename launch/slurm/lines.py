@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from launch.slurm.advice import what_to_do
-from launch.slurm.logs import last_line, log_of_task
-from launch.summary import short
+from labelyard.launch.slurm.advice import what_to_do
+from labelyard.launch.slurm.logs import last_line, log_of_task
+from labelyard.launch.summary import short
 
 SHOWN = 10
 WORDS = {"failed": "failed lives"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generate.run_folder import RunFolder
-from launch.slurm.setup import SAID
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.slurm.setup import SAID
 
 
 def word_of_setup(folder: RunFolder, task: str) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from generate.presence import read_presence
-from generate.run_folder import RunFolder
-from launch.slurm.advice import advice
-from launch.slurm.ask import Unreachable, accounts
-from launch.slurm.jobs import MERGE, WORKERS, read_submissions
-from launch.slurm.logs import word_of_setup
-from launch.slurm.parse import Accounted, Queued
-from launch.slurm.queued import names_of, queued
+from labelyard.generate.presence import read_presence
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.slurm.advice import advice
+from labelyard.launch.slurm.ask import Unreachable, accounts
+from labelyard.launch.slurm.jobs import MERGE, WORKERS, read_submissions
+from labelyard.launch.slurm.logs import word_of_setup
+from labelyard.launch.slurm.parse import Accounted, Queued
+from labelyard.launch.slurm.queued import names_of, queued
 
 ASK_QUEUE, ASK_ACCOUNTS = 15.0, 60.0  # seconds between two questions of one who watches
 ENDED_BADLY = ("FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "BOOT_FAIL", "DEADLINE")

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from generate.settings import setting
-from utils.errors import UserError
+from labelyard.generate.settings import setting
+from labelyard.utils.errors import UserError
 
 STOP_BEFORE = 120  # seconds; SLURM may send the signal up to a minute earlier
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from generate.run_folder import RunFolder
-from launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
-from launch.slurm.options import Options
-from launch.slurm.script import array_parameters, merge_command, merge_parameters, text, worker_command
-from launch.slurm.submit import Site, after, merge_name, plan_of_arrays
-from utils.english import counted
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
+from labelyard.launch.slurm.options import Options
+from labelyard.launch.slurm.script import array_parameters, merge_command, merge_parameters, text, worker_command
+from labelyard.launch.slurm.submit import Site, after, merge_name, plan_of_arrays
+from labelyard.utils.english import counted
 
 
 def preview(slurm: Options) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from generate.run_folder import RunFolder
-from launch.slurm.ask import queue
-from launch.slurm.jobs import Submission, read_submissions
-from launch.slurm.parse import Queued
-from launch.slurm.submit import merge_name
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.slurm.ask import queue
+from labelyard.launch.slurm.jobs import Submission, read_submissions
+from labelyard.launch.slurm.parse import Queued
+from labelyard.launch.slurm.submit import merge_name
 
 
 def queued(folder: RunFolder) -> list[Queued]:

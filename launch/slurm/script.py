@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from launch.slurm.arrays import Window
-from launch.slurm.options import Options, as_parameters
-from launch.slurm.setup import guarded
-from utils.errors import UserError
+from labelyard.launch.slurm.arrays import Window
+from labelyard.launch.slurm.options import Options, as_parameters
+from labelyard.launch.slurm.setup import guarded
+from labelyard.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -108,16 +108,16 @@ def worker_command(options: Options, run: Path, config: Path) -> str:
     if options.cpus_per_task is not None:
         srun.append(f"--cpus-per-task={options.cpus_per_task}")  # since SLURM 22.05 srun does not ask sbatch for it
     srun += options.srun_args
-    task = ["-u", "-m", "generate.task", str(run), "--config", str(config)]
+    task = ["-u", str(ROOT / "generate" / "task.py"), str(run), "--config", str(config)]
     patience = max(options.stop_seconds - 30, options.stop_seconds // 2, 1)
     lines = f"{_words(srun)} \\\n    {_python(options)} {_words(task)} &\n"
     lines += LIVING.format(patience=patience)
     lines += REQUEUE.format() if options.requeue else ""
-    return f"{_path()}\n{lines}{EXIT}"
+    return f"{lines}{EXIT}"
 
 
 def merge_command(options: Options, run: Path) -> str:
-    return f"{_path()}\n{_python(options)} -u -m launch.jsons2txt {shlex.quote(str(run))}"
+    return f"{_python(options)} {_words(['-u', str(ROOT / 'launch' / 'jsons2txt.py'), str(run)])}"
 
 
 def text(parameters: dict[str, Any], command: str, folder: Path) -> str:
@@ -159,7 +159,3 @@ def _words(words: list[str]) -> str:
 
 def _python(options: Options) -> str:
     return options.python or shlex.quote(sys.executable)
-
-
-def _path() -> str:
-    return f"export PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}"

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from generate.run_folder import RunFolder
-from launch.slurm.arrays import Window, windows
-from launch.slurm.jobs import MERGE, WORKERS, Job, Submission, forget_submission, scripts_of, write_submission
-from launch.slurm.options import Options
-from launch.slurm.script import array_parameters, merge_command, merge_parameters, worker_command
-from utils.errors import UserError
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.slurm.arrays import Window, windows
+from labelyard.launch.slurm.jobs import MERGE, WORKERS, Job, Submission, forget_submission, scripts_of, write_submission
+from labelyard.launch.slurm.options import Options
+from labelyard.launch.slurm.script import array_parameters, merge_command, merge_parameters, worker_command
+from labelyard.utils.errors import UserError
 
 MERGE_SUFFIX = "-merge"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from utils import rle
+from labelyard.utils import rle
 
 
 @dataclass

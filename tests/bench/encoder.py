@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from generate.load import Load, load
-from generate.record import Item
-from generate.steps.models.box_masks import BoxMasks
+from labelyard.generate.load import Load, load
+from labelyard.generate.record import Item
+from labelyard.generate.steps.models.box_masks import BoxMasks
 
 SIZES = (1, 2, 4, 8)  # images at once
 ROUNDS = 5

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.annotation import Write
-from generate.claims import Owner
-from generate.load import Load
-from generate.pipeline import Pipeline
-from generate.record import Item
-from generate.run_folder import Pass, Plan, RunFolder
-from generate.step import Step
-from generate.stop import Stop
-from generate.worker import Work, Worker
-from launch.spent import read_spent
+from labelyard.generate.annotation import Write
+from labelyard.generate.claims import Owner
+from labelyard.generate.load import Load
+from labelyard.generate.pipeline import Pipeline
+from labelyard.generate.record import Item
+from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.step import Step
+from labelyard.generate.stop import Stop
+from labelyard.generate.worker import Work, Worker
+from labelyard.launch.spent import read_spent
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import count
 
-from generate.claims import HEARTBEAT, STALE_AFTER
-from generate.turns import Turns, some
+from labelyard.generate.claims import HEARTBEAT, STALE_AFTER
+from labelyard.generate.turns import Turns, some
 
 PER_ANSWER = 1000  # names that one answer to a listing holds
 OF_A_CLAIM = 13  # operations for a shard that is opened and finished (tests/generate/test_operations.py)

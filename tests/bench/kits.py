@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from generate.record import Instance, Record, Tag
-from generate.step import Step
+from labelyard.generate.record import Instance, Record, Tag
+from labelyard.generate.step import Step
 from tests.bench.published import STEPS, TAGS, published
 
 Steps = dict[str, Step]
@@ -24,12 +24,12 @@ class Kit:
 
 
 def demo(folder: Path) -> Kit:
-    from generate.steps.caption.template import TemplateCaption
-    from generate.steps.edges.canny import Canny
-    from generate.steps.embed.minilm import MiniLM
-    from generate.steps.ground.coco_ssd import CocoSsd
-    from generate.steps.segment.grabcut import GrabCut
-    from generate.steps.tag.imagenet import ImagenetTags
+    from labelyard.generate.steps.caption.template import TemplateCaption
+    from labelyard.generate.steps.edges.canny import Canny
+    from labelyard.generate.steps.embed.minilm import MiniLM
+    from labelyard.generate.steps.ground.coco_ssd import CocoSsd
+    from labelyard.generate.steps.segment.grabcut import GrabCut
+    from labelyard.generate.steps.tag.imagenet import ImagenetTags
 
     def build(singly: bool) -> Steps:
         return {
@@ -46,11 +46,11 @@ def demo(folder: Path) -> Kit:
 
 def tiny(folder: Path) -> Kit:
     """The published architectures, tiny and random, in the order of the pipeline `instances`."""
-    from generate.steps.caption.blip2 import BLIP2
-    from generate.steps.embed.clip import CLIP
-    from generate.steps.ground.groundingdino import GroundingDino
-    from generate.steps.segment.sam_hq import SamHQ
-    from generate.steps.tag.ram import RAM
+    from labelyard.generate.steps.caption.blip2 import BLIP2
+    from labelyard.generate.steps.embed.clip import CLIP
+    from labelyard.generate.steps.ground.groundingdino import GroundingDino
+    from labelyard.generate.steps.segment.sam_hq import SamHQ
+    from labelyard.generate.steps.tag.ram import RAM
     from tests.tiny.caption import make_blip2
     from tests.tiny.embed import make_clip
     from tests.tiny.ground import make_groundingdino

@@ -17,14 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.annotation import Write
-from generate.load import Load, load
-from generate.record import Item, Record
-from generate.run_folder import RunFolder
-from generate.step import Step
-from generate.threads import cores
-from generate.worker import Work
-from generate.write import encoded
+from labelyard.generate.annotation import Write
+from labelyard.generate.load import Load, load
+from labelyard.generate.record import Item, Record
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.step import Step
+from labelyard.generate.threads import cores
+from labelyard.generate.worker import Work
+from labelyard.generate.write import encoded
 from tests.bench import photos
 from tests.bench.compare import compare
 from tests.bench.engine import engine, plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from generate.record import Item, item_id
+from labelyard.generate.record import Item, item_id
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket", "china", "flower")
 SIZES = ((800, 600), (640, 480), (600, 800), (768, 768))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generate.record import Instance, Item, Record, Tag
-from generate.settings import target
-from generate.step import Step
+from labelyard.generate.record import Instance, Item, Record, Tag
+from labelyard.generate.settings import target
+from labelyard.generate.step import Step
 
 STEPS = ("tag", "ground", "segment", "caption", "embed")
 CAPTIONERS = ("blip", "blip2-opt-2.7b", "blip2-flan-t5-xxl")
@@ -44,7 +44,7 @@ class Published:
 
 
 def published(step: str, segment: str = "b", caption: str = "blip") -> Published:
-    kinds = "generate.steps"
+    kinds = "labelyard.generate.steps"
     if step == "tag":
         return Published("ram-swin-l", make_ram, f"{kinds}.tag.ram.RAM", "ram.pth")
     if step == "ground":

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from generate.record import Record
-from generate.step import Step
+from labelyard.generate.record import Record
+from labelyard.generate.step import Step
 from tests.bench.published import STEPS, photos, published
 from tests.generate.steps.contract import as_on_a_gpu, kind, leaves, run_on_copies
 from tests.generate.steps.rounding import rounding_by_place

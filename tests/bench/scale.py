@@ -23,11 +23,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generate.claiming import Claiming
-from generate.claims import Claims, Owner
-from generate.run_folder import RunFolder
-from generate.sources.train_json import TrainJson
-from generate.stop import Stop
+from labelyard.generate.claiming import Claiming
+from labelyard.generate.claims import Claims, Owner
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.sources.train_json import TrainJson
+from labelyard.generate.stop import Stop
 from tests.bench import synthetic
 
 JOBS = 256  # of the original, each of which loads the whole list
@@ -126,7 +126,7 @@ class Bench:
         return self.plan_again()
 
     def plan_again(self) -> Fact:
-        from launch.plan import plan
+        from labelyard.launch.plan import plan
 
         before = self.folder.read_plan().shards
         planned = plan(self.folder, TrainJson(path=str(self.list)), None, None, lambda rows: None)
@@ -176,13 +176,13 @@ class Bench:
         synthetic.finish(self.folder, iter(sorted(shards)))
 
     def merge(self) -> Fact:
-        from launch.merge import merge
+        from labelyard.launch.merge import merge
 
         merged = merge(self.folder, check=False)  # the records are not there
         return {"items": merged.items, "listed": merged.done, "quarantined": merged.quarantined}
 
     def status(self) -> Fact:
-        from launch.status import main as status
+        from labelyard.launch.status import main as status
 
         with contextlib.redirect_stdout(io.StringIO()) as said:
             assert status([str(self.folder.path), "--json"]) == 0
@@ -191,12 +191,12 @@ class Bench:
 
     def check_list(self) -> Fact:
         """What `validate` says of train.txt; the records themselves are not there."""
-        from launch.validate import list_problems
+        from labelyard.launch.validate import list_problems
 
         return {"problems": len(list(list_problems(self.folder, self.folder.path / "train.txt")))}
 
     def sample(self) -> Fact:
-        from launch.report.sample import sample
+        from labelyard.launch.report.sample import sample
 
         return {"chosen": len(sample(self.folder, 200, 0).chosen)}
 

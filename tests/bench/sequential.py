@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from generate.annotation import Write
-from generate.load import Load, load
-from generate.record import Item, Record
-from generate.run_folder import RunFolder
-from generate.step import Step
-from generate.write import encoded
+from labelyard.generate.annotation import Write
+from labelyard.generate.load import Load, load
+from labelyard.generate.record import Item, Record
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.step import Step
+from labelyard.generate.write import encoded
 
 BOX_BY_BOX = ("BLIP", "BLIP2", "Florence2", "VLM", "CLIP", "MiniLM")  # classes of steps
 

@@ -117,9 +117,9 @@ def read_batches(path: Path) -> int:
 
 
 def planned(path: Path) -> int:
-    from generate.run_folder import RunFolder
-    from generate.sources.auto import Auto
-    from launch.plan import plan
+    from labelyard.generate.run_folder import RunFolder
+    from labelyard.generate.sources.auto import Auto
+    from labelyard.launch.plan import plan
 
     folder = RunFolder(Path(tempfile.mkdtemp(prefix="planned-", dir=path.parent)))
     folder.make()

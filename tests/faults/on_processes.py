@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from generate.run_folder import RunFolder
+from labelyard.generate.run_folder import RunFolder
 from tests.conftest import ROOT, command, environment
 from tests.faults.place import Action, Place, send
 from tests.faults.scene import Scene
@@ -62,7 +62,7 @@ class OnProcesses(Place):
         out = self.scene.out
         if len(self.processes()) >= 6 or not RunFolder(out).run_json.exists():
             return False
-        by_hand = [sys.executable, "-m", "generate", str(out)]
+        by_hand = [sys.executable, str(ROOT / "generate"), str(out)]
         log = self.scene.log
         self.extras.append(subprocess.Popen(by_hand, env=environment(), cwd=ROOT, stdout=log, stderr=log))
         return True

@@ -7,8 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from generate.run_folder import RunFolder
-from launch.slurm.jobs import WORKERS, read_submissions
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.slurm.jobs import WORKERS, read_submissions
 from tests.conftest import command
 from tests.faults.place import Action, Place, send
 from tests.faults.scene import Scene
@@ -108,8 +108,8 @@ class OnSlurm(Place):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             return False
-        programs = {b"generate", b"generate.task", b"launch.jsons2txt"}
-        return os.fsencode(self.scene.out) in words and not programs.isdisjoint(words)
+        programs = (b"/generate/__main__.py", b"/slurm_task.py", b"/jsons2txt.py")
+        return os.fsencode(self.scene.out) in words and any(word.endswith(programs) for word in words)
 
     def _run(self, *settings: str) -> int:
         return self._program("run", *self.scene.arguments(self.scene.out, "cluster=slurm", *settings))

@@ -6,10 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from generate.run_folder import RunFolder
-from launch.merge import merge
-from launch.standing import Standing
-from utils.atomic import is_temporary
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.merge import merge
+from labelyard.launch.standing import Standing
+from labelyard.utils.atomic import is_temporary
 
 
 def outcome(run: Path) -> dict[str, object]:

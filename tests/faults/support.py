@@ -21,7 +21,7 @@ def plan(listed: Path, out: Path, *more: object) -> None:
 
 def worker(out: Path, **variables: str) -> Worker[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "generate", str(out)],
+        [sys.executable, str(ROOT / "generate"), str(out)],
         env={**environment(), **variables},
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -24,11 +24,11 @@ from pathlib import Path
 
 from PIL import Image
 
-import launch.config
-from launch import retry, run
+import labelyard.launch.config
+from labelyard.launch import retry, run
+from labelyard.utils import faults
 from tests.conftest import FAKES
 from tests.faults.outcome import check_at_any_time, difference, outcome, temporaries_in
-from utils import faults
 
 KINDS = ("write", "rename", "renamed", "journal")
 KILLED = -signal.SIGKILL
@@ -42,8 +42,8 @@ class Sweep:
         self.survived: Counter[str] = Counter()
         self._make_list(5)
         # Composed once: no life has to import Hydra and read the configuration.
-        job = launch.config.composed(self._arguments()[2:], directory=FAKES)
-        launch.config.composed = lambda *_: job
+        job = labelyard.launch.config.composed(self._arguments()[2:], directory=FAKES)
+        labelyard.launch.config.composed = lambda *_: job
         self.log = (folder / "log").open("ab")
 
     def _make_list(self, number: int) -> None:

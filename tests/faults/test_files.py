@@ -105,7 +105,7 @@ def test_a_quota_of_file_sizes_is_fatal_too(make_list: MakeList, tmp_path: Path)
     out = tmp_path / "out"
     plan(make_list(12), out)
     limited = subprocess.run(
-        [sys.executable, "-m", "generate", str(out)],
+        [sys.executable, str(ROOT / "generate"), str(out)],
         env=environment(),
         cwd=ROOT,
         capture_output=True,

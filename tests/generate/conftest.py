@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from generate.record import Item, item_id
-from generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.record import Item, item_id
+from labelyard.generate.run_folder import Pass, Plan, RunFolder
 
 MakeRun = Callable[..., RunFolder]
 

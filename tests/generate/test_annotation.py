@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from generate.annotation import Frame, Write, pixel_box, to_json
-from generate.record import Instance, Item, MadeImage, Record, Tag
-from generate.schema import record_problems
-from generate.settings import made
-from utils import rle
-from utils.errors import UserError
-from utils.jsons import dump
+from labelyard.generate.annotation import Frame, Write, pixel_box, to_json
+from labelyard.generate.record import Instance, Item, MadeImage, Record, Tag
+from labelyard.generate.schema import record_problems
+from labelyard.generate.settings import made
+from labelyard.utils import rle
+from labelyard.utils.errors import UserError
+from labelyard.utils.jsons import dump
 
 SIDES = st.integers(1, 3000)
 

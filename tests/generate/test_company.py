@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from generate.record import Record, Tag
-from generate.step import Step, transient
-from generate.steps.models.pixels import aligned
+from labelyard.generate.record import Record, Tag
+from labelyard.generate.step import Step, transient
+from labelyard.generate.steps.models.pixels import aligned
 from tests.generate.steps.contract import assert_company_does_not_matter
 from tests.generate.steps.rounding import ALIGNED
 from tests.tiny.records import record

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from generate.errors import FatalError, explained, in_words
-from generate.sources.folder import Folder
-from launch import run
+from labelyard.generate.errors import FatalError, explained, in_words
+from labelyard.generate.sources.folder import Folder
+from labelyard.launch import run
 from tests.conftest import MakeList, fake_run
 
 

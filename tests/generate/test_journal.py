@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate.errors import FatalError
-from generate.journal import (
+from labelyard.generate.errors import FatalError
+from labelyard.generate.journal import (
     History,
     Journal,
     Outcome,
@@ -22,9 +22,9 @@ from generate.journal import (
     read_sums,
     write_manifest,
 )
+from labelyard.utils import faults
+from labelyard.utils.errors import UserError
 from tests.generate.conftest import MakeRun, item
-from utils import faults
-from utils.errors import UserError
 
 DONE = {"file": "f.json", "bytes": 5, "instances": 1}
 FAILED = {"reason": "no such file: x", "step": "load", "attempts": 1}

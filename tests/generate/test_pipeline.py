@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-import generate.pipeline
-from generate.batches import MOST, Batches
-from generate.budget import FEW, Budget
-from generate.errors import BrokenDevice, FatalError, ItemError, PassingError
-from generate.journal import Outcome
-from generate.pipeline import Pipeline
-from generate.record import Record
-from generate.step import Step
+import labelyard.generate.pipeline
+from labelyard.generate.batches import MOST, Batches
+from labelyard.generate.budget import FEW, Budget
+from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from labelyard.generate.journal import Outcome
+from labelyard.generate.pipeline import Pipeline
+from labelyard.generate.record import Record
+from labelyard.generate.step import Step
+from labelyard.utils.errors import UserError
 from tests.generate.conftest import item
-from utils.errors import UserError
 
 
 class OutOfMemoryError(RuntimeError):
@@ -97,7 +97,7 @@ def test_a_broken_gpu_is_nobodys_fault(text: str) -> None:
 
 
 def test_what_passes_is_tried_again_before_anybody_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate.pipeline, "PATIENCE", (0.0, 0.0))
+    monkeypatch.setattr(labelyard.generate.pipeline, "PATIENCE", (0.0, 0.0))
     answers = [PassingError("busy"), PassingError("busy"), None]
 
     class Server(Step):

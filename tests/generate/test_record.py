@@ -7,8 +7,8 @@ import json
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from generate.record import Item, item_id
-from utils.jsons import dump
+from labelyard.generate.record import Item, item_id
+from labelyard.utils.jsons import dump
 
 ANY = st.text(alphabet=st.characters(), max_size=60)
 

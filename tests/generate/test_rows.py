@@ -14,17 +14,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import generate.json_list
-from generate.entry import Entry
-from generate.item_lines import BYTES, digests, encoded, hex_ids, item_lines
-from generate.json_list import NotAList, lumps
-from generate.record import Item, item_id
-from generate.rows import grouped
-from generate.sources.csv import Csv
-from generate.sources.parquet import Parquet
-from generate.sources.train_json import TrainJson
-from utils.jsons import dump
-from utils.numbers import Numbers
+import labelyard.generate.json_list
+from labelyard.generate.entry import Entry
+from labelyard.generate.item_lines import BYTES, digests, encoded, hex_ids, item_lines
+from labelyard.generate.json_list import NotAList, lumps
+from labelyard.generate.record import Item, item_id
+from labelyard.generate.rows import grouped
+from labelyard.generate.sources.csv import Csv
+from labelyard.generate.sources.parquet import Parquet
+from labelyard.generate.sources.train_json import TrainJson
+from labelyard.utils.jsons import dump
+from labelyard.utils.numbers import Numbers
 
 TEXT = st.text(alphabet=st.characters(), max_size=12) | st.sampled_from(["", "a.jpg", "},", '"}, {"', "\u2028", "猫"])
 VALUE = st.recursive(
@@ -45,8 +45,8 @@ def test_a_list_is_read_the_same_wherever_it_is_cut(
     values: list[object], indent: int | None, chunk: int, trailing: bool
 ) -> None:
     text = json.dumps(values, indent=indent) + ("\n \t" if trailing else "")
-    before = generate.json_list.CHUNK
-    generate.json_list.CHUNK = chunk
+    before = labelyard.generate.json_list.CHUNK
+    labelyard.generate.json_list.CHUNK = chunk
     try:
         assert json.dumps(whole(text.encode())) == json.dumps(values)
         with pytest.raises(NotAList):
@@ -54,7 +54,7 @@ def test_a_list_is_read_the_same_wherever_it_is_cut(
         with pytest.raises(NotAList):
             whole(text.encode() + b",")
     finally:
-        generate.json_list.CHUNK = before
+        labelyard.generate.json_list.CHUNK = before
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from generate.annotation import Write, encode_embedding, to_json
-from generate.record import Instance, Item, Record
-from generate.schema import record_problems, run_lengths_sum, trainer_problems
-from utils import rle
-from utils.jsons import dump
+from labelyard.generate.annotation import Write, encode_embedding, to_json
+from labelyard.generate.record import Instance, Item, Record
+from labelyard.generate.schema import record_problems, run_lengths_sum, trainer_problems
+from labelyard.utils import rle
+from labelyard.utils.jsons import dump
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate.entry import Entry
-from generate.source import Source
-from generate.sources.auto import Auto
-from generate.sources.jsonl import Jsonl
-from generate.sources.train_json import TrainJson
-from utils.errors import UserError
+from labelyard.generate.entry import Entry
+from labelyard.generate.source import Source
+from labelyard.generate.sources.auto import Auto
+from labelyard.generate.sources.jsonl import Jsonl
+from labelyard.generate.sources.train_json import TrainJson
+from labelyard.utils.errors import UserError
 
 ROW = {"image": "a.jpg", "caption": "c"}
 

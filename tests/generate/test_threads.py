@@ -24,7 +24,7 @@ print(json.dumps([whole, *each(divided, [0, 0, 0]), divided(0)]))
 
 
 def test_a_step_s_threads_compute_the_same_whatever_the_number_of_cores() -> None:
-    kept = {**os.environ, "PYTHONPATH": str(ROOT)}
+    kept = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     found = {}
     for cores in (1, 2):
         environment = {**kept, "OMP_NUM_THREADS": str(cores)}
@@ -37,7 +37,7 @@ def test_a_step_s_threads_compute_the_same_whatever_the_number_of_cores() -> Non
 
 
 def test_a_worker_spins_less_unless_the_user_has_chosen() -> None:
-    from generate.__main__ import spin_less
+    from labelyard.generate.__main__ import spin_less
 
     chosen: list[dict[str, str]] = [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "ACTIVE"}]
     for environment in chosen:

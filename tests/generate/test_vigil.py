@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from generate import vigil
-from generate.claims import STALE_AFTER
-from generate.vigil import SLEPT, Vigil, watch_over
+from labelyard.generate import vigil
+from labelyard.generate.claims import STALE_AFTER
+from labelyard.generate.vigil import SLEPT, Vigil, watch_over
 from tests.generate.test_tally import Clock
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from generate.annotation import Write
-from generate.claims import Owner
-from generate.journal import Journal, Outcome, write_manifest
-from generate.record import Instance, Item, MadeImage, Record, Tag, item_id
-from generate.run_folder import Pass, Plan, RunFolder
-from generate.write import encoded
-from utils import rle
+from labelyard.generate.annotation import Write
+from labelyard.generate.claims import Owner
+from labelyard.generate.journal import Journal, Outcome, write_manifest
+from labelyard.generate.record import Instance, Item, MadeImage, Record, Tag, item_id
+from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.write import encoded
+from labelyard.utils import rle
 
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\"></script><script>document.title='pwned'</script>"
 LABELS = ("cat", "cup", "person", "dog", "a table\u2028of wood", "__proto__")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from launch import bar
-from launch.bar import Bar
-from launch.progress import Progress
+from labelyard.launch import bar
+from labelyard.launch.bar import Bar
+from labelyard.launch.progress import Progress
 
 
 def said(capsys: pytest.CaptureFixture[str], *looks: Progress) -> list[str]:

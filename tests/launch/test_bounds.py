@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from generate.annotation import Write
-from generate.run_folder import Pass, Plan, RunFolder
-from generate.settings import Allowed, allowed, check, target
-from launch import run
-from launch.asked import Asked
-from launch.config import CONF, SECTIONS
-from launch.jsons2txt import main as jsons2txt
+from labelyard.generate.annotation import Write
+from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.settings import Allowed, allowed, check, target
+from labelyard.launch import run
+from labelyard.launch.asked import Asked
+from labelyard.launch.config import CONF, SECTIONS
+from labelyard.launch.jsons2txt import main as jsons2txt
+from labelyard.utils.errors import UserError
 from tests.conftest import MakeList, call, fake_run
-from utils.errors import UserError
 
 UNBOUNDED = {"seed"}  # any whole number makes a split
 

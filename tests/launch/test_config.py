@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generate.settings import target
-from launch import run
-from launch.config import CONF, composed
+from labelyard.generate.settings import target
+from labelyard.launch import run
+from labelyard.launch.config import CONF, composed
+from labelyard.utils.errors import UserError
 from tests.conftest import FAKES, call
-from utils.errors import UserError
 
 
 def refusal(*overrides: str, name: str = "config") -> str:
@@ -106,7 +106,7 @@ def test_two_of_a_kind_in_a_pipeline_of_ones_own(tmp_path: Path, capsys: pytest.
 
 def test_a_command_line_choice_beats_the_pipelines() -> None:
     config = composed(["pipeline=demo", "tag=ram", "ground.box_threshold=0.3"]).config
-    assert config.tag._target_ == "generate.steps.tag.ram.RAM"
+    assert config.tag._target_ == "labelyard.generate.steps.tag.ram.RAM"
     assert config.ground.box_threshold == 0.3
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from launch import cancel, export, jsons2txt, retry, run, status, validate
+from labelyard.launch import cancel, export, jsons2txt, retry, run, status, validate
 from tests.conftest import ROOT, command, environment, fake_run
 from tests.letters import ODD, PRINTABLE, names
 from tests.letters_run import FOLDER, FORMATS, make, problems

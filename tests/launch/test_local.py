@@ -13,13 +13,13 @@ from typing import Any, cast
 
 import pytest
 
-from generate.claims import STALE_AFTER
-from generate.run_folder import RunFolder
-from generate.vigil import Vigil
-from launch.cluster import Start
-from launch.clusters import local
-from launch.clusters.local import Slot
-from launch.workers import SILENT_AFTER
+from labelyard.generate.claims import STALE_AFTER
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.vigil import Vigil
+from labelyard.launch.cluster import Start
+from labelyard.launch.clusters import local
+from labelyard.launch.clusters.local import Slot
+from labelyard.launch.workers import SILENT_AFTER
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
 from tests.launch.test_run import wait_for
 

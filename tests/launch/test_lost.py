@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import launch.retry
-from generate.run_folder import Plan, RunFolder
-from launch.findings import Findings
-from launch.merge import merge
-from launch.overview import overview, table
-from launch.retry import put_back_what_is_gone
-from launch.validate import main as validate
+import labelyard.launch.retry
+from labelyard.generate.run_folder import Plan, RunFolder
+from labelyard.launch.findings import Findings
+from labelyard.launch.merge import merge
+from labelyard.launch.overview import overview, table
+from labelyard.launch.retry import put_back_what_is_gone
+from labelyard.launch.validate import main as validate
 from tests.conftest import MakeList, call, fake_run, listed, records
 from tests.launch.made import make_run
 
@@ -128,11 +128,11 @@ def test_the_same_command_makes_again_what_is_gone(make_list: MakeList, tmp_path
 
 
 def test_where_much_is_gone_it_is_told_and_left(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch.retry, "FEW", 2)
+    monkeypatch.setattr(labelyard.launch.retry, "FEW", 2)
     for path in records(run.path)[:3]:
         path.unlink()
     assert put_back_what_is_gone(run) == (0, 3) and run.finished() == {0, 1}
-    monkeypatch.setattr(launch.retry, "FEW", 3)
+    monkeypatch.setattr(labelyard.launch.retry, "FEW", 3)
     assert put_back_what_is_gone(run) == (3, 0) and run.finished() == {1}
     assert put_back_what_is_gone(run) == (0, 0)
 

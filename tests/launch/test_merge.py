@@ -17,18 +17,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generate.run_folder import RunFolder
-from generate.schema import trainer_problems
-from launch.jsons2txt import main as jsons2txt
-from launch.merge import merge
-from launch.report.build import build
-from launch.retry import failed_for, retry
-from launch.start import check_output
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.schema import trainer_problems
+from labelyard.launch.jsons2txt import main as jsons2txt
+from labelyard.launch.merge import merge
+from labelyard.launch.report.build import build
+from labelyard.launch.retry import failed_for, retry
+from labelyard.launch.start import check_output
+from labelyard.utils.errors import UserError
+from labelyard.utils.latest import Overtaken, latest, until_latest
 from tests.conftest import command, environment
 from tests.faults.outcome import temporaries_in
 from tests.launch.made import make_run
-from utils.errors import UserError
-from utils.latest import Overtaken, latest, until_latest
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from itertools import pairwise
 import pytest
 from PIL import Image
 
-from launch.report.account import Account, alive, rates
-from launch.report.charts import Axis, bars, columns, curve, histogram, ticks, whole_columns
-from launch.report.facts import Facts
-from launch.report.plots import TOP, dataset_plots, run_plots
-from launch.report.png import png
-from launch.report.shapes import Line, Rect, Text, svg
+from labelyard.launch.report.account import Account, alive, rates
+from labelyard.launch.report.charts import Axis, bars, columns, curve, histogram, ticks, whole_columns
+from labelyard.launch.report.facts import Facts
+from labelyard.launch.report.plots import TOP, dataset_plots, run_plots
+from labelyard.launch.report.png import png
+from labelyard.launch.report.shapes import Line, Rect, Text, svg
 
 
 def record(labels: list[str], caption: str = "two words", masked: bool = True) -> dict:

@@ -76,8 +76,8 @@ def test_a_record_s_path_that_has_become_a_folder(run: Path, capsys: pytest.Capt
     first, *others = records(run)
     first.unlink()
     first.mkdir()
-    assert importlib.import_module("launch.jsons2txt").main([str(run)]) == 3
-    assert importlib.import_module("launch.retry").main([str(run), "--damaged"]) == 0
+    assert importlib.import_module("labelyard.launch.jsons2txt").main([str(run)]) == 3
+    assert importlib.import_module("labelyard.launch.retry").main([str(run), "--damaged"]) == 0
     assert "1 items in 1 shards are pending again" in capsys.readouterr().out
     arguments = fake_run(run.parent / "train_data.json", run, "cluster=debug", "shard_size=3")
     stopped = call("run", *arguments)

@@ -15,29 +15,29 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-import generate.run_folder
-import launch.ahead
-import launch.merge
-import launch.plan
-from generate.claiming import Claiming
-from generate.claims import Claims, Owner
-from generate.run_folder import Pass, RunFolder
-from generate.source import Source
-from generate.sources.jsonl import Jsonl
-from generate.sources.parquet import Parquet
-from generate.sources.train_json import TrainJson
-from generate.stop import Stop
-from generate.turns import LOOKED_AT, MISSES, Turns, some
-from launch.by_reason import ByReason
-from launch.marks import FEW, Marks
-from launch.merge import merge
-from launch.plan import plan
-from launch.validate import digest, list_problems
+import labelyard.generate.run_folder
+import labelyard.launch.ahead
+import labelyard.launch.merge
+import labelyard.launch.plan
+from labelyard.generate.claiming import Claiming
+from labelyard.generate.claims import Claims, Owner
+from labelyard.generate.run_folder import Pass, RunFolder
+from labelyard.generate.source import Source
+from labelyard.generate.sources.jsonl import Jsonl
+from labelyard.generate.sources.parquet import Parquet
+from labelyard.generate.sources.train_json import TrainJson
+from labelyard.generate.stop import Stop
+from labelyard.generate.turns import LOOKED_AT, MISSES, Turns, some
+from labelyard.launch.by_reason import ByReason
+from labelyard.launch.marks import FEW, Marks
+from labelyard.launch.merge import merge
+from labelyard.launch.plan import plan
+from labelyard.launch.validate import digest, list_problems
+from labelyard.utils.errors import UserError
 from tests.bench import synthetic
 from tests.bench.fleet import Fleet, Model, static
 from tests.conftest import ROOT, environment
 from tests.generate.conftest import planned
-from utils.errors import UserError
 
 
 def test_every_phase_of_the_benchmark_at_ten_thousand_items(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def planned_both_ways(
 ) -> list[tuple[Pass, dict[str, bytes], bytes]]:
     found: list[tuple[Pass, dict[str, bytes], bytes]] = []
     for name, large in (("here", 1 << 40), ("ahead", 0)):
-        monkeypatch.setattr(launch.ahead, "LARGE", large)
+        monkeypatch.setattr(labelyard.launch.ahead, "LARGE", large)
         folder = RunFolder(tmp_path / name)
         folder.make()
         made = plan(folder, source, None, None, lambda rows: None)
@@ -114,19 +114,19 @@ def test_many_shards_are_synced_together_before_the_plan_names_them(
     seen: list[tuple[str, int, bool]] = []
 
     def watched(call: str) -> None:
-        original = getattr(generate.run_folder, call)
+        original = getattr(labelyard.generate.run_folder, call)
 
         def watching(path: Path) -> None:
             original(path)
             if path == folder.path / "shards":
                 seen.append((call, len(list(path.iterdir())), folder.plan_json.exists()))
 
-        monkeypatch.setattr(generate.run_folder, call, watching)
+        monkeypatch.setattr(labelyard.generate.run_folder, call, watching)
 
     for call in ("sync_file_system", "sync_folder"):
         watched(call)
     for many, together in ((False, []), (True, [("sync_file_system", 10, False)])):
-        monkeypatch.setattr(launch.plan, "LONG", 20 if many else 100)
+        monkeypatch.setattr(labelyard.launch.plan, "LONG", 20 if many else 100)
         folder = RunFolder(tmp_path / f"run-{many}")
         folder.make()
         seen.clear()
@@ -135,7 +135,7 @@ def test_many_shards_are_synced_together_before_the_plan_names_them(
 
 
 def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch.ahead, "LARGE", 0)
+    monkeypatch.setattr(labelyard.launch.ahead, "LARGE", 0)
     listed = tmp_path / "list.json"
     listed.write_text('[{"image": "a.jpg", "caption": ""}, {"image"')
     folder = RunFolder(tmp_path / "run")
@@ -146,14 +146,14 @@ def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, mo
 
 
 def test_a_reader_that_is_killed_ends_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch.ahead, "LARGE", 0)
+    monkeypatch.setattr(labelyard.launch.ahead, "LARGE", 0)
     pipe = tmp_path / "list.json"
     pipe.write_text("[]")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").write_text("#!/bin/sh\nkill -9 $$\n")
     os.chmod(tmp_path / "python", 0o755)
     with pytest.raises(UserError, match="ended with -9 before the list did"):
-        list(launch.ahead.rows_ahead(TrainJson(path=str(pipe)), None))
+        list(labelyard.launch.ahead.rows_ahead(TrainJson(path=str(pipe)), None))
 
 
 def test_turns_come_in_random_order_and_end_when_the_look_is_old() -> None:
@@ -230,7 +230,7 @@ def test_a_large_run_is_merged_from_its_manifests_and_what_was_removed_is_still_
     first, second, *_ = folder.items(1)
     os.truncate(folder.record(1, first), 5)
     assert merge(folder).damaged == 1
-    monkeypatch.setattr(launch.merge, "CHECKED", 0)
+    monkeypatch.setattr(labelyard.launch.merge, "CHECKED", 0)
     assert merge(folder).damaged == 0, "torn in its place, and not looked at"
     assert merge(folder, check=True).damaged == 1
     folder.record(1, second).unlink()
@@ -238,7 +238,7 @@ def test_a_large_run_is_merged_from_its_manifests_and_what_was_removed_is_still_
 
 
 def test_failures_are_listed_by_reason_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("launch.by_reason.IN_MEMORY", 100)
+    monkeypatch.setattr("labelyard.launch.by_reason.IN_MEMORY", 100)
     with ByReason(tmp_path) as failures:
         for n in range(60):
             reason = "many" if n % 3 else "few"

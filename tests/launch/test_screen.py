@@ -19,12 +19,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from generate.journal import Journal, read_history
-from generate.run_folder import RunFolder
-from launch.prometheus import metrics
-from launch.screen import screen
-from launch.spent import bound_by, latest, read_spent
-from launch.status import Looking
+from labelyard.generate.journal import Journal, read_history
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.prometheus import metrics
+from labelyard.launch.screen import screen
+from labelyard.launch.spent import bound_by, latest, read_spent
+from labelyard.launch.status import Looking
 from tests.conftest import call, command, crops, environment
 from tests.launch.made import make_run
 

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-from generate.run_folder import RunFolder
-from launch.clusters.slurm import Slurm, what_next
-from launch.slurm import script
-from launch.slurm.arrays import windows
-from launch.slurm.lines import lines
-from launch.slurm.logs import word_of_setup
-from launch.slurm.look import seen
-from launch.slurm.options import Options, as_parameters, seconds_of
-from launch.slurm.parse import Accounted, Queued, indices, read_config, read_sacct, read_squeue
-from launch.slurm.setup import blocks
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.clusters.slurm import Slurm, what_next
+from labelyard.launch.slurm import script
+from labelyard.launch.slurm.arrays import windows
+from labelyard.launch.slurm.lines import lines
+from labelyard.launch.slurm.logs import word_of_setup
+from labelyard.launch.slurm.look import seen
+from labelyard.launch.slurm.options import Options, as_parameters, seconds_of
+from labelyard.launch.slurm.parse import Accounted, Queued, indices, read_config, read_sacct, read_squeue
+from labelyard.launch.slurm.setup import blocks
+from labelyard.utils.errors import UserError
 from tests.conftest import ROOT, MakeList, call, fake_run
-from utils.errors import UserError
 
 GOLDEN = Path(__file__).parent / "slurm_text" / "full.sbatch"
 RUN = Path("/shared/runs/train data")

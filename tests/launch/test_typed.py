@@ -13,12 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
-from launch import run
-from launch.config import composed
-from launch.typed import as_typed, parse
+from labelyard.launch import run
+from labelyard.launch.config import composed
+from labelyard.launch.typed import as_typed, parse
+from labelyard.utils.errors import UserError
 from tests.conftest import FAKES, ROOT, call, environment
 from tests.letters import ODD, PRINTABLE
-from utils.errors import UserError
 
 
 @dataclass

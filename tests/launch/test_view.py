@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from generate.run_folder import RunFolder
-from launch.report import sample as sampling
-from launch.report.build import STATIC, build
+from labelyard.generate.run_folder import RunFolder
+from labelyard.launch.report import sample as sampling
+from labelyard.launch.report.build import STATIC, build
 from tests.browser import CHROMIUM, Browser, chromium
 from tests.conftest import call, crops
 from tests.launch.made import HOSTILE, ODD, make_run

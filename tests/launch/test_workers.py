@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from generate.claims import Owner
-from generate.journal import Journal
-from generate.run_folder import RunFolder
-from generate.tally import Tally
-from launch.overview import table
-from launch.progress import Watch
-from launch.status import Looking
-from launch.workers import SILENT_AFTER, images_per_second
+from labelyard.generate.claims import Owner
+from labelyard.generate.journal import Journal
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.tally import Tally
+from labelyard.launch.overview import table
+from labelyard.launch.progress import Watch
+from labelyard.launch.status import Looking
+from labelyard.launch.workers import SILENT_AFTER, images_per_second
 from tests.conftest import crops
 from tests.generate.test_tally import Clock, batches
 from tests.launch.made import make_run

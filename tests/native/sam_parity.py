@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from labelyard.utils.rle import decode
 from tests.tiny.records import record
-from utils.rle import decode
 
 BOXES = [
     (60.0, 40.0, 400.5, 330.25),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from generate.steps.caption.blip2 import BLIP2
+from labelyard.generate.steps.caption.blip2 import BLIP2
 from tests.native.tiny_lavis import BOXES, LAYERS, NEW_TOKENS, PROMPTS, QUERIES, SIDE, WIDTH, tokenizer
 from tests.tiny.records import record
 

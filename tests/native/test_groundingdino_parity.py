@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generate.steps.ground.groundingdino import GroundingDino
+from labelyard.generate.steps.ground.groundingdino import GroundingDino
 from tests.native.lively import make_lively
 from tests.tiny.records import record
 from tests.tiny.vocabulary import write_tokenizer

@@ -16,11 +16,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from generate.record import Record
-from generate.steps.models import ram as ours
-from generate.steps.models.tagger import Tagger as TaggerStep
-from generate.steps.tag.ram import RAM
-from generate.steps.tag.ram_plus import RAMPlus
+from labelyard.generate.record import Record
+from labelyard.generate.steps.models import ram as ours
+from labelyard.generate.steps.models.tagger import Tagger as TaggerStep
+from labelyard.generate.steps.tag.ram import RAM
+from labelyard.generate.steps.tag.ram_plus import RAMPlus
 from tests.tiny.records import record
 
 pytestmark = pytest.mark.native

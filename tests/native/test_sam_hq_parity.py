@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generate.steps.segment.sam_hq import SamHQ
+from labelyard.generate.steps.segment.sam_hq import SamHQ
 from tests.native import sam_parity
 
 native = pytest.importorskip("segment_anything_hq", reason="parity needs the package: pip install -e '.[native]'")

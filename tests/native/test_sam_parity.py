@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generate.steps.segment.sam import Sam
+from labelyard.generate.steps.segment.sam import Sam
 from tests.native import sam_parity
 
 native = pytest.importorskip("segment_anything", reason="parity needs the package: pip install -e '.[native]'")

@@ -18,7 +18,7 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 def environment(slurm: Cluster) -> dict[str, str]:
     kept = {key: value for key, value in slurm.env.items() if not key.startswith("LABELYARD_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return {**kept, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def call(slurm: Cluster, program: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from tests.conftest import MakeList, listed, records
+from tests.conftest import ROOT, MakeList, listed, records
 
 from .conftest import Cluster, wait_until
 from .runs import (
@@ -166,7 +166,7 @@ def test_a_bad_node_is_named_and_avoided(slurm: Cluster, make_list: MakeList, tm
     library = tmp_path / "library"
     library.mkdir()
     (library / "some_library.py").touch()
-    setup = f'cluster.setup=["if [ $SLURMD_NODENAME != n2 ]; then export PYTHONPATH={library}; fi"]'
+    setup = f'cluster.setup=["if [ $SLURMD_NODENAME != n2 ]; then export PYTHONPATH={library}:{ROOT}; fi"]'
     options = ("cluster.num_jobs=2", "trouble.needs=some_library", setup)
     submitted(slurm, train, out, *options, "cluster.nodelist=n2")
     wait_for_the_end(slurm, out)

@@ -160,11 +160,12 @@ def test_without_the_launcher(slurm: Cluster, make_list: MakeList, tmp_path: Pat
     python = command("run")[0]
     settings = fake_run(train, out, "work.batch=2", "trouble.after=2", f"trouble.until={tmp_path / 'gate'}")
     array = slurm.run(
-        "env", f"LABELYARD={ROOT}", f"PYTHON={python}", "sbatch", "--parsable", "--array=0-2",
+        "env", f"LABELYARD={ROOT}", f"PYTHONPATH={ROOT}", f"PYTHON={python}", "sbatch", "--parsable", "--array=0-2",
         str(ROOT / "slurm" / "generate.sbatch"), *map(str, settings), cwd=tmp_path,
     ).stdout.strip()  # fmt: skip
     slurm.run(
-        "env", f"LABELYARD={ROOT}", f"PYTHON={python}", "sbatch", f"--dependency=afterany:{array}",
+        "env", f"LABELYARD={ROOT}", f"PYTHONPATH={ROOT}", f"PYTHON={python}",
+        "sbatch", f"--dependency=afterany:{array}",
         str(ROOT / "slurm" / "merge.sbatch"), str(out), cwd=tmp_path,
     )  # fmt: skip
     wait_for_records(out, 6)  # two of each

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from generate.record import Box, Instance, Item, Record, Tag
+from labelyard.generate.record import Box, Instance, Item, Record, Tag
 
 PHOTOS = ("china", "flower", "chelsea", "astronaut", "coffee")
 

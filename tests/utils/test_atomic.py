@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
-from utils import faults
-from utils.atomic import (
+from labelyard.utils import faults
+from labelyard.utils.atomic import (
     is_temporary,
     replacing,
     server_clock,
@@ -26,6 +25,7 @@ from utils.atomic import (
     write_atomic,
     writer_is_gone,
 )
+from tests.conftest import environment
 
 
 @pytest.fixture(autouse=True)

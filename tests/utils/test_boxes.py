@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.boxes import areas, clip, iou, nms
+from labelyard.utils.boxes import areas, clip, iou, nms
 
 corner = st.floats(-50, 150, allow_nan=False, width=32)
 box = st.tuples(corner, corner, corner, corner)

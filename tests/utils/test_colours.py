@@ -3,7 +3,7 @@ import pytest
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from utils.colours import colour_word, lch
+from labelyard.utils.colours import colour_word, lch
 
 
 def pixels(*parts: tuple[tuple[int, int, int], int]) -> np.ndarray:

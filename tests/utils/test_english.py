@@ -1,6 +1,6 @@
 import pytest
 
-from utils.english import article, noun_phrase
+from labelyard.utils.english import article, noun_phrase
 
 
 @pytest.mark.parametrize(

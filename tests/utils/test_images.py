@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from utils.images import Decoded, UnreadableImage, decode, encode_jpeg, encode_png
+from labelyard.utils.images import Decoded, UnreadableImage, decode, encode_jpeg, encode_png
 
 MOST, ELONGATED = 1_000_000, 50.0
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.jsons import DEEPEST, dump, finite, parse
+from labelyard.utils.jsons import DEEPEST, dump, finite, parse
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters()),

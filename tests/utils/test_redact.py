@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from generate.settings import build
-from utils.errors import UserError
-from utils.redact import redacted, secret_settings
+from labelyard.generate.settings import build
+from labelyard.utils.errors import UserError
+from labelyard.utils.redact import redacted, secret_settings
 
 # Put together here, so that no scanner of repositories takes them for real ones.
 HUB, CLOUD = "hf_" + "a1B2" * 9, "sk-" + "x9Y8" * 9

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from utils.text import harmless, one_line, safe_stem
+from labelyard.utils.text import harmless, one_line, safe_stem
 
 # Everything that a JSON string can hold, half surrogate pairs included.
 ANY = st.text(alphabet=st.characters(), max_size=300)

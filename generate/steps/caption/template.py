@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.record import Box, Instance, Record, Tag
-from generate.settings import setting
-from generate.step import Step
-from utils.colours import colour_word
-from utils.english import noun_phrase
-from utils.rle import decode
+from labelyard.generate.record import Box, Instance, Record, Tag
+from labelyard.generate.settings import setting
+from labelyard.generate.step import Step
+from labelyard.utils.colours import colour_word
+from labelyard.utils.english import noun_phrase
+from labelyard.utils.rle import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from generate.errors import FatalError
-from generate.settings import setting
-from generate.steps.models.captioner import Captioner, without_prompt
-from generate.steps.models.chat_processor import load_chat_processor
-from generate.steps.models.crops import on_square
-from generate.steps.models.pixels import aligned
-from generate.steps.models.weights import load_pretrained, missing_package, torch_dtype
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.generate.settings import setting
+from labelyard.generate.steps.models.captioner import Captioner, without_prompt
+from labelyard.generate.steps.models.chat_processor import load_chat_processor
+from labelyard.generate.steps.models.crops import on_square
+from labelyard.generate.steps.models.pixels import aligned
+from labelyard.generate.steps.models.weights import load_pretrained, missing_package, torch_dtype
+from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from generate.batches import AUTO
-from generate.errors import FatalError
-from generate.record import Record
-from generate.step import Checkpoint, Step, transient
-from generate.steps.models.compiled import compile_in_place
-from generate.steps.models.weights import check_dtype, load_pretrained, load_processor
+from labelyard.generate.batches import AUTO
+from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Record
+from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.steps.models.compiled import compile_in_place
+from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.batches import AUTO
-from generate.errors import FatalError
-from generate.licences import MIT, Licence
-from generate.record import Record
-from generate.settings import setting
-from generate.step import Step, transient
-from generate.steps.models.installed import missing, model_file, version
-from generate.steps.models.weights import missing_package
+from labelyard.generate.batches import AUTO
+from labelyard.generate.errors import FatalError
+from labelyard.generate.licences import MIT, Licence
+from labelyard.generate.record import Record
+from labelyard.generate.settings import setting
+from labelyard.generate.step import Step, transient
+from labelyard.generate.steps.models.installed import missing, model_file, version
+from labelyard.generate.steps.models.weights import missing_package
 
 if TYPE_CHECKING:
     import numpy as np

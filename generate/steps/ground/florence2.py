@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from generate.batches import AUTO
-from generate.record import Box, Record
-from generate.settings import setting
-from generate.step import Checkpoint, Step, transient
-from generate.steps.models.detections import Detection, to_instances
-from generate.steps.models.pixels import aligned
-from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+from labelyard.generate.batches import AUTO
+from labelyard.generate.record import Box, Record
+from labelyard.generate.settings import setting
+from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.steps.models.detections import Detection, to_instances
+from labelyard.generate.steps.models.pixels import aligned
+from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image

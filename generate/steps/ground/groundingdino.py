@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from generate.step import Checkpoint
-from generate.steps.models import groundingdino_keys
-from generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
-from generate.steps.models.published import find_checkpoint
-from generate.steps.models.weights import (
+from labelyard.generate.step import Checkpoint
+from labelyard.generate.steps.models import groundingdino_keys
+from labelyard.generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
+from labelyard.generate.steps.models.published import find_checkpoint
+from labelyard.generate.steps.models.weights import (
     kind,
     load_converted,
     load_pretrained,
@@ -45,7 +45,7 @@ class GroundingDino(PromptedDetector):
         from transformers import AutoTokenizer, GroundingDinoForObjectDetection
 
         if self.backend == "native":
-            from generate.steps.models.groundingdino_native import NativeNetwork
+            from labelyard.generate.steps.models.groundingdino_native import NativeNetwork
 
             network = NativeNetwork(self.checkpoint, self.revision, self.tokenizer, device)
             return network, network.tokenizer

@@ -11,19 +11,19 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from generate.batches import AUTO
-from generate.record import Record
-from generate.step import Checkpoint, Step, transient
-from generate.steps.models.compiled import compile_in_place
-from generate.steps.models.weights import check_dtype
-from generate.threads import submit
-from utils.rle import encode
+from labelyard.generate.batches import AUTO
+from labelyard.generate.record import Record
+from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.steps.models.compiled import compile_in_place
+from labelyard.generate.steps.models.weights import check_dtype
+from labelyard.generate.threads import submit
+from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from utils.rle import Rle
+    from labelyard.utils.rle import Rle
 
 
 class Masker(Protocol):

@@ -6,12 +6,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.batches import AUTO
-from generate.record import Record
-from generate.settings import setting
-from generate.step import Checkpoint, Step, transient
-from generate.steps.models.crops import Crop, crops
-from generate.steps.models.weights import check_dtype
+from labelyard.generate.batches import AUTO
+from labelyard.generate.record import Record
+from labelyard.generate.settings import setting
+from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.steps.models.crops import Crop, crops
+from labelyard.generate.steps.models.weights import check_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from generate.errors import FatalError
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.utils.text import one_line
 
 _gone: list[str] = []  # settings of compiled modules that are no more
 

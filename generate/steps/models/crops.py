@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generate.record import Box, Instance, Record
+from labelyard.generate.record import Box, Instance, Record
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.batches import AUTO
-from generate.record import Instance, MadeImage, Record
-from generate.step import Checkpoint, Step, transient
-from generate.steps.models.weights import check_dtype, load_pretrained, load_processor, on_pillow, torch_dtype
+from labelyard.generate.batches import AUTO
+from labelyard.generate.record import Instance, MadeImage, Record
+from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor, on_pillow, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,7 +120,7 @@ def median_of(depth: NDArray[np.float32], instance: Instance) -> float:
     """Inside the mask, or inside the box where there is no mask or nothing in it."""
     import numpy as np
 
-    from utils.rle import decode
+    from labelyard.utils.rle import decode
 
     if instance.mask is not None:
         inside = decode(instance.mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generate.record import Box, Instance
+from labelyard.generate.record import Box, Instance
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ def to_instances(found: Sequence[Detection], width: int, height: int, iou_thresh
     """
     import numpy as np
 
-    from utils.boxes import areas, clip, nms
+    from labelyard.utils.boxes import areas, clip, nms
 
     if not found:
         return []

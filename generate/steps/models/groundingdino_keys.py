@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from generate.errors import FatalError
+from labelyard.generate.errors import FatalError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generate.errors import FatalError
-from generate.steps.models.published import find_checkpoint
-from generate.steps.models.weights import FETCH, kind, read_state_dict
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.generate.steps.models.published import find_checkpoint
+from labelyard.generate.steps.models.weights import FETCH, kind, read_state_dict
+from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from generate.errors import FatalError
+from labelyard.generate.errors import FatalError
 
 REMEDY = "run: pip install -e '.[demo]'"
 

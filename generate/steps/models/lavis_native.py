@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from generate.errors import FatalError
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,10 +7,10 @@ import os
 import re
 from pathlib import Path
 
-from generate.errors import FatalError
-from generate.step import PublishedFile
-from generate.steps.models.weights import FETCH, FILE_ENDINGS, missing_package
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.generate.step import PublishedFile
+from labelyard.generate.steps.models.weights import FETCH, FILE_ENDINGS, missing_package
+from labelyard.utils.text import one_line
 
 HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+)")
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from generate.steps.models.swin import Swin, swin_sizes
+from labelyard.generate.steps.models.swin import Swin, swin_sizes
 
 State = Mapping[str, Tensor]
 

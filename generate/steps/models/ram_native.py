@@ -11,8 +11,8 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from generate.errors import FatalError
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.batches import AUTO
-from generate.errors import FatalError
-from generate.record import Record, Tag
-from generate.settings import LONGEST_SIDE, allowing, setting
-from generate.step import Checkpoint, Step, transient
-from generate.steps.models.compiled import check_compile, compile_in_place
-from generate.steps.models.published import PublishedFile, find_checkpoint, find_list
-from generate.steps.models.weights import check_dtype, read_state_dict, torch_dtype
-from utils.text import one_line
+from labelyard.generate.batches import AUTO
+from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Record, Tag
+from labelyard.generate.settings import LONGEST_SIDE, allowing, setting
+from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.steps.models.compiled import check_compile, compile_in_place
+from labelyard.generate.steps.models.published import PublishedFile, find_checkpoint, find_list
+from labelyard.generate.steps.models.weights import check_dtype, read_state_dict, torch_dtype
+from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -96,7 +96,7 @@ class Tagger(Step):
         return (*tags, self.published_thresholds) if by_list and self.published_thresholds else tags
 
     def setup(self, device: str) -> None:
-        from generate.steps.models import ram
+        from labelyard.generate.steps.models import ram
 
         path = find_checkpoint(self.checkpoint, self.revision)
         state = ram.published_names(read_state_dict(str(path)))
@@ -124,10 +124,10 @@ class Tagger(Step):
 
     def _load(self, state: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
         if self.backend == "native":
-            from generate.steps.models import ram_native
+            from labelyard.generate.steps.models import ram_native
 
             return ram_native.load(self.network, state, self._device, self.text_encoder, self.image_size)
-        from generate.steps.models import ram
+        from labelyard.generate.steps.models import ram
 
         try:
             network = ram.build(state, self.descriptions).to(self._device, self._dtype)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from generate.errors import FatalError
-from utils.text import one_line
+from labelyard.generate.errors import FatalError
+from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
     import torch

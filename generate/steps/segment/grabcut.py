@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from generate.record import Box, Record
-from generate.settings import LONGEST_SIDE, MOST_THREADS, setting
-from generate.step import Step, transient
-from generate.steps.models.installed import missing
-from utils.boxes import areas
-from utils.rle import encode
+from labelyard.generate.record import Box, Record
+from labelyard.generate.settings import LONGEST_SIDE, MOST_THREADS, setting
+from labelyard.generate.step import Step, transient
+from labelyard.generate.steps.models.installed import missing
+from labelyard.utils.boxes import areas
+from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from generate.errors import FatalError
-from generate.licences import APACHE, Licence
-from generate.record import Box, Instance, Record
-from generate.settings import setting
-from generate.step import Step
-from generate.steps.models.installed import missing, model_file, version
-from generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
-from utils.rle import encode
+from labelyard.generate.errors import FatalError
+from labelyard.generate.licences import APACHE, Licence
+from labelyard.generate.record import Box, Instance, Record
+from labelyard.generate.settings import setting
+from labelyard.generate.step import Step
+from labelyard.generate.steps.models.installed import missing, model_file, version
+from labelyard.generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
+from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:
     import numpy as np

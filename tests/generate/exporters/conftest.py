@@ -55,7 +55,7 @@ def others() -> None:
 
 def export(*arguments: object) -> subprocess.CompletedProcess[str]:
     """The program, in this process: webdataset and datasets take seconds to be imported."""
-    from launch.export import main
+    from labelyard.launch.export import main
 
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from launch.validate import main as validate
+from labelyard.launch.validate import main as validate
+from labelyard.utils import rle
 from tests.generate.exporters.conftest import export, mask_of, picture_of, real
-from utils import rle
 
 
 def written(folder: Path) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generate.exporter import Labels, Part
-from generate.exporters.voc import Voc, class_name, numbers, painted
-from generate.finished import finished
-from generate.run_folder import RunFolder
+from labelyard.generate.exporter import Labels, Part
+from labelyard.generate.exporters.voc import Voc, class_name, numbers, painted
+from labelyard.generate.finished import finished
+from labelyard.generate.run_folder import RunFolder
 from tests.generate.exporters import readers
 from tests.generate.exporters.conftest import alike, corners_of, export, mask_of, name_of, picture_of, real
 

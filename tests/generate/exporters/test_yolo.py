@@ -9,10 +9,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from generate.exporters.yolo import outline
+from labelyard.generate.exporters.yolo import outline
+from labelyard.utils import rle
 from tests.generate.exporters import readers
 from tests.generate.exporters.conftest import corners_of, export, mask_of, name_of, picture_of, real, same_picture
-from utils import rle
 
 
 def drawn(numbers: list[float], width: int, height: int) -> np.ndarray:

@@ -11,27 +11,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from generate.source import Source
+from labelyard.generate.source import Source
 
 Rows = Sequence[dict[str, Any]]  # "image" (a name below the folder of pictures), "caption", and what passes through
 
 
 def train_json(rows: Rows, pictures: Path, to: Path) -> Source:
-    from generate.sources.train_json import TrainJson
+    from labelyard.generate.sources.train_json import TrainJson
 
     (to / "list.json").write_text(json.dumps(list(rows)))
     return TrainJson(path=str(to / "list.json"), root=str(pictures))
 
 
 def train_json_gz(rows: Rows, pictures: Path, to: Path) -> Source:
-    from generate.sources.train_json import TrainJson
+    from labelyard.generate.sources.train_json import TrainJson
 
     (to / "list.json.gz").write_bytes(gzip.compress(json.dumps(list(rows)).encode()))
     return TrainJson(path=str(to / "list.json.gz"), root=str(pictures))
 
 
 def jsonl(rows: Rows, pictures: Path, to: Path) -> Source:
-    from generate.sources.jsonl import Jsonl
+    from labelyard.generate.sources.jsonl import Jsonl
 
     (to / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return Jsonl(path=str(to / "list.jsonl"), root=str(pictures))
@@ -40,7 +40,7 @@ def jsonl(rows: Rows, pictures: Path, to: Path) -> Source:
 def jsonl_zst(rows: Rows, pictures: Path, to: Path) -> Source:
     import zstandard
 
-    from generate.sources.jsonl import Jsonl
+    from labelyard.generate.sources.jsonl import Jsonl
 
     data = "".join(json.dumps(row) + "\n" for row in rows).encode()
     half = len(data) // 2  # two frames, as `cat a.zst b.zst` makes them
@@ -58,14 +58,14 @@ def _table(rows: Rows, delimiter: str) -> str:
 
 
 def csv_(rows: Rows, pictures: Path, to: Path) -> Source:
-    from generate.sources.csv import Csv
+    from labelyard.generate.sources.csv import Csv
 
     (to / "list.csv").write_bytes(b"\xef\xbb\xbf" + _table(rows, ",").encode())
     return Csv(path=str(to / "list.csv"), root=str(pictures))
 
 
 def tsv_gz(rows: Rows, pictures: Path, to: Path) -> Source:
-    from generate.sources.tsv import Tsv
+    from labelyard.generate.sources.tsv import Tsv
 
     (to / "list.tsv.gz").write_bytes(gzip.compress(_table(rows, "\t").encode()))
     return Tsv(path=str(to / "list.tsv.gz"), root=str(pictures))
@@ -76,7 +76,7 @@ def parquet(rows: Rows, pictures: Path, to: Path) -> Source:
     import pyarrow
     import pyarrow.parquet
 
-    from generate.sources.parquet import Parquet
+    from labelyard.generate.sources.parquet import Parquet
 
     (to / "tables").mkdir()
     cut = len(rows) // 3
@@ -99,7 +99,7 @@ def parquet_with_images(rows: Rows, pictures: Path, to: Path) -> Source:
     import pyarrow
     import pyarrow.parquet
 
-    from generate.sources.parquet import Parquet
+    from labelyard.generate.sources.parquet import Parquet
 
     table = pyarrow.Table.from_pylist(_with_bytes(rows, pictures))
     pyarrow.parquet.write_table(table, to / "images.parquet", row_group_size=60)
@@ -109,7 +109,7 @@ def parquet_with_images(rows: Rows, pictures: Path, to: Path) -> Source:
 def hf(rows: Rows, pictures: Path, to: Path) -> Source:
     import datasets
 
-    from generate.sources.hf import Hf
+    from labelyard.generate.sources.hf import Hf
 
     made = datasets.Dataset.from_list(_with_bytes(rows, pictures)).cast_column("picture", datasets.Image())
     made.save_to_disk(str(to / "saved"), num_shards=3)
@@ -118,7 +118,7 @@ def hf(rows: Rows, pictures: Path, to: Path) -> Source:
 
 def webdataset(rows: Rows, pictures: Path, to: Path) -> Source:
     """As img2dataset writes it: image, text and json of a sample one after another."""
-    from generate.sources.webdataset import Webdataset
+    from labelyard.generate.sources.webdataset import Webdataset
 
     (to / "tars").mkdir()
     size = -(-len(rows) // 4)
@@ -140,7 +140,7 @@ def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 def folder(rows: Rows, pictures: Path, to: Path) -> Source:
     """Every second caption in a .txt, the others in the .json."""
-    from generate.sources.folder import Folder
+    from labelyard.generate.sources.folder import Folder
 
     for n, row in enumerate(rows):
         image = to / "pictures" / row["image"]

@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from generate.entry import Entry, Refusal
-from generate.errors import ItemError
-from generate.load import read
-from generate.record import Item
-from generate.source import Source
-from generate.sources.auto import Auto
-from generate.sources.csv import Csv
-from generate.sources.folder import Folder
-from generate.sources.hf import Hf
-from generate.sources.jsonl import Jsonl
-from generate.sources.parquet import Parquet
-from generate.sources.train_json import TrainJson
-from generate.sources.tsv import Tsv
-from generate.sources.txt import Txt
-from generate.sources.webdataset import Webdataset
+from labelyard.generate.entry import Entry, Refusal
+from labelyard.generate.errors import ItemError
+from labelyard.generate.load import read
+from labelyard.generate.record import Item
+from labelyard.generate.source import Source
+from labelyard.generate.sources.auto import Auto
+from labelyard.generate.sources.csv import Csv
+from labelyard.generate.sources.folder import Folder
+from labelyard.generate.sources.hf import Hf
+from labelyard.generate.sources.jsonl import Jsonl
+from labelyard.generate.sources.parquet import Parquet
+from labelyard.generate.sources.train_json import TrainJson
+from labelyard.generate.sources.tsv import Tsv
+from labelyard.generate.sources.txt import Txt
+from labelyard.generate.sources.webdataset import Webdataset
+from labelyard.utils.errors import UserError
 from tests.conftest import MakeList, call, fake_run, listed
 from tests.generate.sources.formats import add
-from utils.errors import UserError
 
 
 def error_of(source: Source) -> str:

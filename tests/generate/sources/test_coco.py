@@ -13,16 +13,16 @@ from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
-from generate.entry import Entry, Refusal
-from generate.errors import ItemError
-from generate.load import Load, load
-from generate.record import Item, Record, item_id
-from generate.source import Source
-from generate.sources.auto import Auto
-from generate.sources.coco import Coco
+from labelyard.generate.entry import Entry, Refusal
+from labelyard.generate.errors import ItemError
+from labelyard.generate.load import Load, load
+from labelyard.generate.record import Item, Record, item_id
+from labelyard.generate.source import Source
+from labelyard.generate.sources.auto import Auto
+from labelyard.generate.sources.coco import Coco
+from labelyard.utils import rle
 from tests.conftest import call, fake_run, listed
 from tests.generate.sources.test_bad_input import error_of, good, refusals
-from utils import rle
 
 WIDTH, HEIGHT = 40, 30
 POLYGON = [5.0, 5.0, 25.0, 6.0, 20.0, 25.0]

@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generate.entry import Entry, Refusal
-from generate.run_folder import RunFolder
-from generate.source import Source
-from generate.sources.auto import Auto
-from generate.sources.csv import Csv
-from generate.sources.folder import Folder
-from generate.sources.jsonl import Jsonl
-from generate.sources.parquet import Parquet
-from generate.sources.records import Records
-from generate.sources.train_json import TrainJson
-from generate.sources.txt import Txt
-from generate.sources.webdataset import Webdataset
-from launch.plan import plan
+from labelyard.generate.entry import Entry, Refusal
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.source import Source
+from labelyard.generate.sources.auto import Auto
+from labelyard.generate.sources.csv import Csv
+from labelyard.generate.sources.folder import Folder
+from labelyard.generate.sources.jsonl import Jsonl
+from labelyard.generate.sources.parquet import Parquet
+from labelyard.generate.sources.records import Records
+from labelyard.generate.sources.train_json import TrainJson
+from labelyard.generate.sources.txt import Txt
+from labelyard.generate.sources.webdataset import Webdataset
+from labelyard.launch.plan import plan
+from labelyard.utils.errors import UserError
+from labelyard.utils.image_formats import TELLING, format_of
+from labelyard.utils.images import decode, is_readable
 from tests.conftest import MakeList, call, fake_run, listed
-from utils.errors import UserError
-from utils.image_formats import TELLING, format_of
-from utils.images import decode, is_readable
 
 JPEG = b"\xff\xd8\xff\xe0"
 
@@ -174,7 +174,7 @@ def test_avif_where_pillow_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     shutil.copy(tmp_path / "a.avif", tmp_path / "b")
     write(tmp_path / "c.jpg")
     for reads, expected in ((True, ["a.avif", "b", "c.jpg"]), (False, ["c.jpg"])):
-        monkeypatch.setattr("generate.sources.folder.is_readable", lambda name, reads=reads: reads)
+        monkeypatch.setattr("labelyard.generate.sources.folder.is_readable", lambda name, reads=reads: reads)
         source = Folder(path=str(tmp_path), caption_key=None)
         assert images(source) == expected
     assert source.left_out() == {"AVIF (this Pillow can't read it: pip install -U pillow)": 2}
@@ -260,7 +260,7 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_kinds_are_told_the_most_frequent_first_and_bounded(tmp_path: Path) -> None:
-    from generate.input_folder import KINDS, InputFolder, told
+    from labelyard.generate.input_folder import KINDS, InputFolder, told
 
     folder = InputFolder(tmp_path)
     for n in range(2 * KINDS):

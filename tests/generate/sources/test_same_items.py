@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from generate.annotation import Write, to_json
-from generate.entry import Entry
-from generate.load import Load, load
-from generate.pipeline import Pipeline
-from generate.record import Item, item_id
-from generate.run_folder import RunFolder
-from generate.source import Source
-from generate.sources.auto import Auto
-from generate.sources.txt import Txt
-from launch.plan import plan
+from labelyard.generate.annotation import Write, to_json
+from labelyard.generate.entry import Entry
+from labelyard.generate.load import Load, load
+from labelyard.generate.pipeline import Pipeline
+from labelyard.generate.record import Item, item_id
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.source import Source
+from labelyard.generate.sources.auto import Auto
+from labelyard.generate.sources.txt import Txt
+from labelyard.launch.plan import plan
 from tests.conftest import crops
 from tests.fakes import FakeBoxes, FakeMasks, FakeTags
 from tests.generate.sources.formats import FORMATS, Rows

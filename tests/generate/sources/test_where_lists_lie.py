@@ -13,29 +13,29 @@ from typing import Any
 
 import pytest
 
-from generate.entry import Entry
-from generate.errors import ItemError
-from generate.load import read
-from generate.record import Item
-from generate.run_folder import RunFolder
-from generate.settings import build
-from generate.source import Source
-from generate.sources.auto import Auto
-from generate.sources.coco import Coco
-from generate.sources.csv import Csv
-from generate.sources.jsonl import Jsonl
-from generate.sources.train_json import TrainJson
-from generate.sources.tsv import Tsv
-from generate.sources.txt import Txt
-from launch.config import composed
-from launch.frozen import compare, frozen, settle
-from launch.moved import check_moved
-from launch.plan import plan
-from launch.run import main
-from launch.wish import Wish, wished
+from labelyard.generate.entry import Entry
+from labelyard.generate.errors import ItemError
+from labelyard.generate.load import read
+from labelyard.generate.record import Item
+from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.settings import build
+from labelyard.generate.source import Source
+from labelyard.generate.sources.auto import Auto
+from labelyard.generate.sources.coco import Coco
+from labelyard.generate.sources.csv import Csv
+from labelyard.generate.sources.jsonl import Jsonl
+from labelyard.generate.sources.train_json import TrainJson
+from labelyard.generate.sources.tsv import Tsv
+from labelyard.generate.sources.txt import Txt
+from labelyard.launch.config import composed
+from labelyard.launch.frozen import compare, frozen, settle
+from labelyard.launch.moved import check_moved
+from labelyard.launch.plan import plan
+from labelyard.launch.run import main
+from labelyard.launch.wish import Wish, wished
+from labelyard.utils.errors import UserError
+from labelyard.utils.locations import how_to_fetch, local
 from tests.conftest import FAKES
-from utils.errors import UserError
-from utils.locations import how_to_fetch, local
 
 ROWS = [{"image": f"pictures/{n}.jpg", "caption": f"picture {n}", "licence": "CC0"} for n in range(3)]
 
@@ -297,7 +297,7 @@ def test_a_url_is_told_how_to_be_fetched(url: str, command: str) -> None:
     assert how_to_fetch(url) == command
     for option in ("path", "root", "captions_path"):
         with pytest.raises(UserError) as caught:
-            build({"_target_": "generate.sources.coco.Coco", "path": "list.json", option: url})
+            build({"_target_": "labelyard.generate.sources.coco.Coco", "path": "list.json", option: url})
         said = str(caught.value)
         assert f"source.{option}={url} is a URL" in said and f"Fetch it {'first' if command else 'to'}" in said
         assert command in said

@@ -13,8 +13,8 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 
-from generate.record import Instance, Item, Record, Tag
-from generate.step import Step
+from labelyard.generate.record import Instance, Item, Record, Tag
+from labelyard.generate.step import Step
 from tests.generate.steps.rounding import VISIBLE, rounding_by_place
 
 

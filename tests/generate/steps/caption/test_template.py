@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from generate.record import Box, Instance, Record, Tag
-from generate.steps.caption.template import KINDS, TemplateCaption, eroded
-from generate.steps.ground.coco_ssd import NAMES
-from generate.steps.models.installed import model_file
-from generate.steps.tag.imagenet import NAMES as IMAGENET_FILE
-from generate.steps.tag.imagenet import NAMES_PACKAGE, read_names
+from labelyard.generate.record import Box, Instance, Record, Tag
+from labelyard.generate.steps.caption.template import KINDS, TemplateCaption, eroded
+from labelyard.generate.steps.ground.coco_ssd import NAMES
+from labelyard.generate.steps.models.installed import model_file
+from labelyard.generate.steps.tag.imagenet import NAMES as IMAGENET_FILE
+from labelyard.generate.steps.tag.imagenet import NAMES_PACKAGE, read_names
+from labelyard.utils.rle import encode
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
-from utils.rle import encode
 
 
 def captions(record: Record, **settings: object) -> list[str | None]:

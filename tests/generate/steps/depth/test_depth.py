@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generate.record import Instance, MadeImage
-from generate.steps.depth.depth_anything import DepthAnything
-from generate.steps.depth.dpt import Dpt
-from generate.steps.models.depth_maps import median_of, picture
+from labelyard.generate.record import Instance, MadeImage
+from labelyard.generate.steps.depth.depth_anything import DepthAnything
+from labelyard.generate.steps.depth.dpt import Dpt
+from labelyard.generate.steps.models.depth_maps import median_of, picture
+from labelyard.utils.rle import encode
 from tests.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
 from tests.generate.steps.rounding import rounding_by_place
 from tests.tiny.depth import make_depth_anything, make_dpt
 from tests.tiny.records import record
-from utils.rle import encode
 
 BOXES = [(10.0, 20.0, 200.0, 250.0), (100.0, 50.0, 300.0, 290.0)]
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generate.errors import FatalError
-from generate.record import Item, MadeImage, Record
-from generate.settings import made
-from generate.steps.edges.canny import Canny
+from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Item, MadeImage, Record
+from labelyard.generate.settings import made
+from labelyard.generate.steps.edges.canny import Canny
+from labelyard.utils.errors import UserError
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
-from utils.errors import UserError
 
 
 def run(image: Image.Image, **settings: object) -> Image.Image:

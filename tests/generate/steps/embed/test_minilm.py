@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generate.errors import FatalError
-from generate.record import Instance, Record
-from generate.settings import made
-from generate.steps.embed.minilm import LONGEST, PACKAGE, MiniLM
+from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Instance, Record
+from labelyard.generate.settings import made
+from labelyard.generate.steps.embed.minilm import LONGEST, PACKAGE, MiniLM
+from labelyard.utils.errors import UserError
 from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter, photo
-from utils.errors import UserError
 
 
 @pytest.fixture(scope="module")

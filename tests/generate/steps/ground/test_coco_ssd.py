@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generate.errors import FatalError
-from generate.record import Box, Instance, Item, Record
-from generate.settings import made
-from generate.steps.ground.coco_ssd import NAMES, PACKAGE, CocoSsd, name_of
+from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Box, Instance, Item, Record
+from labelyard.generate.settings import made
+from labelyard.generate.steps.ground.coco_ssd import NAMES, PACKAGE, CocoSsd, name_of
+from labelyard.utils.boxes import iou
+from labelyard.utils.errors import UserError
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
-from utils.boxes import iou
-from utils.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generate.errors import FatalError
-from generate.steps.ground.groundingdino import GroundingDino
+from labelyard.generate.errors import FatalError
+from labelyard.generate.steps.ground.groundingdino import GroundingDino
 from tests.generate.steps.contract import (
     assert_batches_differ_by_rounding_only,
     assert_company_does_not_matter,

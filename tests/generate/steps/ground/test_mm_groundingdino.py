@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generate.steps.ground.mm_groundingdino import MMGroundingDino
+from labelyard.generate.steps.ground.mm_groundingdino import MMGroundingDino
 from tests.generate.steps.contract import (
     assert_batches_differ_by_rounding_only,
     assert_company_does_not_matter,

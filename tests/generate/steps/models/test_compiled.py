@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generate.errors import FatalError
-from generate.pipeline import Pipeline
-from generate.record import Record
-from generate.step import Step
-from generate.steps.caption.blip import BLIP
-from generate.steps.caption.blip2 import BLIP2
-from generate.steps.embed.clip import CLIP
-from generate.steps.segment.sam import Sam
-from generate.steps.segment.sam2 import Sam2
-from generate.steps.segment.sam_hq import SamHQ
-from generate.steps.tag.ram import RAM
+from labelyard.generate.errors import FatalError
+from labelyard.generate.pipeline import Pipeline
+from labelyard.generate.record import Record
+from labelyard.generate.step import Step
+from labelyard.generate.steps.caption.blip import BLIP
+from labelyard.generate.steps.caption.blip2 import BLIP2
+from labelyard.generate.steps.embed.clip import CLIP
+from labelyard.generate.steps.segment.sam import Sam
+from labelyard.generate.steps.segment.sam2 import Sam2
+from labelyard.generate.steps.segment.sam_hq import SamHQ
+from labelyard.generate.steps.tag.ram import RAM
+from labelyard.utils.rle import decode
 from tests.generate.steps.contract import assert_company_does_not_matter
 from tests.tiny.caption import make_blip, make_blip2
 from tests.tiny.embed import make_clip
 from tests.tiny.records import record
 from tests.tiny.segment import make_sam, make_sam_hq
 from tests.tiny.tag import IMAGE_SIZE, make_ram
-from utils.rle import decode
 
 COMPILER = pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler: g++")
 BATCH: dict[str, Any] = {"batch_size": 2}

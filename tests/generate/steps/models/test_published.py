@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from generate.errors import FatalError
-from generate.steps.models.published import cached_hub_file, find_checkpoint, find_list, hub_file
-from generate.steps.models.tagger import RAM_TAGS
+from labelyard.generate.errors import FatalError
+from labelyard.generate.steps.models.published import cached_hub_file, find_checkpoint, find_list, hub_file
+from labelyard.generate.steps.models.tagger import RAM_TAGS
 
 FILE = "owner/some_model/weights_v1.pth"
 

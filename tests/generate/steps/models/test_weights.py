@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from generate.errors import FatalError
-from generate.steps.models.weights import check_dtype, kind, load_pretrained, load_processor, read_state_dict
+from labelyard.generate.errors import FatalError
+from labelyard.generate.steps.models.weights import check_dtype, kind, load_pretrained, load_processor, read_state_dict
 
 
 class RunsCode:

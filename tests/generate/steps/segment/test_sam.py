@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from generate.errors import FatalError
-from generate.steps.segment.sam import Sam
+from labelyard.generate.errors import FatalError
+from labelyard.generate.steps.segment.sam import Sam
 from tests.generate.steps.segment import checks
 from tests.tiny.segment import make_sam, make_sam_hq
 
@@ -52,7 +52,7 @@ def test_a_checkpoint_of_another_model_is_fatal(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_sam_hq_is_not_one_of_sam(tmp_path: Path) -> None:
-    from generate.steps.segment.sam_hq import SamHQ
+    from labelyard.generate.steps.segment.sam_hq import SamHQ
 
     with pytest.raises(FatalError, match=r"a checkpoint of 'sam', where .*use segment=sam"):
         SamHQ(checkpoint=str(make_sam(tmp_path / "sam"))).setup("cpu")

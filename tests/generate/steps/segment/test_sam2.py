@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from generate.steps.segment.sam2 import Sam2
+from labelyard.generate.steps.segment.sam2 import Sam2
 from tests.generate.steps.segment import checks
 from tests.tiny.segment import make_sam2
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from generate.steps.segment.sam_hq import SamHQ
+from labelyard.generate.steps.segment.sam_hq import SamHQ
 from tests.generate.steps.segment import checks
 from tests.tiny.segment import make_sam_hq
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generate.errors import FatalError
-from generate.record import Box, Item, Record
-from generate.settings import made
-from generate.steps.segment import u2net
-from generate.steps.segment.u2net import U2Net
+from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Box, Item, Record
+from labelyard.generate.settings import made
+from labelyard.generate.steps.segment import u2net
+from labelyard.generate.steps.segment.u2net import U2Net
+from labelyard.utils.errors import UserError
+from labelyard.utils.rle import area
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
 from tests.generate.steps.segment.checks import masks_of, with_boxes
-from utils.errors import UserError
-from utils.rle import area
 
 MOTORCYCLE = (103.0, 65.0, 680.0, 444.0)
 

@@ -3,12 +3,12 @@ from importlib import metadata
 import pytest
 from PIL import Image
 
-from generate.errors import FatalError
-from generate.record import Item, Record, Tag
-from generate.settings import made
-from generate.steps.tag.imagenet import NAMES, NAMES_PACKAGE, PACKAGE, WEIGHTS, ImagenetTags, read_names
+from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Item, Record, Tag
+from labelyard.generate.settings import made
+from labelyard.generate.steps.tag.imagenet import NAMES, NAMES_PACKAGE, PACKAGE, WEIGHTS, ImagenetTags, read_names
+from labelyard.utils.errors import UserError
 from tests.generate.steps.contract import assert_company_does_not_matter, photo
-from utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_missing_package(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_file_of_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generate.steps.tag.imagenet.NAMES", NAMES + ".gone")
+    monkeypatch.setattr("labelyard.generate.steps.tag.imagenet.NAMES", NAMES + ".gone")
     with pytest.raises(FatalError, match=r"efficientnet_labels\.txt\.gone is not there"):
         ImagenetTags().setup("cpu")
 
