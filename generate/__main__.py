@@ -20,12 +20,13 @@ from typing import IO, Any
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.generate.errors import BrokenDevice, FatalError, explained
+from labelyard.generate.errors import BrokenDevice, FatalError
+from labelyard.generate.file_system import explained
 from labelyard.generate.identity import identity
 from labelyard.generate.model_cache import use
 from labelyard.generate.pipeline import Pipeline, build_steps
 from labelyard.generate.presence import Presence
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.stop import Stop
 from labelyard.generate.worker import make_worker, pick_device
 from labelyard.utils.errors import UserError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.journal import Outcome
+from labelyard.generate.run_folder.journal import Outcome
 from labelyard.utils.text import one_line
 
 Mark = Callable[[Outcome], None]

@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
-from labelyard.generate.claims import Claims
-from labelyard.generate.patience import patiently
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.file_system import patiently
+from labelyard.generate.run_folder.claims import Claims
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.shard import ShardWork
 from labelyard.generate.stop import Stop
 from labelyard.generate.turns import LOOKED_AT, Turns, some

@@ -8,8 +8,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from labelyard.generate.entry import Entry, Refusal, Row
-from labelyard.generate.rows import Rows, of_rows
+from labelyard.generate.rows import Entry, Refusal, Row, Rows, of_rows
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import finite, objects_of, texts_of

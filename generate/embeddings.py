@@ -6,7 +6,7 @@ import shlex
 from itertools import islice
 
 from labelyard.generate.finished import finished
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 
 LOOKED_AT = 100  # records, of which the first that has an instance tells: all of a run come from one pipeline
 

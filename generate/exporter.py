@@ -19,7 +19,7 @@ from labelyard.generate.errors import ItemError
 from labelyard.generate.finished import Finished, finished
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting, settings
 from labelyard.utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
 from labelyard.utils.errors import UserError

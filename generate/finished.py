@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.annotation import Frame, padded
-from labelyard.generate.journal import read_manifest
 from labelyard.generate.record import Item
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import read_manifest
 from labelyard.utils import rle
 from labelyard.utils.rle import Rle
 

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from labelyard.generate.claims import Owner
+from labelyard.generate.run_folder.claims import Owner
 
 LIFE = "LABELYARD_LIFE"  # set by generate.task: how often the worker was started anew within one allocation
 

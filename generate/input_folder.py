@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from labelyard.generate.run_folder import is_run
+from labelyard.generate.run_folder.layout import is_run
 from labelyard.utils.errors import UserError
 
 RUNS, EXPORTS, LINKS, HIDDEN = "run folders", "exports", "links to folders that are read anyhow", "hidden"

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.errors import UNWELL, ItemError, PassingError
+from labelyard.generate.errors import ItemError, PassingError
+from labelyard.generate.file_system import UNWELL
 from labelyard.generate.record import Box, Instance, MadeImage, Record, Tag
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.errors import UNWELL, ItemError, PassingError
+from labelyard.generate.errors import ItemError, PassingError
+from labelyard.generate.file_system import UNWELL
 from labelyard.generate.known import take_over
 from labelyard.generate.places import read_place
 from labelyard.generate.record import Item, Record

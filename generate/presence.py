@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.claims import HEARTBEAT, Owner
-from labelyard.generate.patience import patiently
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.file_system import patiently
+from labelyard.generate.run_folder.claims import HEARTBEAT, Owner
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.workers import where
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.jsons import dump
 from labelyard.utils.redact import redacted
@@ -22,18 +21,7 @@ from labelyard.utils.redact import redacted
 if TYPE_CHECKING:
     from labelyard.generate.worker import Worker
 
-# Of SLURM's variables, those that tell a person which job and which node this is.
-SLURM = (
-    "SLURM_JOB_ID",
-    "SLURM_ARRAY_JOB_ID",
-    "SLURM_ARRAY_TASK_ID",
-    "SLURM_RESTART_COUNT",
-    "SLURMD_NODENAME",
-)
-
 FIRST_BEAT = 2.0  # seconds; then ever longer, up to HEARTBEAT: who has just begun is looked at most
-
-NEEDED = {field.name for field in fields(Owner)} | {"state", "reason", "at"}
 
 
 class Presence:
@@ -96,26 +84,3 @@ class Presence:
 
 def rounded(number: float | None) -> float | None:
     return None if number is None else float(f"{number:.4g}")
-
-
-def where() -> dict[str, Any]:
-    """The place in which this process was put."""
-    return {
-        "slurm": {name: os.environ[name] for name in SLURM if name in os.environ},
-        "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
-    }
-
-
-def read_presence(folder: RunFolder) -> list[dict[str, Any]]:
-    """What every worker said last, by name."""
-    said = (_whole(path) for path in sorted(folder.workers.glob("*.json")) if not path.name.startswith("."))
-    return [state for state in said if state is not None]
-
-
-def _whole(path: Path) -> dict[str, Any] | None:
-    # These files are not flushed one by one: a power cut may leave an empty one.
-    try:
-        state = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return state if isinstance(state, dict) and state.keys() >= NEEDED else None

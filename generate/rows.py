@@ -1,7 +1,6 @@
-"""Rows of the input, thousands at a time, in columns: what ten million rows are planned from.
+"""What a source makes of its input: an entry, which becomes an item, or the reason why it can't be one.
 
-Of one row at a time `Source.entries` tells the same.
-"""
+One row at a time (`Source.entries`), or thousands of them in columns (`Rows`), from which ten million are planned."""
 
 from __future__ import annotations
 
@@ -11,11 +10,34 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from labelyard.generate.entry import Entry, Refusal, Row
 from labelyard.utils.jsons import text_of
 
-AT_ONCE = 8192
 
+@dataclass(frozen=True)
+class Entry:
+    """One row of the input, before it has an id and a place in the plan."""
+
+    image: str
+    caption: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    has_caption: bool = True  # or none is expected
+    place: Mapping[str, Any] | None = None  # see Item
+    known: Mapping[str, Any] | None = None  # see Item
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One row that can't be an item."""
+
+    where: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
+Row = Entry | Refusal
+AT_ONCE = 8192
 Given = Mapping[str, Any]
 
 
@@ -29,7 +51,7 @@ class Rows:
     known: list[Given | None] | None = None
     refused: list[tuple[int, Refusal]] = field(default_factory=list)  # with how many rows were read by then
     has_caption: bool = True  # any of them
-    digests: bytes | None = None  # of the items, where somebody has made them already (generate/item_lines.py)
+    digests: bytes | None = None  # of the items, where somebody has made them already (run_folder/shard_lines.py)
 
     def keys_of(self, number: int) -> list[str]:
         """What the row has beside image and caption."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from labelyard.generate.journal import History, Journal, Outcome, read_history, write_manifest
-from labelyard.generate.patience import patiently
+from labelyard.generate.file_system import patiently
 from labelyard.generate.record import Item
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import History, Journal, Outcome, read_history
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import write_manifest
 
 
 class ShardWork:

@@ -19,10 +19,9 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from labelyard.generate.entry import Entry, Refusal, Row
 from labelyard.generate.input_folder import InputFolder, fitting, refuse_run, told
 from labelyard.generate.load import resolve
-from labelyard.generate.rows import Rows, grouped
+from labelyard.generate.rows import Entry, Refusal, Row, Rows, grouped
 from labelyard.generate.settings import transient
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.jsons import finite

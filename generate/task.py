@@ -29,10 +29,12 @@ from typing import IO
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.generate.claims import Owner
 from labelyard.generate.identity import LIFE, slurm_task
-from labelyard.generate.lives import fruitless, is_complete, limit_mark, write_obituary
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.lives import fruitless
+from labelyard.generate.run_folder.claims import Owner
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.standing import is_complete
+from labelyard.generate.run_folder.workers import limit_mark, write_obituary
 from labelyard.generate.stop import SIGNALS
 from labelyard.generate.vigil import watch_over
 from labelyard.utils.errors import UserError

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from labelyard.generate.claims import HEARTBEAT, STALE_AFTER
+from labelyard.generate.run_folder.claims import HEARTBEAT, STALE_AFTER
 from labelyard.utils.atomic import server_clock
 
 SLEPT = 60.0  # seconds between two looks after which it was we who slept: a laptop, Ctrl-Z, a file server that hung

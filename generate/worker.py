@@ -21,16 +21,16 @@ from typing import Any
 from labelyard.generate.annotation import Write
 from labelyard.generate.budget import Budget
 from labelyard.generate.claiming import Claiming
-from labelyard.generate.claims import Claims, Owner
-from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError, explained
+from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from labelyard.generate.file_system import PATIENCE, explained
 from labelyard.generate.gpu_memory import peak
-from labelyard.generate.journal import Outcome
 from labelyard.generate.load import Load, load, read
-from labelyard.generate.patience import PATIENCE
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.readers import Job, Readers
 from labelyard.generate.record import Item, Record
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.claims import Claims, Owner
+from labelyard.generate.run_folder.journal import Outcome
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import MOST_THREADS, transient
 from labelyard.generate.shard import ShardWork
 from labelyard.generate.stop import Stop

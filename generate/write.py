@@ -8,10 +8,10 @@ from typing import Any
 
 from labelyard.generate.annotation import Write, to_json
 from labelyard.generate.errors import ItemError
-from labelyard.generate.journal import Outcome
-from labelyard.generate.patience import patiently
+from labelyard.generate.file_system import patiently
 from labelyard.generate.record import Record
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import Outcome
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.images import encode_png
 from labelyard.utils.jsons import dump

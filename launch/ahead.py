@@ -17,13 +17,13 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from labelyard.generate.errors import in_words
+from labelyard.generate.file_system import in_words
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.generate.item_lines import digests
 from labelyard.generate.rows import Rows, grouped
+from labelyard.generate.run_folder.shard_lines import digests
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 

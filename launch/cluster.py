@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.run_folder import Plan, RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Plan
 from labelyard.launch.merge import Merged
 
 COMPLETE, FAILED, MISSING, INTERRUPTED = 0, 1, 3, 130  # run.py's exit codes

@@ -29,7 +29,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from labelyard.generate.exporter import Damage, Exporter, Totals, export
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import made, target
 from labelyard.launch.program import program
 from labelyard.launch.summary import short

@@ -12,7 +12,7 @@ from platform import python_version
 from typing import Any
 
 from labelyard.generate.model_cache import facts
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import target, what_makes_the_data
 from labelyard.generate.step import Step
 from labelyard.utils.errors import UserError

@@ -24,8 +24,8 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.generate.errors import explained
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.file_system import explained
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.merge import merge, merge_plain_folder
 from labelyard.launch.program import program
 from labelyard.launch.summary import summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labelyard.generate.item_lines import BYTES
+from labelyard.generate.run_folder.shard_lines import BYTES
 
 if TYPE_CHECKING:
     from labelyard.utils.numbers import Numbers

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from labelyard.generate.list_place import refuse_others
-from labelyard.generate.run_folder import RunFolder, refuse_line_break
+from labelyard.generate.run_folder.layout import RunFolder, refuse_line_break
+from labelyard.generate.run_folder.manifest import kind_of_reason
+from labelyard.generate.run_folder.standing import Line, Standing
 from labelyard.generate.shard import read_record
 from labelyard.launch import reserve
 from labelyard.launch.by_reason import ByReason
 from labelyard.launch.gauge import Gauge
-from labelyard.launch.standing import Line, Standing, kind_of_reason
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump
 from labelyard.utils.latest import latest, until_latest

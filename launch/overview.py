@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from labelyard.generate.journal import read_sums
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import kind_of_reason, read_sums
+from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.progress import duration
-from labelyard.launch.standing import Standing, kind_of_reason
 from labelyard.launch.workers import LIVING, images_per_second, is_at_work, workers_of
 from labelyard.utils.text import one_line
 

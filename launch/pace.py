@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from labelyard.generate.journal import read_sums
-from labelyard.generate.presence import read_presence
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import read_sums
+from labelyard.generate.run_folder.workers import read_presence
 from labelyard.launch.progress import duration
 
 

@@ -15,10 +15,11 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
-from labelyard.generate.claims import HEARTBEAT, Claims, Owner
-from labelyard.generate.item_lines import Line, encoded, item_lines
 from labelyard.generate.rows import Rows
-from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.run_folder.claims import HEARTBEAT, Claims, Owner
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Pass, Plan
+from labelyard.generate.run_folder.shard_lines import Line, encoded, item_lines
 from labelyard.generate.source import Source
 from labelyard.launch.ahead import reading, rows_ahead
 from labelyard.launch.refusals import Refusals

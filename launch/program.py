@@ -9,7 +9,8 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
-from labelyard.generate.errors import FULL, IN_THE_WAY, REFUSED, UNWELL, FatalError, explained
+from labelyard.generate.errors import FatalError
+from labelyard.generate.file_system import FULL, IN_THE_WAY, REFUSED, UNWELL, explained
 from labelyard.utils.errors import UserError
 from labelyard.utils.redact import redacted
 

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.journal import parse_event, read_history, read_sums
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import parse_event, read_history
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import read_sums
 from labelyard.launch.workers import Worker, images_per_second, workers_of
 
 ASK_WORKERS = 2.0  # seconds between two looks at what they said

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import IO
 
-from labelyard.generate.entry import Refusal
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.rows import Refusal
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump

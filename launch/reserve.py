@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 
 FILES = 8  # the merge writes four at a time beside the old ones, and sorts failures in one more
 FIRST, PER_ITEM = 1 << 16, 300  # bytes: a path in train.txt, or a line of missing.jsonl

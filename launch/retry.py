@@ -26,12 +26,13 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.generate.claims import Claims, Owner
-from labelyard.generate.errors import explained
-from labelyard.generate.journal import read_history, read_sums
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.file_system import explained
+from labelyard.generate.run_folder.claims import Claims, Owner
+from labelyard.generate.run_folder.journal import read_history
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import kind_of_reason, read_sums
+from labelyard.generate.run_folder.standing import Line, Standing
 from labelyard.launch.program import program
-from labelyard.launch.standing import Line, Standing, kind_of_reason
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.jsons import dump
 

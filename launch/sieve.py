@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from labelyard.generate.item_lines import BYTES, digests, hex_ids
 from labelyard.generate.rows import AT_ONCE, Rows
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.shard_lines import BYTES, digests, hex_ids
 from labelyard.launch.marks import Marks
 from labelyard.launch.refusals import Refusals
 

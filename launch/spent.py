@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.journal import History, parse_event, read_history
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import History, parse_event, read_history
+from labelyard.generate.run_folder.layout import RunFolder
 
 TAIL = 16_384  # bytes of a journal; the line with the seconds is among its last
 LATEST = 200  # journals, those that were written to last

@@ -22,7 +22,7 @@ from typing import Any
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.overview import overview, table
 from labelyard.launch.program import program
 from labelyard.launch.progress import Progress, line

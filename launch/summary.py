@@ -6,8 +6,8 @@ import os
 import shlex
 from pathlib import Path
 
-from labelyard.generate.claims import at_work
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.claims import at_work
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.merge import Merged
 from labelyard.utils.english import counted
 from labelyard.utils.text import harmless

@@ -28,16 +28,16 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
 from labelyard.generate.embeddings import has_embeddings, how_to_embed
-from labelyard.generate.item_lines import BYTES
 from labelyard.generate.rows import AT_ONCE
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.shard_lines import BYTES
+from labelyard.generate.run_folder.standing import Standing
 from labelyard.generate.schema import record_problems, trainer_problems
 from labelyard.launch.findings import Findings
 from labelyard.launch.gauge import Gauge
 from labelyard.launch.marks import Marks
 from labelyard.launch.merge import CHECKED, records_of
 from labelyard.launch.program import program
-from labelyard.launch.standing import Standing
 from labelyard.utils.errors import UserError
 from labelyard.utils.text import harmless
 

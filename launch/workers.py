@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from labelyard.generate.claims import HEARTBEAT, Owner
-from labelyard.generate.presence import read_presence
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.claims import HEARTBEAT, Owner
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.workers import read_presence
 from labelyard.utils.atomic import server_clock
 
 SILENT_AFTER = 4 * HEARTBEAT  # a worker that has said nothing for so long has probably vanished

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch import export, run, status
 from tests.conftest import fake_run
 from tests.letters import ODD, names

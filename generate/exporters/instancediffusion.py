@@ -16,7 +16,7 @@ from labelyard.generate.exporter import Damage, Exporter, Labels, Part
 from labelyard.generate.finished import Finished
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.schema import record_problems
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.generate.shard import read_record

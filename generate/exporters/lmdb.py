@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
 from labelyard.generate.finished import Finished
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing
 from labelyard.utils.jsons import dump
 

@@ -12,7 +12,7 @@ from labelyard.generate.exporter import Damage, Exporter, Part
 from labelyard.generate.exporters.split import Split
 from labelyard.generate.finished import Finished
 from labelyard.generate.list_place import refuse_others
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing
 from labelyard.utils.errors import UserError
 

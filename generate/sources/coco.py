@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from labelyard.generate.entry import Entry, Refusal, Row
+from labelyard.generate.rows import Entry, Refusal, Row
 from labelyard.generate.settings import transient
 from labelyard.generate.source import Source, fingerprint
 from labelyard.utils.errors import UserError

@@ -11,8 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from labelyard.generate.entry import Entry, Refusal, Row
-from labelyard.generate.rows import AT_ONCE, Rows, given_texts, of_rows
+from labelyard.generate.rows import AT_ONCE, Entry, Refusal, Row, Rows, given_texts, of_rows
 from labelyard.generate.settings import transient
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError

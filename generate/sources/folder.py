@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.entry import Refusal, Row
 from labelyard.generate.input_folder import InputFolder, refuse_run, told
-from labelyard.generate.run_folder import is_run
+from labelyard.generate.rows import Refusal, Row
+from labelyard.generate.run_folder.layout import is_run
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 from labelyard.utils.image_formats import TELLING, format_of

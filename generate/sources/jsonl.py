@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from labelyard.generate.entry import Row
 from labelyard.generate.objects import Objects
-from labelyard.generate.rows import Rows, of_rows
+from labelyard.generate.rows import Row, Rows, of_rows
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 from labelyard.utils.streams import lumps

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.entry import Entry, Row
+from labelyard.generate.rows import Entry, Row
 from labelyard.generate.settings import transient
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError

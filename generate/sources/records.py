@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.entry import Entry, Refusal, Row
 from labelyard.generate.finished import finished
-from labelyard.generate.run_folder import RunFolder, is_run
+from labelyard.generate.rows import Entry, Refusal, Row
+from labelyard.generate.run_folder.layout import RunFolder, is_run
 from labelyard.generate.settings import build
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError

@@ -10,10 +10,9 @@ from io import BufferedReader
 from itertools import islice
 from typing import Any
 
-from labelyard.generate.entry import Row
 from labelyard.generate.json_list import NotAList, Parse, lumps
 from labelyard.generate.objects import Objects
-from labelyard.generate.rows import AT_ONCE, Rows, joined
+from labelyard.generate.rows import AT_ONCE, Row, Rows, joined
 from labelyard.generate.settings import transient
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.entry import Entry, Row
-from labelyard.generate.rows import Rows
+from labelyard.generate.rows import Entry, Row, Rows
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 from labelyard.utils.streams import lumps

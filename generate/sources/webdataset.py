@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from labelyard.generate.entry import Refusal, Row
+from labelyard.generate.rows import Refusal, Row
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
 from labelyard.launch.merge import merge
 from labelyard.launch.summary import summary

@@ -15,11 +15,12 @@ from types import FrameType
 
 from labelyard.generate.__main__ import FAILED as WORKER_FAILED
 from labelyard.generate.__main__ import FINISHED, STOPPED
-from labelyard.generate.claims import STALE_AFTER
-from labelyard.generate.errors import explained
-from labelyard.generate.lives import got_somewhere, is_complete
-from labelyard.generate.presence import read_presence
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.file_system import explained
+from labelyard.generate.lives import got_somewhere
+from labelyard.generate.run_folder.claims import STALE_AFTER
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.standing import is_complete
+from labelyard.generate.run_folder.workers import read_presence
 from labelyard.generate.settings import setting
 from labelyard.generate.vigil import Vigil
 from labelyard.launch.bar import Bar

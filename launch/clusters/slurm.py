@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labelyard.generate.lives import is_complete
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.standing import is_complete
 from labelyard.launch.cluster import Cluster, Start, exit_code
 from labelyard.launch.slurm.options import Options
 from labelyard.launch.summary import short

@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from labelyard.generate.journal import read_journal, read_sums
-from labelyard.generate.presence import read_presence
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import read_journal
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import read_sums
+from labelyard.generate.run_folder.workers import read_presence
 from labelyard.launch.spent import read_spent
 
 READ_WHOLE = 300  # journals; of more, only the first lines of the manifests are read

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from labelyard.generate.journal import read_history, read_manifest, read_sums
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import read_history
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import kind_of_reason, read_manifest, read_sums
 from labelyard.generate.shard import read_record
 from labelyard.launch.overview import overview
 from labelyard.launch.report import page
@@ -27,7 +28,6 @@ from labelyard.launch.report.pictures import COLOURS, pictures
 from labelyard.launch.report.plots import Plot, dataset_plots, run_plots
 from labelyard.launch.report.png import png
 from labelyard.launch.report.sample import Chosen, sample
-from labelyard.launch.standing import kind_of_reason
 from labelyard.utils.atomic import temporary_beside, write_atomic, writer_is_gone
 from labelyard.utils.latest import Overtaken, latest, until_latest
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from labelyard.generate.journal import read_history, read_manifest, read_sums
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import read_history
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import read_manifest, read_sums
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.bar import Bar
 from labelyard.launch.cluster import FAILED, INTERRUPTED, MISSING, exit_code
 from labelyard.launch.merge import merge

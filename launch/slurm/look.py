@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from labelyard.generate.presence import read_presence
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.workers import read_presence
 from labelyard.launch.slurm.advice import advice
 from labelyard.launch.slurm.ask import Unreachable, accounts
 from labelyard.launch.slurm.jobs import MERGE, WORKERS, read_submissions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
 from labelyard.launch.slurm.options import Options
 from labelyard.launch.slurm.script import array_parameters, merge_command, merge_parameters, text, worker_command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.slurm.ask import queue
 from labelyard.launch.slurm.jobs import Submission, read_submissions
 from labelyard.launch.slurm.parse import Queued

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.slurm.arrays import Window, windows
 from labelyard.launch.slurm.jobs import MERGE, WORKERS, Job, Submission, forget_submission, scripts_of, write_submission
 from labelyard.launch.slurm.options import Options

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelyard.generate.annotation import Write
-from labelyard.generate.claims import Owner
 from labelyard.generate.load import Load
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Item
-from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.run_folder.claims import Owner
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Pass, Plan
 from labelyard.generate.step import Step
 from labelyard.generate.stop import Stop
 from labelyard.generate.worker import Work, Worker

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import count
 
-from labelyard.generate.claims import HEARTBEAT, STALE_AFTER
+from labelyard.generate.run_folder.claims import HEARTBEAT, STALE_AFTER
 from labelyard.generate.turns import Turns, some
 
 PER_ANSWER = 1000  # names that one answer to a listing holds

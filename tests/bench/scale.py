@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.claiming import Claiming
-from labelyard.generate.claims import Claims, Owner
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.claims import Claims, Owner
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.sources.train_json import TrainJson
 from labelyard.generate.stop import Stop
 from tests.bench import synthetic

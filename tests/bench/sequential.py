@@ -16,7 +16,7 @@ from pathlib import Path
 from labelyard.generate.annotation import Write
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item, Record
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.step import Step
 from labelyard.generate.write import encoded
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from labelyard.generate.journal import Journal, Outcome, write_manifest
 from labelyard.generate.record import Item
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import Journal, Outcome
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import write_manifest
 
 WORDS = ("a", "two", "red", "old", "small", "dog", "child", "boat", "street", "table", "window", "with", "lake", "hill")
 REASONS = ("no such file: {}", "not an image: {}", "too many pixels: {}")

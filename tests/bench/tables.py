@@ -117,7 +117,7 @@ def read_batches(path: Path) -> int:
 
 
 def planned(path: Path) -> int:
-    from labelyard.generate.run_folder import RunFolder
+    from labelyard.generate.run_folder.layout import RunFolder
     from labelyard.generate.sources.auto import Auto
     from labelyard.launch.plan import plan
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from tests.conftest import ROOT, command, environment
 from tests.faults.place import Action, Place, send
 from tests.faults.scene import Scene

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.slurm.jobs import WORKERS, read_submissions
 from tests.conftest import command
 from tests.faults.place import Action, Place, send

@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.merge import merge
-from labelyard.launch.standing import Standing
 from labelyard.utils.atomic import is_temporary
 
 

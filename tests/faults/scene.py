@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from tests.conftest import command, environment, fake_run
 from tests.faults.outcome import outcome
 

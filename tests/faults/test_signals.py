@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.generate.claims import STALE_AFTER
+from labelyard.generate.run_folder.claims import STALE_AFTER
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
 from tests.faults.outcome import check_at_any_time, outcome, temporaries_in
 from tests.faults.support import lines, merge, plan, started_and_ended, work, worker

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from labelyard.generate.record import Item, item_id
-from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Pass, Plan
 
 MakeRun = Callable[..., RunFolder]
 

@@ -15,11 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import labelyard.generate.json_list
-from labelyard.generate.entry import Entry
-from labelyard.generate.item_lines import BYTES, digests, encoded, hex_ids, item_lines
 from labelyard.generate.json_list import NotAList, lumps
 from labelyard.generate.record import Item, item_id
-from labelyard.generate.rows import grouped
+from labelyard.generate.rows import Entry, grouped
+from labelyard.generate.run_folder.shard_lines import BYTES, digests, encoded, hex_ids, item_lines
 from labelyard.generate.sources.csv import Csv
 from labelyard.generate.sources.parquet import Parquet
 from labelyard.generate.sources.train_json import TrainJson

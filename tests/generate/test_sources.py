@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelyard.generate.entry import Entry
+from labelyard.generate.rows import Entry
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto
 from labelyard.generate.sources.jsonl import Jsonl

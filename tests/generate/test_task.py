@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.generate.claims import STALE_AFTER
+from labelyard.generate.run_folder.claims import STALE_AFTER
 from labelyard.generate.task import gpu_of_this_task
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, records
 from tests.launch.test_run import wait_for

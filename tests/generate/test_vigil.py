@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labelyard.generate import vigil
-from labelyard.generate.claims import STALE_AFTER
+from labelyard.generate.run_folder.claims import STALE_AFTER
 from labelyard.generate.vigil import SLEPT, Vigil, watch_over
 from tests.generate.test_tally import Clock
 

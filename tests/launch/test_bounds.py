@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from labelyard.generate.annotation import Write
-from labelyard.generate.run_folder import Pass, Plan, RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Pass, Plan
 from labelyard.generate.settings import Allowed, allowed, check, target
 from labelyard.launch import run
 from labelyard.launch.asked import Asked

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import pytest
 
-from labelyard.generate.claims import STALE_AFTER
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.claims import STALE_AFTER
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.vigil import Vigil
 from labelyard.launch.cluster import Start
 from labelyard.launch.clusters import local

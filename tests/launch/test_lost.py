@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import labelyard.launch.retry
-from labelyard.generate.run_folder import Plan, RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Plan
 from labelyard.launch.findings import Findings
 from labelyard.launch.merge import merge
 from labelyard.launch.overview import overview, table

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.schema import trainer_problems
 from labelyard.launch.jsons2txt import main as jsons2txt
 from labelyard.launch.merge import merge

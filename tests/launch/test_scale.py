@@ -15,13 +15,14 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-import labelyard.generate.run_folder
+import labelyard.generate.run_folder.layout
 import labelyard.launch.ahead
 import labelyard.launch.merge
 import labelyard.launch.plan
 from labelyard.generate.claiming import Claiming
-from labelyard.generate.claims import Claims, Owner
-from labelyard.generate.run_folder import Pass, RunFolder
+from labelyard.generate.run_folder.claims import Claims, Owner
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Pass
 from labelyard.generate.source import Source
 from labelyard.generate.sources.jsonl import Jsonl
 from labelyard.generate.sources.parquet import Parquet
@@ -114,14 +115,14 @@ def test_many_shards_are_synced_together_before_the_plan_names_them(
     seen: list[tuple[str, int, bool]] = []
 
     def watched(call: str) -> None:
-        original = getattr(labelyard.generate.run_folder, call)
+        original = getattr(labelyard.generate.run_folder.layout, call)
 
         def watching(path: Path) -> None:
             original(path)
             if path == folder.path / "shards":
                 seen.append((call, len(list(path.iterdir())), folder.plan_json.exists()))
 
-        monkeypatch.setattr(labelyard.generate.run_folder, call, watching)
+        monkeypatch.setattr(labelyard.generate.run_folder.layout, call, watching)
 
     for call in ("sync_file_system", "sync_folder"):
         watched(call)

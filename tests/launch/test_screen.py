@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from labelyard.generate.journal import Journal, read_history
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import Journal, read_history
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.prometheus import metrics
 from labelyard.launch.screen import screen
 from labelyard.launch.spent import bound_by, latest, read_spent

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.clusters.slurm import Slurm, what_next
 from labelyard.launch.slurm import script
 from labelyard.launch.slurm.arrays import windows

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.report import sample as sampling
 from labelyard.launch.report.build import STATIC, build
 from tests.browser import CHROMIUM, Browser, chromium

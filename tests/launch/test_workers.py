@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from labelyard.generate.claims import Owner
-from labelyard.generate.journal import Journal
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.claims import Owner
+from labelyard.generate.run_folder.journal import Journal
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.tally import Tally
 from labelyard.launch.overview import table
 from labelyard.launch.progress import Watch

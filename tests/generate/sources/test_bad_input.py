@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from labelyard.generate.entry import Entry, Refusal
 from labelyard.generate.errors import ItemError
 from labelyard.generate.load import read
 from labelyard.generate.record import Item
+from labelyard.generate.rows import Entry, Refusal
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto
 from labelyard.generate.sources.csv import Csv

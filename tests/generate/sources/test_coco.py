@@ -13,10 +13,10 @@ from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
-from labelyard.generate.entry import Entry, Refusal
 from labelyard.generate.errors import ItemError
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item, Record, item_id
+from labelyard.generate.rows import Entry, Refusal
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto
 from labelyard.generate.sources.coco import Coco

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from labelyard.generate.entry import Entry, Refusal
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.rows import Entry, Refusal
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto
 from labelyard.generate.sources.csv import Csv

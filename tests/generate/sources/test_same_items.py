@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from labelyard.generate.annotation import Write, to_json
-from labelyard.generate.entry import Entry
 from labelyard.generate.load import Load, load
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Item, item_id
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.rows import Entry
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto
 from labelyard.generate.sources.txt import Txt

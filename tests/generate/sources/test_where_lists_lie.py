@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from labelyard.generate.entry import Entry
 from labelyard.generate.errors import ItemError
 from labelyard.generate.load import read
 from labelyard.generate.record import Item
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.rows import Entry
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import build
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto

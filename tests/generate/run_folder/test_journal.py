@@ -12,16 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.journal import (
-    History,
-    Journal,
-    Outcome,
-    read_history,
-    read_journal,
-    read_manifest,
-    read_sums,
-    write_manifest,
-)
+from labelyard.generate.run_folder.journal import History, Journal, Outcome, read_history, read_journal
+from labelyard.generate.run_folder.manifest import read_manifest, read_sums, write_manifest
 from labelyard.utils import faults
 from labelyard.utils.errors import UserError
 from tests.generate.conftest import MakeRun, item

@@ -21,12 +21,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.item_lines import item_of
 from labelyard.generate.record import Item
+from labelyard.generate.run_folder.plan import Pass, Plan
+from labelyard.generate.run_folder.shard_lines import item_of
 from labelyard.utils.atomic import (
     NOTHING,
     Held,
@@ -283,46 +284,6 @@ def is_run(folder: str | Path) -> bool:
 
 
 FOLDERS = ("shards", "claims", "journal", "records", "images", "done", "workers", "logs", "hydra")
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One reading of the source, and the shards that it added."""
-
-    fingerprint: dict[str, Any]
-    limit: int | None
-    rows: int  # what the source yielded
-    items: int  # what of it was new
-    duplicates: int  # the same image and caption again, within this reading
-    known: int  # items that an earlier pass had planned
-    shards: int
-    shard_size: int
-    at: str
-    refused: int = 0  # rows that are no items: refused.jsonl says where and why
-    left_out: dict[str, int] = field(default_factory=dict)  # of a folder: what was not read, by kind
-
-
-@dataclass(frozen=True)
-class Plan:
-    passes: tuple[Pass, ...] = ()
-
-    @property
-    def items(self) -> int:
-        return sum(entry.items for entry in self.passes)
-
-    @property
-    def shards(self) -> int:
-        return sum(entry.shards for entry in self.passes)
-
-    @property
-    def duplicates(self) -> int:
-        return self.passes[-1].duplicates if self.passes else 0
-
-    def shard_sizes(self) -> Iterator[int]:
-        """The number of items of every shard, without opening one."""
-        for entry in self.passes:
-            for number in range(entry.shards):
-                yield min(entry.shard_size, entry.items - number * entry.shard_size)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.generate.errors import FatalError, explained, in_words
+from labelyard.generate.errors import FatalError
+from labelyard.generate.file_system import explained, in_words
 from labelyard.generate.sources.folder import Folder
 from labelyard.launch import run
 from tests.conftest import MakeList, fake_run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from tests.generate.conftest import MakeRun
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.generate.claims import HEARTBEAT, STALE_AFTER, Claims, Owner, owner_of
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.claims import HEARTBEAT, STALE_AFTER, Claims, Owner, owner_of
+from labelyard.generate.run_folder.layout import RunFolder
 from tests.generate.conftest import MakeRun
 
 

@@ -1,4 +1,4 @@
-"""How every planned item stands: done, quarantined or pending. What merge, status and retry all rest on."""
+"""How every planned item stands: done, quarantined or pending. The one answer to that question."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.journal import History, read_history, read_manifest
-from labelyard.generate.journal import kind_of_reason as kind_of_reason
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.journal import History, read_history
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.manifest import read_manifest
 
 Line = dict[str, Any]
 
@@ -117,3 +117,9 @@ def sizes(folder: Path) -> dict[str, int]:
     except FileNotFoundError:
         return found
     return found
+
+
+def is_complete(folder: RunFolder) -> bool:
+    """Every shard has its manifest: there is nothing left to load a model for."""
+    plan = folder.read_plan()
+    return plan.shards > 0 and len(folder.finished()) >= plan.shards

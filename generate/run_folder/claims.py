@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from labelyard.generate.run_folder import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import TRIES, server_clock, temporary_beside, write_new
 from labelyard.utils.faults import point
 from labelyard.utils.processes import start_time
