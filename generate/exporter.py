@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.finished import Finished, finished
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.finished import Finished, finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting, settings
 from labelyard.utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
-from labelyard.generate.known import take_over
 from labelyard.generate.places import read_place
 from labelyard.generate.record import Item, Record
+from labelyard.generate.record_json.given import take_over
 from labelyard.generate.settings import MOST_THREADS, setting, transient
 from labelyard.utils.faults import point
 from labelyard.utils.images import UnreadableImage, decode

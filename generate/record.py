@@ -1,7 +1,7 @@
 """Items, records and instances: the one shape that sources, steps and exporters share.
 
 Inside the program boxes are xyxy floats in pixels of the record's image as it was loaded (orientation applied), and
-masks are COCO run-length codes of that same size. `generate/annotation.py` turns a finished record into its JSON.
+masks are COCO run-length codes of that same size. `record_json/encode.py` turns a finished record into its JSON.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Item:
     caption: str
     given: Mapping[str, Any] = field(default_factory=dict)  # what the user gave beyond image and caption
     place: Mapping[str, Any] | None = None  # where the image lies if `image` only names it (generate/places.py)
-    known: Mapping[str, Any] | None = None  # what is known of it before the first step (generate/known.py)
+    known: Mapping[str, Any] | None = None  # what is known of it before the first step (generate/record_json/given.py)
 
     @property
     def name(self) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from labelyard.generate.file_system import patiently
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.decode import done_facts, read_record
 from labelyard.generate.run_folder.journal import History, Journal, Outcome, read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import write_manifest
@@ -99,25 +97,3 @@ class ShardWork:
         found = read_record(path, to_the_end=True)
         facts = None if found is None or found.get("id") != item.id else done_facts(path, found)
         return None if facts is None else Outcome(item.id, "done", facts)
-
-
-def read_record(path: Path, to_the_end: bool = False) -> dict[str, object] | None:
-    """A record's JSON; None if there is none, or a torn one. Ours end with a line feed."""
-    try:
-        data = path.read_bytes()
-        found = json.loads(data) if data.endswith(b"\n") or not to_the_end else None
-    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def done_facts(path: Path, record: dict[str, object]) -> dict[str, object] | None:
-    """What journal and manifest say of a finished record; None if it is none of ours."""
-    annotations = record.get("annos")
-    if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
-        return None
-    return {
-        "file": path.name,
-        "bytes": path.stat().st_size,
-        "instances": sum(1 for annotation in annotations if not annotation.get("pad")),
-    }

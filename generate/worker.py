@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.annotation import Write
 from labelyard.generate.budget import Budget
 from labelyard.generate.claiming import Claiming
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
@@ -28,6 +27,8 @@ from labelyard.generate.load import Load, load, read
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.readers import Job, Readers
 from labelyard.generate.record import Item, Record
+from labelyard.generate.record_json.encode import Write
+from labelyard.generate.record_json.files import write
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.run_folder.layout import RunFolder
@@ -35,7 +36,6 @@ from labelyard.generate.settings import MOST_THREADS, transient
 from labelyard.generate.shard import ShardWork
 from labelyard.generate.stop import Stop
 from labelyard.generate.tally import Tally
-from labelyard.generate.write import write
 from labelyard.utils.redact import redacted
 from labelyard.utils.text import one_line
 

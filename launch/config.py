@@ -19,9 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from labelyard.generate.annotation import Write
 from labelyard.generate.load import Load
 from labelyard.generate.model_cache import Models
+from labelyard.generate.record_json.encode import Write
 from labelyard.generate.settings import target
 from labelyard.generate.worker import Work
 from labelyard.launch.asked import Asked

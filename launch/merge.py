@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from labelyard.generate.list_place import refuse_others
+from labelyard.generate.record_json.decode import read_record
 from labelyard.generate.run_folder.layout import RunFolder, refuse_line_break
 from labelyard.generate.run_folder.manifest import kind_of_reason
 from labelyard.generate.run_folder.standing import Line, Standing
-from labelyard.generate.shard import read_record
 from labelyard.launch import reserve
 from labelyard.launch.by_reason import ByReason
 from labelyard.launch.gauge import Gauge
@@ -207,7 +207,7 @@ class _NoneIsGood(Exception):
 
 
 def _what_is_wrong(path: Path) -> str | None:
-    from labelyard.generate.schema import trainer_problems
+    from labelyard.generate.record_json.check import trainer_problems
 
     if "\n" in str(path) or "\r" in str(path):
         return "a line break in its name, which no list of one path per line can hold"

@@ -27,12 +27,12 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.generate.embeddings import has_embeddings, how_to_embed
+from labelyard.generate.record_json.check import record_problems, trainer_problems
+from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed
 from labelyard.generate.rows import AT_ONCE
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.shard_lines import BYTES
 from labelyard.generate.run_folder.standing import Standing
-from labelyard.generate.schema import record_problems, trainer_problems
 from labelyard.launch.findings import Findings
 from labelyard.launch.gauge import Gauge
 from labelyard.launch.marks import Marks

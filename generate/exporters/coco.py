@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from labelyard.generate.exporter import Damage, Labels, Part, Pictured
 from labelyard.generate.exporters.split import Divided
-from labelyard.generate.finished import Finished, Found
+from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing, write_atomic
 from labelyard.utils.jsons import dump

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from labelyard.generate.finished import ending
+from labelyard.generate.record_json.finished import ending
 from labelyard.utils.images import encode_jpeg, encode_png
 
 CODINGS = ("jpg", "png", "original")

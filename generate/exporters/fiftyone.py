@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labelyard.generate.exporters.coco import CocoJson, Places
-from labelyard.generate.finished import Finished
+from labelyard.generate.record_json.finished import Finished
 
 
 @dataclass(kw_only=True)

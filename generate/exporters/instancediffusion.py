@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.annotation import Frame, Write, to_json
-from labelyard.generate.embeddings import has_embeddings, how_to_embed
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
-from labelyard.generate.finished import Finished
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.check import record_problems
+from labelyard.generate.record_json.decode import read_record
+from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed
+from labelyard.generate.record_json.encode import Frame, Write, to_json
+from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.schema import record_problems
 from labelyard.generate.settings import LONGEST_SIDE, setting
-from labelyard.generate.shard import read_record
 from labelyard.utils.atomic import replacing, write_atomic
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump

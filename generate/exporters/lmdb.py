@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
-from labelyard.generate.finished import Finished
+from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing
 from labelyard.utils.jsons import dump

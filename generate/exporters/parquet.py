@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.annotation import OWN_KEYS
 from labelyard.generate.exporter import Damage, Labels, Part, Pictured
-from labelyard.generate.finished import Finished, Found
+from labelyard.generate.record_json.encode import OWN_KEYS
+from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.settings import setting
 from labelyard.utils.atomic import replacing
 from labelyard.utils.errors import UserError

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from labelyard.generate.exporter import Pictured
-from labelyard.generate.finished import Finished
+from labelyard.generate.record_json.finished import Finished
 from labelyard.utils.errors import UserError
 
 # Folders and files are called so. Readers of VOC take what comes behind a _ for something else.

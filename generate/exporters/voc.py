@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from labelyard.generate.exporter import Damage, Labels, Part
 from labelyard.generate.exporters.coded import CODINGS, coded
 from labelyard.generate.exporters.split import Divided
-from labelyard.generate.finished import Finished, Found
+from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting
 from labelyard.utils import rle

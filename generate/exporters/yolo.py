@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.exporter import Damage, Labels, Part
 from labelyard.generate.exporters.split import Divided
-from labelyard.generate.finished import Finished, Found
+from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils import rle
 from labelyard.utils.atomic import write_atomic

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.finished import finished
+from labelyard.generate.record_json.finished import finished
 from labelyard.generate.rows import Entry, Refusal, Row
 from labelyard.generate.run_folder.layout import RunFolder, is_run
 from labelyard.generate.settings import build

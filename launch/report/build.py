@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from labelyard.generate.record_json.decode import read_record
 from labelyard.generate.run_folder.journal import read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import kind_of_reason, read_manifest, read_sums
-from labelyard.generate.shard import read_record
 from labelyard.launch.overview import overview
 from labelyard.launch.report import page
 from labelyard.launch.report.account import account

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.annotation import Write
 from labelyard.generate.load import Load
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.encode import Write
 from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Pass, Plan

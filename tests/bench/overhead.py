@@ -17,14 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.annotation import Write
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item, Record
+from labelyard.generate.record_json.encode import Write
+from labelyard.generate.record_json.files import encoded
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.step import Step
 from labelyard.generate.threads import cores
 from labelyard.generate.worker import Work
-from labelyard.generate.write import encoded
 from tests.bench import photos
 from tests.bench.compare import compare
 from tests.bench.engine import engine, plan

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from labelyard.generate.annotation import Write
 from labelyard.generate.load import Load, load
 from labelyard.generate.record import Item, Record
+from labelyard.generate.record_json.encode import Write
+from labelyard.generate.record_json.files import encoded
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.step import Step
-from labelyard.generate.write import encoded
 
 BOX_BY_BOX = ("BLIP", "BLIP2", "Florence2", "VLM", "CLIP", "MiniLM")  # classes of steps
 

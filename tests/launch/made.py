@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from labelyard.generate.annotation import Write
 from labelyard.generate.record import Instance, Item, MadeImage, Record, Tag, item_id
+from labelyard.generate.record_json.encode import Write
+from labelyard.generate.record_json.files import encoded
 from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.journal import Journal, Outcome
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import write_manifest
 from labelyard.generate.run_folder.plan import Pass, Plan
-from labelyard.generate.write import encoded
 from labelyard.utils import rle
 
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\"></script><script>document.title='pwned'</script>"

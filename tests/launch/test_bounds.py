@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from labelyard.generate.annotation import Write
+from labelyard.generate.record_json.encode import Write
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Pass, Plan
 from labelyard.generate.settings import Allowed, allowed, check, target

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from labelyard.generate.record_json.check import trainer_problems
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.schema import trainer_problems
 from labelyard.launch.jsons2txt import main as jsons2txt
 from labelyard.launch.merge import merge
 from labelyard.launch.report.build import build

@@ -10,7 +10,7 @@ from PIL import Image
 
 from labelyard.generate.exporter import Labels, Part
 from labelyard.generate.exporters.voc import Voc, class_name, numbers, painted
-from labelyard.generate.finished import finished
+from labelyard.generate.record_json.finished import finished
 from labelyard.generate.run_folder.layout import RunFolder
 from tests.generate.exporters import readers
 from tests.generate.exporters.conftest import alike, corners_of, export, mask_of, name_of, picture_of, real

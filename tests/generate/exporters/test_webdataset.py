@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labelyard.generate.schema import record_problems
+from labelyard.generate.record_json.check import record_problems
 from tests.generate.exporters.conftest import alike, export, picture_of, real, same_picture
 
 

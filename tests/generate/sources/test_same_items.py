@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from labelyard.generate.annotation import Write, to_json
 from labelyard.generate.load import Load, load
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Item, item_id
+from labelyard.generate.record_json.encode import Write, to_json
 from labelyard.generate.rows import Entry
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.source import Source

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from labelyard.generate.annotation import Frame, Write, pixel_box, to_json
 from labelyard.generate.record import Instance, Item, MadeImage, Record, Tag
-from labelyard.generate.schema import record_problems
+from labelyard.generate.record_json.check import record_problems
+from labelyard.generate.record_json.encode import Frame, Write, pixel_box, to_json
 from labelyard.generate.settings import made
 from labelyard.utils import rle
 from labelyard.utils.errors import UserError

@@ -14,9 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from labelyard.generate.annotation import Write, encode_embedding, to_json
 from labelyard.generate.record import Instance, Item, Record
-from labelyard.generate.schema import record_problems, run_lengths_sum, trainer_problems
+from labelyard.generate.record_json.check import record_problems, run_lengths_sum, trainer_problems
+from labelyard.generate.record_json.encode import Write, encode_embedding, to_json
 from labelyard.utils import rle
 from labelyard.utils.jsons import dump
 

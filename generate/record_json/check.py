@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labelyard.generate.annotation import EMBEDDING_WIDTH, SCHEMA
+from labelyard.generate.record_json.encode import EMBEDDING_WIDTH, SCHEMA
 
 EMBEDDINGS = ("text_embedding_before", "blip_clip_embeddings")
 

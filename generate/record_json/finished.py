@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.annotation import Frame, padded
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.encode import Frame, padded
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import read_manifest
 from labelyard.utils import rle

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "labelyard/1"
 EMBEDDING_WIDTH = 768
-
 # The record's own keys; what the user gave under one of these names goes to `given`.
 OWN_KEYS = frozenset(
     [

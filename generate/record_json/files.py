@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.annotation import Write, to_json
 from labelyard.generate.errors import ItemError
 from labelyard.generate.file_system import patiently
 from labelyard.generate.record import Record
+from labelyard.generate.record_json.encode import Write, to_json
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import write_atomic

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from itertools import islice
 
-from labelyard.generate.finished import finished
+from labelyard.generate.record_json.finished import finished
 from labelyard.generate.run_folder.layout import RunFolder
 
 LOOKED_AT = 100  # records, of which the first that has an instance tells: all of a run come from one pipeline
