@@ -22,13 +22,13 @@ if __package__ in (None, ""):
 
 from labelyard.generate.errors import BrokenDevice, FatalError
 from labelyard.generate.file_system import explained
-from labelyard.generate.identity import identity
 from labelyard.generate.model_cache import use
 from labelyard.generate.pipeline import Pipeline, build_steps
-from labelyard.generate.presence import Presence
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.stop import Stop
-from labelyard.generate.worker import make_worker, pick_device
+from labelyard.generate.worker.heartbeat import Presence
+from labelyard.generate.worker.identity import identity
+from labelyard.generate.worker.loop import make_worker, pick_device
+from labelyard.generate.worker.stop_signals import Stop
 from labelyard.utils.errors import UserError
 from labelyard.utils.redact import redacted
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.load import Load, load
+from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.finished import Finished, finished
 from labelyard.generate.run_folder.layout import RunFolder

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labelyard.generate.batches import is_out_of_memory
+from labelyard.generate.compute.batches import is_out_of_memory
+from labelyard.generate.compute.gpu_memory import free_memory
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
-from labelyard.generate.gpu_memory import free_memory
 from labelyard.generate.record import Record
 from labelyard.generate.settings import build
 from labelyard.generate.step import Step

@@ -41,7 +41,7 @@ class Item:
     image: str
     caption: str
     given: Mapping[str, Any] = field(default_factory=dict)  # what the user gave beyond image and caption
-    place: Mapping[str, Any] | None = None  # where the image lies if `image` only names it (generate/places.py)
+    place: Mapping[str, Any] | None = None  # where the image lies if `image` only names it (media/inside_files.py)
     known: Mapping[str, Any] | None = None  # what is known of it before the first step (generate/record_json/given.py)
 
     @property

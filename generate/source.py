@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from labelyard.generate.input_folder import InputFolder, fitting, refuse_run, told
-from labelyard.generate.load import resolve
+from labelyard.generate.media.load import resolve
 from labelyard.generate.rows import Entry, Refusal, Row, Rows, grouped
 from labelyard.generate.settings import transient
 from labelyard.utils.errors import UserError, nearest

@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from labelyard.generate.batches import AUTO, Batches
-from labelyard.generate.gpu_memory import GpuMemory
+from labelyard.generate.compute.batches import AUTO, Batches
+from labelyard.generate.compute.gpu_memory import GpuMemory
 from labelyard.generate.licences import Licence, licence_of
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting, transient

@@ -19,11 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from labelyard.generate.load import Load
+from labelyard.generate.media.load import Load
 from labelyard.generate.model_cache import Models
 from labelyard.generate.record_json.encode import Write
 from labelyard.generate.settings import target
-from labelyard.generate.worker import Work
+from labelyard.generate.worker.loop import Work
 from labelyard.launch.asked import Asked
 from labelyard.launch.culprit import Culprit, is_choice
 from labelyard.launch.typed import as_typed, needs_a_look

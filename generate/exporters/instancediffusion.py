@@ -11,7 +11,7 @@ from typing import Any
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
-from labelyard.generate.load import Load, load
+from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.check import record_problems
 from labelyard.generate.record_json.decode import read_record

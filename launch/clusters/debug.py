@@ -21,7 +21,7 @@ class Debug(Cluster):
 
     def run(self, start: Start) -> int:
         from labelyard.generate.__main__ import FINISHED, STOPPED, work
-        from labelyard.generate.stop import Stop
+        from labelyard.generate.worker.stop_signals import Stop
 
         stop = Stop()
         stop.listen()

@@ -16,13 +16,13 @@ from types import FrameType
 from labelyard.generate.__main__ import FAILED as WORKER_FAILED
 from labelyard.generate.__main__ import FINISHED, STOPPED
 from labelyard.generate.file_system import explained
-from labelyard.generate.lives import got_somewhere
 from labelyard.generate.run_folder.claims import STALE_AFTER
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.generate.run_folder.workers import read_presence
 from labelyard.generate.settings import setting
-from labelyard.generate.vigil import Vigil
+from labelyard.generate.worker.task_history import got_somewhere
+from labelyard.generate.worker.vigil import Vigil
 from labelyard.launch.bar import Bar
 from labelyard.launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
 from labelyard.launch.merge import merge

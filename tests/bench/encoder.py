@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from labelyard.generate.load import Load, load
+from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
 from labelyard.generate.steps.models.box_masks import BoxMasks
 

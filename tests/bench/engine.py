@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.load import Load
+from labelyard.generate.media.load import Load
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.encode import Write
@@ -15,8 +15,8 @@ from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Pass, Plan
 from labelyard.generate.step import Step
-from labelyard.generate.stop import Stop
-from labelyard.generate.worker import Work, Worker
+from labelyard.generate.worker.loop import Work, Worker
+from labelyard.generate.worker.stop_signals import Stop
 from labelyard.launch.spent import read_spent
 
 

@@ -2,11 +2,11 @@
 
     python -m tests.bench.fleet [--items 10000000] [--shard 512] [--workers 1 64 256 1000 4000] [--seed 0]
 
-A simulation with the worker's own order of claiming (generate/turns.py). Modelled are image times (heavy-tailed), nodes
-of unequal speed, preemption with a wait in the queue and models to be loaded again, and a file server's answers. What a
-preempted worker had done of its shard is kept, but for the batches in flight. Most give their claim back; some vanish,
-and their claim gets stale. The original's job keeps nothing and begins again; a static split that keeps everything
-('kept') is shown beside it.
+A simulation with the worker's own order of claiming (generate/worker/next_shard.py). Modelled are image times (heavy-
+tailed), nodes of unequal speed, preemption with a wait in the queue and models to be loaded again, and a file server's
+answers. What a preempted worker had done of its shard is kept, but for the batches in flight. Most give their claim
+back; some vanish, and their claim gets stale. The original's job keeps nothing and begins again; a static split that
+keeps everything ('kept') is shown beside it.
 
 busy   time that went into images that count, of all the time for which workers had their nodes
 held   the same, had the nodes been held until the last item was finished
@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 
 from labelyard.generate.run_folder.claims import HEARTBEAT, STALE_AFTER
-from labelyard.generate.turns import Turns, some
+from labelyard.generate.worker.next_shard import Turns, some
 
 PER_ANSWER = 1000  # names that one answer to a listing holds
 OF_A_CLAIM = 13  # operations for a shard that is opened and finished (tests/generate/test_operations.py)
@@ -155,7 +155,7 @@ class Fleet:
             self.first_idle = min(self.first_idle, now)
 
     def _next(self, now: float, worker: Worker) -> int | None:
-        """As generate/claiming.py does it."""
+        """As generate/worker/next_shard.py does it."""
         self._looked_at: list[float | None] = []
         while True:
             if worker.turns is None:

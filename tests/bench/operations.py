@@ -78,8 +78,8 @@ class Counts:
 
 
 def main() -> None:
-    from labelyard.generate import presence
     from labelyard.generate.__main__ import main as work
+    from labelyard.generate.worker import heartbeat as presence
 
     presence.FIRST_BEAT = 3600.0  # its heartbeats, which come with the time and not with the work, are not counted
     counts = Counts(Path(sys.argv[1]))

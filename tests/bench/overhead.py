@@ -17,14 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelyard.generate.load import Load, load
+from labelyard.generate.compute.threads import cores
+from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.encode import Write
 from labelyard.generate.record_json.files import encoded
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.step import Step
-from labelyard.generate.threads import cores
-from labelyard.generate.worker import Work
+from labelyard.generate.worker.loop import Work
 from tests.bench import photos
 from tests.bench.compare import compare
 from tests.bench.engine import engine, plan

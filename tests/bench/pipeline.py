@@ -21,11 +21,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.load import Load
+from labelyard.generate.media.load import Load
 from labelyard.generate.record import Item
 from labelyard.generate.step import Step
 from labelyard.generate.steps.models.box_masks import BoxMasks
-from labelyard.generate.worker import Work
+from labelyard.generate.worker.loop import Work
 from tests.bench import kits, photos
 from tests.bench.compare import Agreement, compare
 from tests.bench.encoder import encoder_rates

@@ -23,11 +23,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.claiming import Claiming
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.sources.train_json import TrainJson
-from labelyard.generate.stop import Stop
+from labelyard.generate.worker.next_shard import Claiming
+from labelyard.generate.worker.stop_signals import Stop
 from tests.bench import synthetic
 
 JOBS = 256  # of the original, each of which loads the whole list

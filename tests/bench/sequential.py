@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from labelyard.generate.load import Load, load
+from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.encode import Write
 from labelyard.generate.record_json.files import encoded

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import labelyard.generate.pipeline
-from labelyard.generate.batches import MOST, Batches
-from labelyard.generate.budget import FEW, Budget
+from labelyard.generate.compute.batches import MOST, Batches
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Record
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.step import Step
+from labelyard.generate.worker.failure_budget import FEW, Budget
 from labelyard.utils.errors import UserError
 from tests.generate.conftest import item
 

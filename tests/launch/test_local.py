@@ -15,7 +15,7 @@ import pytest
 
 from labelyard.generate.run_folder.claims import STALE_AFTER
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.vigil import Vigil
+from labelyard.generate.worker.vigil import Vigil
 from labelyard.launch.cluster import Start
 from labelyard.launch.clusters import local
 from labelyard.launch.clusters.local import Slot

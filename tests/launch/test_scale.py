@@ -19,7 +19,6 @@ import labelyard.generate.run_folder.layout
 import labelyard.launch.ahead
 import labelyard.launch.merge
 import labelyard.launch.plan
-from labelyard.generate.claiming import Claiming
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Pass
@@ -27,8 +26,8 @@ from labelyard.generate.source import Source
 from labelyard.generate.sources.jsonl import Jsonl
 from labelyard.generate.sources.parquet import Parquet
 from labelyard.generate.sources.train_json import TrainJson
-from labelyard.generate.stop import Stop
-from labelyard.generate.turns import LOOKED_AT, MISSES, Turns, some
+from labelyard.generate.worker.next_shard import LOOKED_AT, MISSES, Claiming, Turns, some
+from labelyard.generate.worker.stop_signals import Stop
 from labelyard.launch.by_reason import ByReason
 from labelyard.launch.marks import FEW, Marks
 from labelyard.launch.merge import merge

@@ -15,13 +15,13 @@ from PIL import Image
 from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.journal import Journal
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.tally import Tally
+from labelyard.generate.worker.tally import Tally
 from labelyard.launch.overview import table
 from labelyard.launch.progress import Watch
 from labelyard.launch.status import Looking
 from labelyard.launch.workers import SILENT_AFTER, images_per_second
 from tests.conftest import crops
-from tests.generate.test_tally import Clock, batches
+from tests.generate.worker.test_tally import Clock, batches
 from tests.launch.made import make_run
 
 

@@ -69,6 +69,6 @@ def test_a_fully_configured_run(site: Cluster, make_list: MakeList, tmp_path: Pa
     wait_for_the_end(site, out)
     assert_all_done_once(out, 12)
     said = log(out, [f"slurm-{array['id']}_0_0"])
-    assert "loaded cuda" in said and f"0: called as -u {ROOT}/generate/task.py" in said
+    assert "loaded cuda" in said and f"0: called as -u {ROOT}/generate/worker/slurm_task.py" in said
     assert f"called as -u {ROOT}/launch/jsons2txt.py {out}" in log(out, ["slurm-merge-*"])
     assert {(life["slurm"]["SLURMD_NODENAME"], life["gpu"]) for life in lives(out)} == {("n1", "0"), ("n1", "1")}

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
+from labelyard.generate.compute.threads import each
 from labelyard.generate.record import MadeImage, Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.generate.step import Step
 from labelyard.generate.steps.models.installed import missing
-from labelyard.generate.threads import each
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.batches import AUTO
+from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
 from labelyard.generate.licences import MIT, Licence
 from labelyard.generate.record import Record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from labelyard.generate.batches import AUTO
+from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.record import Box, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Checkpoint, Step, transient

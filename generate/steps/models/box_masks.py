@@ -11,12 +11,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from labelyard.generate.batches import AUTO
+from labelyard.generate.compute.batches import AUTO
+from labelyard.generate.compute.threads import submit
 from labelyard.generate.record import Record
 from labelyard.generate.step import Checkpoint, Step, transient
 from labelyard.generate.steps.models.compiled import compile_in_place
 from labelyard.generate.steps.models.weights import check_dtype
-from labelyard.generate.threads import submit
 from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:

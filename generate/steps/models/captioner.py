@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.batches import AUTO
+from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Checkpoint, Step, transient

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.batches import AUTO
+from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.record import Instance, MadeImage, Record
 from labelyard.generate.step import Checkpoint, Step, transient
 from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor, on_pillow, torch_dtype

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.batches import AUTO
+from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.settings import LONGEST_SIDE, allowing, setting

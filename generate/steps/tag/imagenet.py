@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.compute.threads import each
 from labelyard.generate.errors import FatalError
 from labelyard.generate.licences import APACHE, Licence
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step
 from labelyard.generate.steps.models.installed import missing, model_file, version
-from labelyard.generate.threads import each
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.load import read
+from labelyard.generate.media.load import read
 from labelyard.generate.record import Item
 from labelyard.generate.rows import Entry, Refusal
 from labelyard.generate.source import Source

@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.load import Load, load
+from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item, Record, item_id
 from labelyard.generate.rows import Entry, Refusal
 from labelyard.generate.source import Source

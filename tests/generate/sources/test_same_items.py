@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from labelyard.generate.load import Load, load
+from labelyard.generate.media.load import Load, load
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Item, item_id
 from labelyard.generate.record_json.encode import Write, to_json

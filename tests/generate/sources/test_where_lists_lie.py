@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.load import read
+from labelyard.generate.media.load import read
 from labelyard.generate.record import Item
 from labelyard.generate.rows import Entry
 from labelyard.generate.run_folder.layout import RunFolder

@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
-
 MOST = 8
 
 

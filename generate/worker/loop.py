@@ -18,14 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.budget import Budget
-from labelyard.generate.claiming import Claiming
+from labelyard.generate.compute.gpu_memory import peak
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
 from labelyard.generate.file_system import PATIENCE, explained
-from labelyard.generate.gpu_memory import peak
-from labelyard.generate.load import Load, load, read
+from labelyard.generate.media.load import Load, load, read
 from labelyard.generate.pipeline import Pipeline
-from labelyard.generate.readers import Job, Readers
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.encode import Write
 from labelyard.generate.record_json.files import write
@@ -33,9 +30,12 @@ from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import MOST_THREADS, transient
-from labelyard.generate.shard import ShardWork
-from labelyard.generate.stop import Stop
-from labelyard.generate.tally import Tally
+from labelyard.generate.worker.failure_budget import Budget
+from labelyard.generate.worker.image_threads import Job, Readers
+from labelyard.generate.worker.next_shard import Claiming
+from labelyard.generate.worker.shard import ShardWork
+from labelyard.generate.worker.stop_signals import Stop
+from labelyard.generate.worker.tally import Tally
 from labelyard.utils.redact import redacted
 from labelyard.utils.text import one_line
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
-from labelyard.generate.places import read_place
+from labelyard.generate.media.inside_files import read_place
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.given import take_over
 from labelyard.generate.settings import MOST_THREADS, setting, transient

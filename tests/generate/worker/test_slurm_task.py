@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from labelyard.generate.run_folder.claims import STALE_AFTER
-from labelyard.generate.task import gpu_of_this_task
+from labelyard.generate.worker.slurm_task import gpu_of_this_task
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, records
 from tests.launch.test_run import wait_for
 
@@ -29,7 +29,7 @@ def planned(train: Path, out: Path, *more: object) -> None:
 def task(out: Path, restart: int = 0) -> subprocess.Popen[str]:
     variables = SLURM | ({"SLURM_RESTART_COUNT": str(restart)} if restart else {})
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "generate" / "task.py"), str(out)],
+        [sys.executable, str(ROOT / "generate" / "worker" / "slurm_task.py"), str(out)],
         env=environment() | variables, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labelyard.generate.tally import OVERDUE, WINDOW, Tally
+from labelyard.generate.worker.tally import OVERDUE, WINDOW, Tally
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""The lives of a SLURM task, as its workers left them on disk: whether they got anywhere."""
+"""The lives of a SLURM task so far: whether they got anywhere."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from labelyard.utils.jsons import dump
 from labelyard.utils.redact import redacted
 
 if TYPE_CHECKING:
-    from labelyard.generate.worker import Worker
+    from labelyard.generate.worker.loop import Worker
 
 FIRST_BEAT = 2.0  # seconds; then ever longer, up to HEARTBEAT: who has just begun is looked at most
 

@@ -21,7 +21,6 @@ from labelyard.generate.record_json.decode import image_in_record
 OPEN_FILES = 8  # per thread
 CELLS_AT_ONCE = 32  # rows of a table that are unpacked together
 PATIENT_ROWS = 1024  # so far ahead is read on; what lies further is looked up anew
-
 _local = threading.local()
 
 

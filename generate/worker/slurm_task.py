@@ -1,6 +1,6 @@
 """One task of a SLURM job: sees a worker through its lives.
 
-    python generate/task.py RUN_FOLDER [--config FILE]
+    python generate/worker/slurm_task.py RUN_FOLDER [--config FILE]
 
 It gives the worker a GPU of its own, passes signals on, and starts it again when it failed, in the same allocation: an
 image that takes the process down is set apart that way, without a new wait in the queue. A worker that fails three
@@ -27,26 +27,28 @@ from types import FrameType
 from typing import IO
 
 if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+    sys.path[0] = str(Path(__file__).resolve().parents[2] / "src")
 
-from labelyard.generate.identity import LIFE, slurm_task
-from labelyard.generate.lives import fruitless
 from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.generate.run_folder.workers import limit_mark, write_obituary
-from labelyard.generate.stop import SIGNALS
-from labelyard.generate.vigil import watch_over
+from labelyard.generate.worker.identity import LIFE, slurm_task
+from labelyard.generate.worker.stop_signals import SIGNALS
+from labelyard.generate.worker.task_history import fruitless
+from labelyard.generate.worker.vigil import watch_over
 from labelyard.utils.errors import UserError
 
 FINISHED, FAILED, STOPPED = 0, 1, 75
 LIVES_WITHOUT_PROGRESS = 3
-WORKER = Path(__file__).resolve().with_name("__main__.py")  # by its path: -m would look into the user's folder first
+WORKER = Path(__file__).resolve().parents[1] / "__main__.py"  # by its path: -m would look into the user's folder first
 PAUSE = 1.0  # seconds before the next life; what made the worker fail may pass
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python generate/task.py", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python generate/worker/slurm_task.py", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--config", type=Path, help="the config of this start (default: as the run was planned)")
     chosen = parser.parse_args(arguments)
@@ -63,7 +65,7 @@ class Task:
         self._folder = folder
         self._name = slurm_task()[0]
         if not self._name:
-            raise UserError("generate/task.py is what SLURM starts. By hand: python generate RUN_FOLDER")
+            raise UserError("generate/worker/slurm_task.py is what SLURM starts. By hand: python generate RUN_FOLDER")
         self._command = [sys.executable, "-u", str(WORKER), str(folder.path), "--parent", str(os.getpid())]
         self._command += ["--config", str(config)] if config else []
         self._worker: subprocess.Popen[bytes] | None = None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from labelyard.generate.gpu_memory import free_memory
-from labelyard.generate.threads import Ahead
+from labelyard.generate.compute.gpu_memory import free_memory
+from labelyard.generate.compute.threads import Ahead
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
-
-
 AUTO = "auto"
 MOST = 64  # that auto tries; what is gained beyond is lost where batches have to be filled up
 PART = 0.7  # of the free memory that a batch may take: not every unit takes as much as the first

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.generate import vigil
 from labelyard.generate.run_folder.claims import STALE_AFTER
-from labelyard.generate.vigil import SLEPT, Vigil, watch_over
-from tests.generate.test_tally import Clock
+from labelyard.generate.worker import vigil
+from labelyard.generate.worker.vigil import SLEPT, Vigil, watch_over
+from tests.generate.worker.test_tally import Clock
 
 
 def test_a_silence_is_as_long_as_the_word_is_old() -> None:
