@@ -22,9 +22,9 @@ if __package__ in (None, ""):
 
 from labelyard.generate.errors import BrokenDevice, FatalError
 from labelyard.generate.file_system import explained
-from labelyard.generate.model_cache import use
 from labelyard.generate.pipeline import Pipeline, build_steps
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.steps.tools.model_cache import use
 from labelyard.generate.worker.heartbeat import Presence
 from labelyard.generate.worker.identity import identity
 from labelyard.generate.worker.loop import make_worker, pick_device

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeVar
 
 from labelyard.generate.compute.batches import AUTO, Batches
 from labelyard.generate.compute.gpu_memory import GpuMemory
-from labelyard.generate.licences import Licence, licence_of
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting, transient
+from labelyard.generate.steps.tools.licences import Licence, licence_of
 
 __all__ = ["Checkpoint", "PublishedFile", "Step", "setting", "transient"]
 

@@ -20,9 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from labelyard.generate.media.load import Load
-from labelyard.generate.model_cache import Models
 from labelyard.generate.record_json.encode import Write
 from labelyard.generate.settings import target
+from labelyard.generate.steps.tools.model_cache import Models
 from labelyard.generate.worker.loop import Work
 from labelyard.launch.asked import Asked
 from labelyard.launch.culprit import Culprit, is_choice

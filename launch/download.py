@@ -7,11 +7,11 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelyard.generate.licences import CARD
-from labelyard.generate.model_cache import sha256
 from labelyard.generate.step import PublishedFile, Step
-from labelyard.generate.steps.models.published import hub_file, lists_folder
-from labelyard.generate.steps.models.weights import kind
+from labelyard.generate.steps.tools.licences import CARD
+from labelyard.generate.steps.tools.model_cache import sha256
+from labelyard.generate.steps.tools.published import hub_file, lists_folder
+from labelyard.generate.steps.tools.weights import kind
 from labelyard.utils.atomic import temporary_beside
 from labelyard.utils.errors import UserError
 from labelyard.utils.text import one_line

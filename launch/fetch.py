@@ -31,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="SETTING", help="as for run.py")
     chosen = parser.parse_intermixed_args(arguments)
 
-    from labelyard.generate.licences import told
-    from labelyard.generate.model_cache import missing, use
+    from labelyard.generate.steps.tools.licences import told
+    from labelyard.generate.steps.tools.model_cache import missing, use
     from labelyard.launch.config import composed
     from labelyard.launch.download import download
     from labelyard.launch.wish import chosen_steps

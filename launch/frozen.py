@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
-from labelyard.generate.model_cache import facts
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import target, what_makes_the_data
 from labelyard.generate.step import Step
+from labelyard.generate.steps.tools.model_cache import facts
 from labelyard.utils.errors import UserError
 
 RECORDED = [

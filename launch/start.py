@@ -15,13 +15,13 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from labelyard.generate import licences, model_cache
 from labelyard.generate.file_system import explained
 from labelyard.generate.input_folder import told as kinds_told
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Plan
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.generate.step import Step
+from labelyard.generate.steps.tools import licences, model_cache
 from labelyard.launch import reserve
 from labelyard.launch.ahead import reading, rows_ahead
 from labelyard.launch.cluster import COMPLETE, FAILED, Start

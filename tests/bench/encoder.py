@@ -8,7 +8,7 @@ from typing import Any
 
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
-from labelyard.generate.steps.models.box_masks import BoxMasks
+from labelyard.generate.steps.segment.box_masks import BoxMasks
 
 SIZES = (1, 2, 4, 8)  # images at once
 ROUNDS = 5

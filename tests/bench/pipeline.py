@@ -24,7 +24,7 @@ from typing import Any
 from labelyard.generate.media.load import Load
 from labelyard.generate.record import Item
 from labelyard.generate.step import Step
-from labelyard.generate.steps.models.box_masks import BoxMasks
+from labelyard.generate.steps.segment.box_masks import BoxMasks
 from labelyard.generate.worker.loop import Work
 from tests.bench import kits, photos
 from tests.bench.compare import Agreement, compare

@@ -14,7 +14,7 @@ import pytest
 
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.step import Step, transient
-from labelyard.generate.steps.models.pixels import aligned
+from labelyard.generate.steps.tools.pixels import aligned
 from tests.generate.steps.contract import assert_company_does_not_matter
 from tests.generate.steps.rounding import ALIGNED
 from tests.tiny.records import record

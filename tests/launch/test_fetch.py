@@ -114,7 +114,7 @@ def test_a_run_without_its_models_is_refused_with_the_command_that_brings_them(
 
 
 def test_a_half_fetched_model_is_no_model(tmp_path: Path) -> None:
-    from labelyard.generate.model_cache import incomplete
+    from labelyard.generate.steps.tools.model_cache import incomplete
 
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (tmp_path / "config.json").write_text("{}")

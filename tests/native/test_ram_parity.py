@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from labelyard.generate.record import Record
-from labelyard.generate.steps.models import ram as ours
-from labelyard.generate.steps.models.tagger import Tagger as TaggerStep
+from labelyard.generate.steps.models.ram import network as ours
 from labelyard.generate.steps.tag.ram import RAM
 from labelyard.generate.steps.tag.ram_plus import RAMPlus
+from labelyard.generate.steps.tag.tagger import Tagger as TaggerStep
 from tests.tiny.records import record
 
 pytestmark = pytest.mark.native

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from labelyard.generate.steps.models.captioner import Captioner, without_prompt
-from labelyard.generate.steps.models.compiled import compile_in_place
-from labelyard.generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.caption.captioner import Captioner, without_prompt
+from labelyard.generate.steps.tools.torch_compile import compile_in_place
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from labelyard.generate.licences import Licence, licence_of
 from labelyard.generate.step import Checkpoint
-from labelyard.generate.steps.models.captioner import Captioner, without_prompt
-from labelyard.generate.steps.models.compiled import check_compile, compile_in_place
-from labelyard.generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.caption.captioner import Captioner, without_prompt
+from labelyard.generate.steps.tools.licences import Licence, licence_of
+from labelyard.generate.steps.tools.torch_compile import check_compile, compile_in_place
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,7 +49,7 @@ class BLIP2(Captioner):
     def setup(self, device: str) -> None:
         self._device = device
         if self.backend == "native":
-            from labelyard.generate.steps.models import lavis_native
+            from labelyard.generate.steps.models.lavis import native as lavis_native
 
             self._native = lavis_native.load(self.native_model, device)
             return

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from labelyard.generate.steps.models.captioner import Captioner
-from labelyard.generate.steps.models.pixels import aligned
-from labelyard.generate.steps.models.weights import load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.caption.captioner import Captioner
+from labelyard.generate.steps.tools.pixels import aligned
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.models.captioner import Captioner, without_prompt
-from labelyard.generate.steps.models.chat_processor import load_chat_processor
-from labelyard.generate.steps.models.crops import on_square
-from labelyard.generate.steps.models.pixels import aligned
-from labelyard.generate.steps.models.weights import load_pretrained, missing_package, torch_dtype
+from labelyard.generate.steps.caption.captioner import Captioner, without_prompt
+from labelyard.generate.steps.caption.crops import on_square
+from labelyard.generate.steps.models.chat.processor import load_chat_processor
+from labelyard.generate.steps.tools.pixels import aligned
+from labelyard.generate.steps.tools.weights import load_pretrained, missing_package, torch_dtype
 from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from labelyard.generate.steps.models.depth_maps import INVERSE, METRIC, DepthMaps
+from labelyard.generate.steps.depth.depth_maps import INVERSE, METRIC, DepthMaps
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ from labelyard.generate.compute.threads import each
 from labelyard.generate.record import MadeImage, Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.generate.step import Step
-from labelyard.generate.steps.models.installed import missing
+from labelyard.generate.steps.tools.packaged import missing
 
 if TYPE_CHECKING:
     from PIL.Image import Image

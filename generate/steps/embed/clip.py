@@ -10,8 +10,8 @@ from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record
 from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.models.compiled import compile_in_place
-from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor
+from labelyard.generate.steps.tools.torch_compile import compile_in_place
+from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor
 
 if TYPE_CHECKING:
     import numpy as np

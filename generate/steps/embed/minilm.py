@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
-from labelyard.generate.licences import MIT, Licence
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step, transient
-from labelyard.generate.steps.models.installed import missing, model_file, version
-from labelyard.generate.steps.models.weights import missing_package
+from labelyard.generate.steps.tools.licences import MIT, Licence
+from labelyard.generate.steps.tools.packaged import missing, model_file, version
+from labelyard.generate.steps.tools.weights import missing_package
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,9 +10,9 @@ from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.record import Box, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.models.detections import Detection, to_instances
-from labelyard.generate.steps.models.pixels import aligned
-from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.ground.detections import Detection, to_instances
+from labelyard.generate.steps.tools.pixels import aligned
+from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image

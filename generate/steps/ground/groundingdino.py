@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelyard.generate.step import Checkpoint
-from labelyard.generate.steps.models import groundingdino_keys
-from labelyard.generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
-from labelyard.generate.steps.models.published import find_checkpoint
-from labelyard.generate.steps.models.weights import (
+from labelyard.generate.steps.ground.prompted import Network, PortNetwork, PromptedDetector
+from labelyard.generate.steps.models.groundingdino import weight_names as groundingdino_keys
+from labelyard.generate.steps.tools.published import find_checkpoint
+from labelyard.generate.steps.tools.weights import (
     kind,
     load_converted,
     load_pretrained,
@@ -45,7 +45,7 @@ class GroundingDino(PromptedDetector):
         from transformers import AutoTokenizer, GroundingDinoForObjectDetection
 
         if self.backend == "native":
-            from labelyard.generate.steps.models.groundingdino_native import NativeNetwork
+            from labelyard.generate.steps.models.groundingdino.native import NativeNetwork
 
             network = NativeNetwork(self.checkpoint, self.revision, self.tokenizer, device)
             return network, network.tokenizer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from labelyard.generate.steps.models.prompted import Network, PortNetwork, PromptedDetector
-from labelyard.generate.steps.models.weights import load_pretrained, load_processor
+from labelyard.generate.steps.ground.prompted import Network, PortNetwork, PromptedDetector
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor
 
 
 @dataclass(kw_only=True)

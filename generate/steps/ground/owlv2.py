@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Checkpoint, Step
-from labelyard.generate.steps.models.detections import Detection, to_instances
-from labelyard.generate.steps.models.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
-from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.ground.detections import Detection, to_instances
+from labelyard.generate.steps.tools.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
+from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np

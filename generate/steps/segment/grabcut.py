@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from labelyard.generate.record import Box, Record
 from labelyard.generate.settings import LONGEST_SIDE, MOST_THREADS, setting
 from labelyard.generate.step import Step, transient
-from labelyard.generate.steps.models.installed import missing
+from labelyard.generate.steps.tools.packaged import missing
 from labelyard.utils.boxes import areas
 from labelyard.utils.rle import encode
 

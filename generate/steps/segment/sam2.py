@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.steps.models.box_masks import BoxMasks, Masker
-from labelyard.generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD
-from labelyard.generate.steps.models.weights import load_pretrained, torch_dtype
+from labelyard.generate.steps.segment.box_masks import BoxMasks, Masker
+from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD
+from labelyard.generate.steps.tools.weights import load_pretrained, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,7 +46,7 @@ class Sam2Masker:
         import torch
         from torch.nn.functional import interpolate
 
-        from labelyard.generate.steps.models.pixels import to_tensor
+        from labelyard.generate.steps.tools.pixels import to_tensor
 
         whole = to_tensor(image, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))[None]
         size = (self.side, self.side)

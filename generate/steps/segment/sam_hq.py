@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from labelyard.generate.steps.models.box_masks import BoxMasks, Masker
-from labelyard.generate.steps.models.compiled import check_compile
+from labelyard.generate.steps.segment.box_masks import BoxMasks, Masker
+from labelyard.generate.steps.tools.torch_compile import check_compile
 
 BACKENDS = ("port", "native")
 
@@ -26,10 +26,10 @@ class SamHQ(BoxMasks):
 
     def load_masker(self, device: str) -> Masker:
         if self.backend == "native":
-            from labelyard.generate.steps.models.sam_native import NativeMasker
+            from labelyard.generate.steps.models.sam.native import NativeMasker
 
             return NativeMasker(self.checkpoint, self.revision, hq=True, device=device)
-        from labelyard.generate.steps.models.sam_ports import SamHQMasker, load_port
+        from labelyard.generate.steps.models.sam.ports import SamHQMasker, load_port
 
         model = load_port(self.checkpoint, self.revision, hq=True, device=device, dtype=self.dtype)
         return SamHQMasker(model, self.dtype)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.licences import APACHE, Licence
 from labelyard.generate.record import Box, Instance, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step
-from labelyard.generate.steps.models.installed import missing, model_file, version
 from labelyard.generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
+from labelyard.generate.steps.tools.licences import APACHE, Licence
+from labelyard.generate.steps.tools.packaged import missing, model_file, version
 from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:

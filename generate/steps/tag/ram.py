@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labelyard.generate.steps.models.tagger import Tagger
+from labelyard.generate.steps.tag.tagger import Tagger
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from labelyard.generate.steps.models.tagger import Tagger
+from labelyard.generate.steps.tag.tagger import Tagger
 
 
 @dataclass(kw_only=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from labelyard.generate.steps.ground.detections import Detection
 from labelyard.generate.steps.ground.florence2 import Florence2Boxes, Question, read_boxes
-from labelyard.generate.steps.models.detections import Detection
 from tests.generate.steps.contract import (
     as_on_a_gpu,
     assert_batches_differ_by_rounding_only,

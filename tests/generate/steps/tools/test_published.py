@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.steps.models.published import cached_hub_file, find_checkpoint, find_list, hub_file
-from labelyard.generate.steps.models.tagger import RAM_TAGS
+from labelyard.generate.steps.tag.tagger import RAM_TAGS
+from labelyard.generate.steps.tools.published import cached_hub_file, find_checkpoint, find_list, hub_file
 
 FILE = "owner/some_model/weights_v1.pth"
 

@@ -12,9 +12,9 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.settings import LONGEST_SIDE, allowing, setting
 from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.models.compiled import check_compile, compile_in_place
-from labelyard.generate.steps.models.published import PublishedFile, find_checkpoint, find_list
-from labelyard.generate.steps.models.weights import check_dtype, read_state_dict, torch_dtype
+from labelyard.generate.steps.tools.published import PublishedFile, find_checkpoint, find_list
+from labelyard.generate.steps.tools.torch_compile import check_compile, compile_in_place
+from labelyard.generate.steps.tools.weights import check_dtype, read_state_dict, torch_dtype
 from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ BACKENDS = ("port", "native")
 INTERPOLATIONS = ("bicubic", "bilinear")
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
 COMMIT = "7cb804a8609e9f4b1a50b7f31436d2df40bb9481"
 DATA = f"https://raw.githubusercontent.com/xinyu1205/recognize-anything/{COMMIT}/ram/data/"
 RAM_TAGS = PublishedFile(
@@ -96,7 +95,7 @@ class Tagger(Step):
         return (*tags, self.published_thresholds) if by_list and self.published_thresholds else tags
 
     def setup(self, device: str) -> None:
-        from labelyard.generate.steps.models import ram
+        from labelyard.generate.steps.models.ram import network as ram
 
         path = find_checkpoint(self.checkpoint, self.revision)
         state = ram.published_names(read_state_dict(str(path)))
@@ -124,10 +123,10 @@ class Tagger(Step):
 
     def _load(self, state: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
         if self.backend == "native":
-            from labelyard.generate.steps.models import ram_native
+            from labelyard.generate.steps.models.ram import native as ram_native
 
             return ram_native.load(self.network, state, self._device, self.text_encoder, self.image_size)
-        from labelyard.generate.steps.models import ram
+        from labelyard.generate.steps.models.ram import network as ram
 
         try:
             network = ram.build(state, self.descriptions).to(self._device, self._dtype)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Size = tuple[int, int]  # width, height
-
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

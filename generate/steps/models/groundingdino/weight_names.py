@@ -24,10 +24,8 @@ DEFORMABLE_PORT = r"model.encoder.layers.\1.deformable_layer."
 TEXT_PORT = r"model.encoder.layers.\1.text_enhancer_layer."
 FUSION_PORT = r"model.encoder.layers.\1.fusion_layer."
 DECODER_PORT = r"model.decoder.layers.\1."
-
 # The port has them not: the text encoder's pooler and positions, and training's label embedding.
 UNUSED = re.compile(r"bert\.pooler\.|bert\.embeddings\.position_ids$|label_enc\.")
-
 RULES = [
     (r"backbone\.0\.patch_embed\.proj\.", SWIN + "embeddings.patch_embeddings.projection."),
     (r"backbone\.0\.patch_embed\.norm\.", SWIN + "embeddings.norm."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from labelyard.generate.steps.models.weights import load_processor, on_pillow
+from labelyard.generate.steps.tools.weights import load_processor, on_pillow
 
 FILMS = "video_processor"
 PICTURES = "image_processor"

@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.steps.models.published import find_checkpoint
-from labelyard.generate.steps.models.weights import kind, read_state_dict
+from labelyard.generate.steps.tools.published import find_checkpoint
+from labelyard.generate.steps.tools.weights import kind, read_state_dict
 from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:

@@ -48,7 +48,6 @@ OPT = Licence(
 )
 LLAMA2 = Licence("Llama 2 Community License", "Apache-2.0", note="commercial use below 700 million users a month")
 QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
-
 # By the beginning of a hub's id, or of a path at the hub; the longest that fits counts.
 KNOWN: Mapping[str, Licence] = {
     "IDEA-Research/grounding-dino-": APACHE,
@@ -118,8 +117,8 @@ def _of_card(checkpoint: Checkpoint) -> Licence | None:
 
 
 def _card(checkpoint: Checkpoint) -> Path | None:
-    from labelyard.generate.steps.models.published import cached_hub_file, hub_file
-    from labelyard.generate.steps.models.weights import kind
+    from labelyard.generate.steps.tools.published import cached_hub_file, hub_file
+    from labelyard.generate.steps.tools.weights import kind
 
     named = hub_file(checkpoint.location)
     if named or kind(checkpoint.location) == "hub":

@@ -10,8 +10,8 @@ from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.models.crops import Crop, crops
-from labelyard.generate.steps.models.weights import check_dtype
+from labelyard.generate.steps.caption.crops import Crop, crops
+from labelyard.generate.steps.tools.weights import check_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 POSITIONS = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 PORT_POSITIONS = ("shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding")
 HQ_TOKEN = "mask_decoder.hf_token.weight"
-
 # Heads of three layers: the port gives the first, those between and the last names of their own.
 HEAD = r"mask_decoder\.(iou_prediction_head|output_hypernetworks_mlps\.\d+|hf_mlp)\.layers\.(\d)\."
 HEAD_PORT = {"0": "proj_in", "1": "layers.0", "2": "proj_out"}
-
 RULES = [
     (r"^image_encoder\.", "vision_encoder."),
     (r"^vision_encoder\.patch_embed\.proj\.", "vision_encoder.patch_embed.projection."),

@@ -22,7 +22,6 @@ from labelyard.generate.errors import FatalError
 from labelyard.utils.text import one_line
 
 _gone: list[str] = []  # settings of compiled modules that are no more
-
 SHAPES = 64  # that a module may be compiled for: batches halve when memory runs out
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.step import PublishedFile
-from labelyard.generate.steps.models.weights import FETCH, FILE_ENDINGS, missing_package
+from labelyard.generate.steps.tools.weights import FETCH, FILE_ENDINGS, missing_package
 from labelyard.utils.text import one_line
 
 HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+)")

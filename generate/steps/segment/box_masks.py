@@ -15,8 +15,8 @@ from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.compute.threads import submit
 from labelyard.generate.record import Record
 from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.models.compiled import compile_in_place
-from labelyard.generate.steps.models.weights import check_dtype
+from labelyard.generate.steps.tools.torch_compile import compile_in_place
+from labelyard.generate.steps.tools.weights import check_dtype
 from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labelyard.generate.steps.models.swin import Swin, swin_sizes
+from labelyard.generate.steps.models.ram.swin import Swin, swin_sizes
 
 State = Mapping[str, Tensor]
-
 # Not to be seen in the weights' shapes: all three were published with four heads (their q2l_config.json).
 TAGGING_HEADS = 4
 LAYER_NORM_EPS = 1e-12

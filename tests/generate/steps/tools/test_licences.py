@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from labelyard.generate.licences import KNOWN, Licence, licence_in, licence_of, told, warnings
 from labelyard.generate.settings import target
 from labelyard.generate.step import Checkpoint, Step
 from labelyard.generate.steps.caption.blip2 import BLIP2
 from labelyard.generate.steps.depth.depth_anything import DepthAnything
+from labelyard.generate.steps.tools.licences import KNOWN, Licence, licence_in, licence_of, told, warnings
 from labelyard.launch.config import CONF, FRAME, Groups
 
 LARGE = "depth-anything/Depth-Anything-V2-Large-hf"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.steps.models import sam_keys
-from labelyard.generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_long_side, to_tensor
-from labelyard.generate.steps.models.published import find_checkpoint
-from labelyard.generate.steps.models.sam_hq_decoder import box_logits, fine_edges
-from labelyard.generate.steps.models.weights import (
+from labelyard.generate.steps.models.sam import weight_names as sam_keys
+from labelyard.generate.steps.models.sam.hq_decoder import box_logits, fine_edges
+from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD, size_by_long_side, to_tensor
+from labelyard.generate.steps.tools.published import find_checkpoint
+from labelyard.generate.steps.tools.weights import (
     kind,
     load_converted,
     load_pretrained,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.steps.models.weights import check_dtype, kind, load_pretrained, load_processor, read_state_dict
+from labelyard.generate.steps.tools.weights import check_dtype, kind, load_pretrained, load_processor, read_state_dict
 
 
 class RunsCode:

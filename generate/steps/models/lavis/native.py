@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Describe = Callable[["Sequence[Image]", str, dict[str, Any]], list[str]]
-
 REMEDY = "it needs an environment of its own, see requirements/lavis.txt; or use caption.backend=port"
 
 

@@ -14,10 +14,10 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.models.detections import Detection, to_instances
-from labelyard.generate.steps.models.pixels import IMAGENET_MEAN, IMAGENET_STD, Size, size_by_short_side, to_tensor
-from labelyard.generate.steps.models.prompts import Frame, Prompt, build_prompts, winning_tag
-from labelyard.generate.steps.models.weights import check_dtype, torch_dtype
+from labelyard.generate.steps.ground.detections import Detection, to_instances
+from labelyard.generate.steps.ground.prompts import Frame, Prompt, build_prompts, winning_tag
+from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD, Size, size_by_short_side, to_tensor
+from labelyard.generate.steps.tools.weights import check_dtype, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Loaded = TypeVar("Loaded")
-
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 DTYPES = ("float32", "bfloat16", "float16")

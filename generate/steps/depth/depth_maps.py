@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.record import Instance, MadeImage, Record
 from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.models.weights import check_dtype, load_pretrained, load_processor, on_pillow, torch_dtype
+from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor, on_pillow, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.licences import licence_of
 from labelyard.generate.step import Checkpoint, Step
-from labelyard.generate.steps.models.published import cached_hub_file, find_checkpoint, find_list, hub_file
-from labelyard.generate.steps.models.weights import kind
+from labelyard.generate.steps.tools.licences import licence_of
+from labelyard.generate.steps.tools.published import cached_hub_file, find_checkpoint, find_list, hub_file
+from labelyard.generate.steps.tools.weights import kind
 
 WEIGHTS = (".safetensors", ".bin", ".pth", ".pt")
 
