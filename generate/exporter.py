@@ -6,30 +6,19 @@ what; stopped and started again, an export goes on behind the last, and a run th
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from labelyard.generate.errors import ItemError
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
-from labelyard.generate.record_json.finished import Finished, finished
+from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.settings import setting, settings
-from labelyard.utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
+from labelyard.generate.settings import setting
 from labelyard.utils.errors import UserError
 from labelyard.utils.images import encode_jpeg
-from labelyard.utils.jsons import dump
-from labelyard.utils.only_one import only_one
-
-NOTES = "export.jsonl"
-LOCK = "export-lock.tmp"  # there while an export is at work
-Tell = Callable[[int, int], None]
 
 
 class Damage(Exception):
@@ -149,150 +138,3 @@ def original_image(item: Item, root: str) -> bytes:
     """The file's own bytes, unless readers would see another picture in them than the boxes are meant for."""
     loaded = load(Item(item.id, item.index, item.image, item.caption, place=item.place), root, Load())
     return loaded.original_bytes or encode_jpeg(loaded.image, 95)
-
-
-@dataclass(frozen=True)
-class Totals:
-    parts: int
-    written: int  # of the parts, now; the others were there
-    records: int
-    instances: int
-    left_out: list[str]
-
-
-def export(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell) -> Totals:
-    exporter.refuse(dest, run)
-    planned = run.read_plan().items
-    busy = f"another export is at {dest}"
-    if exporter.to_a_file:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        with only_one(dest.with_name(f".{dest.name[:80]}-{LOCK}"), busy):
-            return _export_to_a_file(exporter, run, dest, tell, planned)
-    if dest.exists() and not dest.is_dir():
-        raise UserError(f"{dest} is a file; this format needs a folder")
-    dest.mkdir(parents=True, exist_ok=True)
-    with only_one(dest / f".{LOCK}", busy):
-        return _export_to_a_folder(exporter, name, run, dest, tell, planned)
-
-
-def _export_to_a_folder(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
-    notes = Notes.open(dest, {"export": name, "options": settings(exporter), "run": str(run.path)})
-    exporter.begin(dest, run)
-    records, number, seen, written = finished(run), 0, 0, 0
-    while piece := list(islice(records, exporter.part_size())):
-        digest = _digest(piece)
-        if not notes.has(number, digest):
-            labels = Labels(notes.labels)
-            part = Part()
-            exporter.write(dest, number, piece, part, labels)
-            part.labels = labels.take_new()
-            notes.add(digest, part)
-            written += 1
-        number, seen = number + 1, seen + len(piece)
-        tell(seen, planned)
-    notes.cut(number)
-    exporter.end(dest, notes.parts, notes.labels)
-    exporter.check(dest, notes.parts)
-    return _totals(notes.parts, written)
-
-
-def _export_to_a_file(exporter: Exporter, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
-    exporter.begin(dest, run)
-    part = Part()
-
-    def counted() -> Iterator[Finished]:
-        for seen, record in enumerate(finished(run), 1):
-            tell(seen, planned)
-            yield record
-
-    exporter.write_all(dest, counted(), part)
-    exporter.check(dest, [part])
-    return _totals([part], 1)
-
-
-def _totals(parts: Sequence[Part], written: int) -> Totals:
-    left_out = [text for part in parts for text in part.left_out]
-    return Totals(len(parts), written, sum(p.records for p in parts), sum(p.instances for p in parts), left_out)
-
-
-def _digest(piece: Sequence[Finished]) -> str:
-    """Equal as long as these records are the same files: their names hold the items' ids."""
-    digest = hashlib.blake2b(digest_size=8)
-    for record in piece:
-        status = record.path.stat()
-        digest.update(os.fsencode(record.path.name) + b"\0%d %d\n" % (status.st_size, status.st_mtime_ns))
-    return digest.hexdigest()
-
-
-class Notes:
-    """export.jsonl: what is exported how, then one line per part. A torn last line is a part that was not finished."""
-
-    def __init__(self, path: Path, lines: list[dict[str, Any]]) -> None:
-        self._path = path
-        self._head, self._lines = lines[0], lines[1:]
-
-    @classmethod
-    def open(cls, dest: Path, head: dict[str, Any]) -> Notes:
-        path = dest / NOTES
-        if not path.exists():
-            if any(not is_temporary(entry.name) for entry in dest.iterdir()):
-                raise UserError(f"{dest} is not empty, and no export of ours. Give another destination")
-            write_atomic(path, dump(head))
-        sweep(dest, writer_is_gone)
-        lines = list(_whole_lines(path))
-        if not lines or lines[0] != head:
-            before = lines[0] if lines else {}
-            flat = [{**h, **h.get("options", {})} for h in (before, head)]
-            different = [
-                f"  {key}: {flat[0].get(key)!r} there, {flat[1].get(key)!r} now"
-                for key in {**flat[0], **flat[1]}
-                if key != "options" and flat[0].get(key) != flat[1].get(key)
-            ]
-            raise UserError(
-                f"{dest} holds another export:\n" + "\n".join(different) + "\nGive the same again to go on with it, "
-                "or another destination"
-            )
-        notes = cls(path, lines)
-        notes._rewrite()
-        return notes
-
-    @property
-    def parts(self) -> list[Part]:
-        names = ("records", "instances", "left_out", "labels", "facts")
-        return [Part(**{name: line[name] for name in names}) for line in self._lines]
-
-    @property
-    def labels(self) -> list[str]:
-        return [label for line in self._lines for label in line["labels"]]
-
-    def has(self, number: int, digest: str) -> bool:
-        """Whether this part is there. If it is there but was made of other records, it goes, and all that follow."""
-        if number < len(self._lines) and self._lines[number]["digest"] == digest:
-            return True
-        self.cut(number)
-        return False
-
-    def cut(self, number: int) -> None:
-        if number < len(self._lines):
-            del self._lines[number:]
-            self._rewrite()
-
-    def add(self, digest: str, part: Part) -> None:
-        line = {"digest": digest, **vars(part)}
-        self._lines.append(line)
-        with self._path.open("ab") as file:
-            file.write(dump(line))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _rewrite(self) -> None:
-        write_atomic(self._path, b"".join(dump(line) for line in (self._head, *self._lines)))
-
-
-def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                yield json.loads(line)
-            except ValueError:
-                return

@@ -19,10 +19,10 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from labelyard.generate.input_folder import InputFolder, fitting, refuse_run, told
 from labelyard.generate.media.load import resolve
 from labelyard.generate.rows import Entry, Refusal, Row, Rows, grouped
 from labelyard.generate.settings import transient
+from labelyard.generate.sources.common.input_folder import InputFolder, fitting, refuse_run, told
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.jsons import finite
 from labelyard.utils.locations import how_to_fetch, local, scheme

@@ -20,9 +20,9 @@ if __package__ in (None, ""):
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.program import program
-from labelyard.launch.slurm.ask import Unreachable, ask
+from labelyard.launch.slurm.commands import Unreachable, ask
+from labelyard.launch.slurm.own_jobs import queued, submitted
 from labelyard.launch.slurm.parse import Queued
-from labelyard.launch.slurm.queued import queued, submitted
 from labelyard.utils.errors import UserError
 
 PATIENCE = 90.0  # seconds for the jobs to leave the queue: they have SLURM's KillWait to stop

@@ -28,11 +28,12 @@ if __package__ in (None, ""):
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from labelyard.generate.exporter import Damage, Exporter, Totals, export
+from labelyard.generate.exporter import Damage, Exporter
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import made, target
+from labelyard.launch.exporting import Totals, export
+from labelyard.launch.merging.summary import short
 from labelyard.launch.program import program
-from labelyard.launch.summary import short
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.text import harmless
 

@@ -31,11 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="SETTING", help="as for run.py")
     chosen = parser.parse_intermixed_args(arguments)
 
+    from labelyard.generate.steps.tools.download import download
     from labelyard.generate.steps.tools.licences import told
     from labelyard.generate.steps.tools.model_cache import missing, use
-    from labelyard.launch.config import composed
-    from labelyard.launch.download import download
-    from labelyard.launch.wish import chosen_steps
+    from labelyard.launch.config.compose import composed
+    from labelyard.launch.starting.request import chosen_steps
 
     composition = composed(chosen.overrides, chosen.config_name, chosen.config_dir)
     steps = chosen_steps(composition)

@@ -26,9 +26,9 @@ if __package__ in (None, ""):
 
 from labelyard.generate.file_system import explained
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.merge import merge, merge_plain_folder
+from labelyard.launch.merging.merge import merge, merge_plain_folder
+from labelyard.launch.merging.summary import summary
 from labelyard.launch.program import program
-from labelyard.launch.summary import summary
 from labelyard.utils.errors import UserError
 from labelyard.utils.latest import until_latest
 from labelyard.utils.text import harmless

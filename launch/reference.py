@@ -30,8 +30,8 @@ from omegaconf import DictConfig, OmegaConf
 from labelyard.generate.settings import allowed, target
 from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.licences import KNOWN
-from labelyard.launch.asked import Asked
-from labelyard.launch.config import CONF, FRAME, SECTIONS, Groups
+from labelyard.launch.config.asked import Asked
+from labelyard.launch.config.compose import CONF, FRAME, SECTIONS, Groups
 from labelyard.utils.jsons import dump
 
 GROUPS = {

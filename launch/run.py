@@ -36,7 +36,7 @@ from labelyard.launch.program import program
 from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from labelyard.launch.config import Composed
+    from labelyard.launch.config.compose import Composed
 
 # Hydra answers these itself.
 HYDRAS_OWN = {
@@ -62,10 +62,10 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if HYDRAS_OWN.intersection(argument.partition("=")[0] for argument in given):
-        from labelyard.launch.hydra_app import hydra_app
+        from labelyard.launch.starting.hydra_app import hydra_app
 
         return hydra_app(given)
-    from labelyard.launch.start import start
+    from labelyard.launch.starting.start import start
 
     return start(asked(given))
 
@@ -80,7 +80,7 @@ def asked(given: Sequence[str]) -> Composed:
     chosen = parser.parse_intermixed_args(given)
     overrides = [*chosen.overrides, *(["cluster.wait=true"] if chosen.wait else [])]
 
-    from labelyard.launch.config import composed
+    from labelyard.launch.config.compose import composed
 
     return composed(overrides, chosen.config_name, chosen.config_dir)
 

@@ -23,12 +23,12 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.overview import overview, table
 from labelyard.launch.program import program
-from labelyard.launch.progress import Progress, line
-from labelyard.launch.slurm.lines import lines
-from labelyard.launch.slurm.look import Look
-from labelyard.launch.spent import bound_by, latest, shares
+from labelyard.launch.slurm.jobs_lines import lines
+from labelyard.launch.slurm.jobs_overview import Look
+from labelyard.launch.watching.overview import overview, table
+from labelyard.launch.watching.progress import Progress, line
+from labelyard.launch.watching.time_spent import bound_by, latest, shares
 from labelyard.utils.text import harmless
 
 EVERY = 3.0  # seconds between two looks of --watch
@@ -62,7 +62,7 @@ def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | 
         began = time.monotonic()
         seen = look.look()
         if prometheus is not None:
-            from labelyard.launch.prometheus import write_metrics
+            from labelyard.launch.watching.prometheus import write_metrics
 
             write_metrics(prometheus, seen)
         show(seen)
@@ -100,7 +100,7 @@ def _shower(as_json: bool, watch: bool) -> AbstractContextManager[Show]:
     if not watch:
         return nullcontext(lambda seen: print(_text(seen), flush=True))
     if sys.stdout.isatty():
-        from labelyard.launch.screen import Screen
+        from labelyard.launch.watching.screen import Screen
 
         return Screen()
     return nullcontext(_Lines())

@@ -33,11 +33,11 @@ from labelyard.generate.rows import AT_ONCE
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.shard_lines import BYTES
 from labelyard.generate.run_folder.standing import Standing
-from labelyard.launch.findings import Findings
-from labelyard.launch.gauge import Gauge
-from labelyard.launch.marks import Marks
-from labelyard.launch.merge import CHECKED, records_of
+from labelyard.launch.merging.merge import CHECKED, records_of
+from labelyard.launch.planning.seen_ids import Marks
 from labelyard.launch.program import program
+from labelyard.launch.validating.findings import Findings
+from labelyard.launch.watching.terminal import Gauge
 from labelyard.utils.errors import UserError
 from labelyard.utils.text import harmless
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from labelyard.generate.step import transient
-from labelyard.launch.plan import fitting_size
+from labelyard.launch.planning.plan import fitting_size
 from labelyard.launch.reference import reference, rows
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, listed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from labelyard.generate.exporter import Damage, Labels, Part, Pictured
-from labelyard.generate.exporters.split import Divided
+from labelyard.generate.exporters.common.split import Divided
 from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing, write_atomic

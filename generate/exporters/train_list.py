@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelyard.generate.exporter import Damage, Exporter, Part
-from labelyard.generate.exporters.split import Split
-from labelyard.generate.list_place import refuse_others
+from labelyard.generate.exporters.common.list_place import refuse_others
+from labelyard.generate.exporters.common.split import Split
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing

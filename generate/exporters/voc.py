@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from labelyard.generate.exporter import Damage, Labels, Part
-from labelyard.generate.exporters.coded import CODINGS, coded
-from labelyard.generate.exporters.split import Divided
+from labelyard.generate.exporters.common.coded import CODINGS, coded
+from labelyard.generate.exporters.common.split import Divided
 from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting

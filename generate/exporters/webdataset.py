@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
-from labelyard.generate.exporters.coded import CODINGS, coded
+from labelyard.generate.exporters.common.coded import CODINGS, coded
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.settings import setting
 from labelyard.utils.atomic import replacing, write_atomic

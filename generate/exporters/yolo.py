@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.exporter import Damage, Labels, Part
-from labelyard.generate.exporters.split import Divided
+from labelyard.generate.exporters.common.split import Divided
 from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils import rle

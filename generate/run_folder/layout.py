@@ -11,7 +11,7 @@ images/<name>/00042/<stem>-<id>.png     images that steps made
 done/00042.jsonl                        the shard's manifest; its existence means 'finished'
 workers/<worker>.json                   each worker's own word on how it is doing
 logs/                                   one per worker
-reserve/                                room for the train list on a full disk, until all is done (launch/reserve.py)
+reserve/                                room for the train list on a full disk, until all is done (merging/reserve.py)
 slurm/<submission>.json                 the jobs that were submitted to SLURM (see launch/slurm/jobs.py)
 """
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import labelyard.generate.sources
-from labelyard.generate.input_folder import InputFolder
 from labelyard.generate.rows import Row, Rows
 from labelyard.generate.source import Source
+from labelyard.generate.sources.common.input_folder import InputFolder
 from labelyard.utils.errors import UserError
 from labelyard.utils.streams import without_compression
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.input_folder import InputFolder, refuse_run, told
 from labelyard.generate.rows import Refusal, Row
 from labelyard.generate.run_folder.layout import is_run
 from labelyard.generate.source import Source
+from labelyard.generate.sources.common.input_folder import InputFolder, refuse_run, told
 from labelyard.utils.errors import UserError
 from labelyard.utils.image_formats import TELLING, format_of
 from labelyard.utils.images import is_readable

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.columns import ColumnSource, Piece, byte_ranges
 from labelyard.generate.settings import transient
+from labelyard.generate.sources.common.arrow_columns import ColumnSource, Piece, byte_ranges
 from labelyard.utils.errors import UserError
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from labelyard.generate.objects import Objects
 from labelyard.generate.rows import Row, Rows, of_rows
 from labelyard.generate.source import Source
+from labelyard.generate.sources.common.json_objects import Objects
 from labelyard.utils.errors import UserError
 from labelyard.utils.streams import lumps
 

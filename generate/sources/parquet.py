@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.columns import Columns, ColumnSource, Piece
+from labelyard.generate.sources.common.arrow_columns import Columns, ColumnSource, Piece
 from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from io import BufferedReader
 from itertools import islice
 from typing import Any
 
-from labelyard.generate.json_list import NotAList, Parse, lumps
-from labelyard.generate.objects import Objects
 from labelyard.generate.rows import AT_ONCE, Row, Rows, joined
 from labelyard.generate.settings import transient
 from labelyard.generate.source import Source
+from labelyard.generate.sources.common.json_objects import Objects
 from labelyard.utils.errors import UserError
+from labelyard.utils.json_stream import NotAList, Parse, lumps
 from labelyard.utils.jsons import parse
 from labelyard.utils.streams import Damaged, opened
 from labelyard.utils.text import one_line

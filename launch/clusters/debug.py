@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
-from labelyard.launch.merge import merge
-from labelyard.launch.summary import summary
+from labelyard.launch.clusters.base import FAILED, INTERRUPTED, Cluster, Start, exit_code
+from labelyard.launch.merging.merge import merge
+from labelyard.launch.merging.summary import summary
 
 
 @dataclass(kw_only=True)

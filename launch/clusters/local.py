@@ -23,12 +23,12 @@ from labelyard.generate.run_folder.workers import read_presence
 from labelyard.generate.settings import setting
 from labelyard.generate.worker.task_history import got_somewhere
 from labelyard.generate.worker.vigil import Vigil
-from labelyard.launch.bar import Bar
-from labelyard.launch.cluster import FAILED, INTERRUPTED, Cluster, Start, exit_code
-from labelyard.launch.merge import merge
-from labelyard.launch.progress import Watch, duration
-from labelyard.launch.summary import short, summary
-from labelyard.launch.workers import SILENT_AFTER, Worker
+from labelyard.launch.clusters.base import FAILED, INTERRUPTED, Cluster, Start, exit_code
+from labelyard.launch.merging.merge import merge
+from labelyard.launch.merging.summary import short, summary
+from labelyard.launch.watching.progress import Watch, duration
+from labelyard.launch.watching.terminal import Bar
+from labelyard.launch.watching.workers import SILENT_AFTER, Worker
 from labelyard.utils.atomic import write_atomic
 
 # By its path: with -m python would look into the folder of the user first, and find a utils or a conf of theirs.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
-from labelyard.launch.cluster import Cluster, Start, exit_code
+from labelyard.launch.clusters.base import Cluster, Start, exit_code
+from labelyard.launch.merging.summary import short
 from labelyard.launch.slurm.options import Options
-from labelyard.launch.summary import short
 from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,17 +56,17 @@ class Slurm(Options, Cluster):
         return follow(start.folder, submission) if self.wait else SUBMITTED
 
     def _already_complete(self, folder: RunFolder) -> int:
-        from labelyard.launch.merge import merge
-        from labelyard.launch.summary import summary
+        from labelyard.launch.merging.merge import merge
+        from labelyard.launch.merging.summary import summary
 
         merged = merge(folder)
         print(f"The run is complete; nothing is submitted.\n{summary(folder, merged)}")
         return exit_code(merged)
 
     def _tell_of_others(self, folder: RunFolder) -> None:
-        from labelyard.launch.slurm.ask import Unreachable
-        from labelyard.launch.slurm.queued import queued
-        from labelyard.launch.slurm.submit import MERGE_SUFFIX
+        from labelyard.launch.slurm.commands import Unreachable
+        from labelyard.launch.slurm.jobs import MERGE_SUFFIX
+        from labelyard.launch.slurm.own_jobs import queued
 
         try:
             others = [job for job in queued(folder) if not job.name.endswith(MERGE_SUFFIX)]
@@ -85,7 +85,7 @@ class Slurm(Options, Cluster):
             )
 
     def site(self) -> Site:
-        from labelyard.launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
+        from labelyard.launch.slurm.commands import Unreachable, cluster_name, max_array_size, settings
         from labelyard.launch.slurm.submit import Site
 
         try:

@@ -19,15 +19,15 @@ from labelyard.generate.record_json.decode import read_record
 from labelyard.generate.run_folder.journal import read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import kind_of_reason, read_manifest, read_sums
-from labelyard.launch.overview import overview
 from labelyard.launch.report import page
-from labelyard.launch.report.account import account
 from labelyard.launch.report.cards import card, detail
-from labelyard.launch.report.facts import Facts
+from labelyard.launch.report.dataset_counts import Facts
 from labelyard.launch.report.pictures import COLOURS, pictures
 from labelyard.launch.report.plots import Plot, dataset_plots, run_plots
 from labelyard.launch.report.png import png
+from labelyard.launch.report.run_history import account
 from labelyard.launch.report.sample import Chosen, sample
+from labelyard.launch.watching.overview import overview
 from labelyard.utils.atomic import temporary_beside, write_atomic, writer_is_gone
 from labelyard.utils.latest import Overtaken, latest, until_latest
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labelyard.launch.progress import duration
-from labelyard.launch.report.account import Account
 from labelyard.launch.report.charts import bars, columns, curve, dots, histogram, whole_columns
-from labelyard.launch.report.facts import Facts
+from labelyard.launch.report.dataset_counts import Facts
+from labelyard.launch.report.run_history import Account
 from labelyard.launch.report.shapes import SERIES, Drawing
+from labelyard.launch.watching.progress import duration
 
 TOP = 50  # labels in a list
 MOST_DOTS = 2000

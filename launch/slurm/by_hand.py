@@ -16,7 +16,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[2] / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.config import plain
+from labelyard.launch.config.compose import plain
 from labelyard.launch.program import program
 from labelyard.launch.run import asked
 from labelyard.launch.slurm.jobs import WORKERS, Job, Submission, write_submission

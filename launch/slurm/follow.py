@@ -7,16 +7,16 @@ import sys
 import time
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.bar import Bar
-from labelyard.launch.cluster import FAILED, INTERRUPTED, MISSING, exit_code
-from labelyard.launch.merge import merge
-from labelyard.launch.overview import trouble_of
-from labelyard.launch.progress import Watch
-from labelyard.launch.slurm.ask import Unreachable, queue
+from labelyard.launch.clusters.base import FAILED, INTERRUPTED, MISSING, exit_code
+from labelyard.launch.merging.merge import merge
+from labelyard.launch.merging.summary import short, summary
+from labelyard.launch.slurm.commands import Unreachable, queue
 from labelyard.launch.slurm.jobs import Submission
-from labelyard.launch.slurm.lines import failures
-from labelyard.launch.slurm.look import Look
-from labelyard.launch.summary import short, summary
+from labelyard.launch.slurm.jobs_lines import failures
+from labelyard.launch.slurm.jobs_overview import Look
+from labelyard.launch.watching.overview import trouble_of
+from labelyard.launch.watching.progress import Watch
+from labelyard.launch.watching.terminal import Bar
 from labelyard.utils.text import harmless
 
 LOOK = 1.0  # seconds between two looks into the run folder

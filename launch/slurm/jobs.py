@@ -75,3 +75,10 @@ def place(folder: RunFolder) -> Path:
 def scripts_of(folder: RunFolder, submission: Submission) -> Path:
     """Of each submission alone: another may be made at the same moment."""
     return place(folder) / submission.name
+
+
+MERGE_SUFFIX = "-merge"
+
+
+def merge_name(name: str) -> str:
+    return name + MERGE_SUFFIX

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.slurm.ask import Unreachable, cluster_name, max_array_size, settings
+from labelyard.launch.slurm.commands import Unreachable, cluster_name, max_array_size, settings
+from labelyard.launch.slurm.jobs import merge_name
 from labelyard.launch.slurm.options import Options
 from labelyard.launch.slurm.script import array_parameters, merge_command, merge_parameters, text, worker_command
-from labelyard.launch.slurm.submit import Site, after, merge_name, plan_of_arrays
+from labelyard.launch.slurm.submit import Site, after, plan_of_arrays
 from labelyard.utils.english import counted
 
 

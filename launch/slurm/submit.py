@@ -17,12 +17,19 @@ from typing import Any
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.slurm.arrays import Window, windows
-from labelyard.launch.slurm.jobs import MERGE, WORKERS, Job, Submission, forget_submission, scripts_of, write_submission
+from labelyard.launch.slurm.jobs import (
+    MERGE,
+    WORKERS,
+    Job,
+    Submission,
+    forget_submission,
+    merge_name,
+    scripts_of,
+    write_submission,
+)
 from labelyard.launch.slurm.options import Options
 from labelyard.launch.slurm.script import array_parameters, merge_command, merge_parameters, worker_command
 from labelyard.utils.errors import UserError
-
-MERGE_SUFFIX = "-merge"
 
 
 @dataclass(frozen=True)
@@ -176,10 +183,6 @@ def new_name(options: Options, folder: RunFolder) -> str:
     """A name for the jobs that nobody else has, and that people recognise."""
     readable = "".join(c if c.isalnum() or c in "._-" else "-" for c in options.name or folder.path.name)
     return f"{readable[:40]}-{uuid.uuid4().hex[:6]}"
-
-
-def merge_name(name: str) -> str:
-    return name + MERGE_SUFFIX
 
 
 def after(ids: list[str]) -> str:

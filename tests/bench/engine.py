@@ -17,7 +17,7 @@ from labelyard.generate.run_folder.plan import Pass, Plan
 from labelyard.generate.step import Step
 from labelyard.generate.worker.loop import Work, Worker
 from labelyard.generate.worker.stop_signals import Stop
-from labelyard.launch.spent import read_spent
+from labelyard.launch.watching.time_spent import read_spent
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class Bench:
         return self.plan_again()
 
     def plan_again(self) -> Fact:
-        from labelyard.launch.plan import plan
+        from labelyard.launch.planning.plan import plan
 
         before = self.folder.read_plan().shards
         planned = plan(self.folder, TrainJson(path=str(self.list)), None, None, lambda rows: None)
@@ -176,7 +176,7 @@ class Bench:
         synthetic.finish(self.folder, iter(sorted(shards)))
 
     def merge(self) -> Fact:
-        from labelyard.launch.merge import merge
+        from labelyard.launch.merging.merge import merge
 
         merged = merge(self.folder, check=False)  # the records are not there
         return {"items": merged.items, "listed": merged.done, "quarantined": merged.quarantined}

@@ -119,7 +119,7 @@ def read_batches(path: Path) -> int:
 def planned(path: Path) -> int:
     from labelyard.generate.run_folder.layout import RunFolder
     from labelyard.generate.sources.auto import Auto
-    from labelyard.launch.plan import plan
+    from labelyard.launch.planning.plan import plan
 
     folder = RunFolder(Path(tempfile.mkdtemp(prefix="planned-", dir=path.parent)))
     folder.make()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
-from labelyard.launch.merge import merge
+from labelyard.launch.merging.merge import merge
 from labelyard.utils.atomic import is_temporary
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from PIL import Image
 
-import labelyard.launch.config
+import labelyard.launch.config.compose
 from labelyard.launch import retry, run
 from labelyard.utils import faults
 from tests.conftest import FAKES
@@ -42,8 +42,8 @@ class Sweep:
         self.survived: Counter[str] = Counter()
         self._make_list(5)
         # Composed once: no life has to import Hydra and read the configuration.
-        job = labelyard.launch.config.composed(self._arguments()[2:], directory=FAKES)
-        labelyard.launch.config.composed = lambda *_: job
+        job = labelyard.launch.config.compose.composed(self._arguments()[2:], directory=FAKES)
+        labelyard.launch.config.compose.composed = lambda *_: job
         self.log = (folder / "log").open("ab")
 
     def _make_list(self, number: int) -> None:

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import labelyard.generate.json_list
-from labelyard.generate.json_list import NotAList, lumps
+import labelyard.utils.json_stream
 from labelyard.generate.record import Item, item_id
 from labelyard.generate.rows import Entry, grouped
 from labelyard.generate.run_folder.shard_lines import BYTES, digests, encoded, hex_ids, item_lines
 from labelyard.generate.sources.csv import Csv
 from labelyard.generate.sources.parquet import Parquet
 from labelyard.generate.sources.train_json import TrainJson
+from labelyard.utils.json_stream import NotAList, lumps
 from labelyard.utils.jsons import dump
 from labelyard.utils.numbers import Numbers
 
@@ -44,8 +44,8 @@ def test_a_list_is_read_the_same_wherever_it_is_cut(
     values: list[object], indent: int | None, chunk: int, trailing: bool
 ) -> None:
     text = json.dumps(values, indent=indent) + ("\n \t" if trailing else "")
-    before = labelyard.generate.json_list.CHUNK
-    labelyard.generate.json_list.CHUNK = chunk
+    before = labelyard.utils.json_stream.CHUNK
+    labelyard.utils.json_stream.CHUNK = chunk
     try:
         assert json.dumps(whole(text.encode())) == json.dumps(values)
         with pytest.raises(NotAList):
@@ -53,7 +53,7 @@ def test_a_list_is_read_the_same_wherever_it_is_cut(
         with pytest.raises(NotAList):
             whole(text.encode() + b",")
     finally:
-        labelyard.generate.json_list.CHUNK = before
+        labelyard.utils.json_stream.CHUNK = before
 
 
 @pytest.mark.parametrize(

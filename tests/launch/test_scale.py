@@ -16,9 +16,9 @@ import pyarrow.parquet
 import pytest
 
 import labelyard.generate.run_folder.layout
-import labelyard.launch.ahead
-import labelyard.launch.merge
-import labelyard.launch.plan
+import labelyard.launch.merging.merge
+import labelyard.launch.planning.plan
+import labelyard.launch.planning.reader_process
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Pass
@@ -28,10 +28,10 @@ from labelyard.generate.sources.parquet import Parquet
 from labelyard.generate.sources.train_json import TrainJson
 from labelyard.generate.worker.next_shard import LOOKED_AT, MISSES, Claiming, Turns, some
 from labelyard.generate.worker.stop_signals import Stop
-from labelyard.launch.by_reason import ByReason
-from labelyard.launch.marks import FEW, Marks
-from labelyard.launch.merge import merge
-from labelyard.launch.plan import plan
+from labelyard.launch.merging.by_reason import ByReason
+from labelyard.launch.merging.merge import merge
+from labelyard.launch.planning.plan import plan
+from labelyard.launch.planning.seen_ids import FEW, Marks
 from labelyard.launch.validate import digest, list_problems
 from labelyard.utils.errors import UserError
 from tests.bench import synthetic
@@ -69,7 +69,7 @@ def planned_both_ways(
 ) -> list[tuple[Pass, dict[str, bytes], bytes]]:
     found: list[tuple[Pass, dict[str, bytes], bytes]] = []
     for name, large in (("here", 1 << 40), ("ahead", 0)):
-        monkeypatch.setattr(labelyard.launch.ahead, "LARGE", large)
+        monkeypatch.setattr(labelyard.launch.planning.reader_process, "LARGE", large)
         folder = RunFolder(tmp_path / name)
         folder.make()
         made = plan(folder, source, None, None, lambda rows: None)
@@ -126,7 +126,7 @@ def test_many_shards_are_synced_together_before_the_plan_names_them(
     for call in ("sync_file_system", "sync_folder"):
         watched(call)
     for many, together in ((False, []), (True, [("sync_file_system", 10, False)])):
-        monkeypatch.setattr(labelyard.launch.plan, "LONG", 20 if many else 100)
+        monkeypatch.setattr(labelyard.launch.planning.plan, "LONG", 20 if many else 100)
         folder = RunFolder(tmp_path / f"run-{many}")
         folder.make()
         seen.clear()
@@ -135,7 +135,7 @@ def test_many_shards_are_synced_together_before_the_plan_names_them(
 
 
 def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelyard.launch.ahead, "LARGE", 0)
+    monkeypatch.setattr(labelyard.launch.planning.reader_process, "LARGE", 0)
     listed = tmp_path / "list.json"
     listed.write_text('[{"image": "a.jpg", "caption": ""}, {"image"')
     folder = RunFolder(tmp_path / "run")
@@ -146,14 +146,14 @@ def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, mo
 
 
 def test_a_reader_that_is_killed_ends_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelyard.launch.ahead, "LARGE", 0)
+    monkeypatch.setattr(labelyard.launch.planning.reader_process, "LARGE", 0)
     pipe = tmp_path / "list.json"
     pipe.write_text("[]")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").write_text("#!/bin/sh\nkill -9 $$\n")
     os.chmod(tmp_path / "python", 0o755)
     with pytest.raises(UserError, match="ended with -9 before the list did"):
-        list(labelyard.launch.ahead.rows_ahead(TrainJson(path=str(pipe)), None))
+        list(labelyard.launch.planning.reader_process.rows_ahead(TrainJson(path=str(pipe)), None))
 
 
 def test_turns_come_in_random_order_and_end_when_the_look_is_old() -> None:
@@ -230,7 +230,7 @@ def test_a_large_run_is_merged_from_its_manifests_and_what_was_removed_is_still_
     first, second, *_ = folder.items(1)
     os.truncate(folder.record(1, first), 5)
     assert merge(folder).damaged == 1
-    monkeypatch.setattr(labelyard.launch.merge, "CHECKED", 0)
+    monkeypatch.setattr(labelyard.launch.merging.merge, "CHECKED", 0)
     assert merge(folder).damaged == 0, "torn in its place, and not looked at"
     assert merge(folder, check=True).damaged == 1
     folder.record(1, second).unlink()
@@ -238,7 +238,7 @@ def test_a_large_run_is_merged_from_its_manifests_and_what_was_removed_is_still_
 
 
 def test_failures_are_listed_by_reason_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labelyard.launch.by_reason.IN_MEMORY", 100)
+    monkeypatch.setattr("labelyard.launch.merging.by_reason.IN_MEMORY", 100)
     with ByReason(tmp_path) as failures:
         for n in range(60):
             reason = "many" if n % 3 else "few"

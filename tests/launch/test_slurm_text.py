@@ -17,9 +17,9 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.clusters.slurm import Slurm, what_next
 from labelyard.launch.slurm import script
 from labelyard.launch.slurm.arrays import windows
-from labelyard.launch.slurm.lines import lines
+from labelyard.launch.slurm.jobs_lines import lines
+from labelyard.launch.slurm.jobs_overview import seen
 from labelyard.launch.slurm.logs import word_of_setup
-from labelyard.launch.slurm.look import seen
 from labelyard.launch.slurm.options import Options, as_parameters, seconds_of
 from labelyard.launch.slurm.parse import Accounted, Queued, indices, read_config, read_sacct, read_squeue
 from labelyard.launch.slurm.setup import blocks

@@ -22,7 +22,7 @@ from labelyard.generate.sources.records import Records
 from labelyard.generate.sources.train_json import TrainJson
 from labelyard.generate.sources.txt import Txt
 from labelyard.generate.sources.webdataset import Webdataset
-from labelyard.launch.plan import plan
+from labelyard.launch.planning.plan import plan
 from labelyard.utils.errors import UserError
 from labelyard.utils.image_formats import TELLING, format_of
 from labelyard.utils.images import decode, is_readable
@@ -260,7 +260,7 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_kinds_are_told_the_most_frequent_first_and_bounded(tmp_path: Path) -> None:
-    from labelyard.generate.input_folder import KINDS, InputFolder, told
+    from labelyard.generate.sources.common.input_folder import KINDS, InputFolder, told
 
     folder = InputFolder(tmp_path)
     for n in range(2 * KINDS):

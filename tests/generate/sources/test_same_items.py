@@ -19,7 +19,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto
 from labelyard.generate.sources.txt import Txt
-from labelyard.launch.plan import plan
+from labelyard.launch.planning.plan import plan
 from tests.conftest import crops
 from tests.fakes import FakeBoxes, FakeMasks, FakeTags
 from tests.generate.sources.formats import FORMATS, Rows

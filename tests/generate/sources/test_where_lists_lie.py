@@ -27,12 +27,12 @@ from labelyard.generate.sources.jsonl import Jsonl
 from labelyard.generate.sources.train_json import TrainJson
 from labelyard.generate.sources.tsv import Tsv
 from labelyard.generate.sources.txt import Txt
-from labelyard.launch.config import composed
-from labelyard.launch.frozen import compare, frozen, settle
-from labelyard.launch.moved import check_moved
-from labelyard.launch.plan import plan
+from labelyard.launch.config.compose import composed
+from labelyard.launch.planning.plan import plan
 from labelyard.launch.run import main
-from labelyard.launch.wish import Wish, wished
+from labelyard.launch.starting.places import check_moved
+from labelyard.launch.starting.request import Wish, wished
+from labelyard.launch.starting.run_json import compare, frozen, settle
 from labelyard.utils.errors import UserError
 from labelyard.utils.locations import how_to_fetch, local
 from tests.conftest import FAKES

@@ -1,0 +1,52 @@
+"""Where workers run. Each place is one file under launch/clusters/ and one yaml under conf/cluster/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.plan import Plan
+from labelyard.launch.merging.merge import Merged
+
+COMPLETE, FAILED, MISSING, INTERRUPTED = 0, 1, 3, 130  # run.py's exit codes
+
+
+def exit_code(merged: Merged) -> int:
+    """What it came to. Only if every planned item stands in the train list has all gone well."""
+    if merged.items != merged.planned:
+        return FAILED
+    return COMPLETE if merged.complete else MISSING
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a run: what its workers need to know."""
+
+    folder: RunFolder
+    plan: Plan
+    config: Path  # the config of this start, for `python generate RUN --config`
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """The dataclass fields are its configuration."""
+
+    def workers(self) -> int:
+        """How many workers it would start."""
+        raise NotImplementedError
+
+    def check(self, folder: RunFolder) -> None:
+        """Refuse a run folder that can't be worked on there."""
+
+    def describe(self, folder: RunFolder) -> list[str]:
+        """What it would do, for dry_run."""
+        raise NotImplementedError
+
+    def scripts(self, folder: RunFolder) -> list[str]:
+        """What it would hand over to be run, for dry_run."""
+        return []
+
+    def run(self, start: Start) -> int:
+        """Start the workers; return run.py's exit code."""
+        raise NotImplementedError
