@@ -18,9 +18,9 @@ import numpy as np
 
 from labelyard.generate.record import Record
 from labelyard.generate.step import Step
+from labelyard.generate.steps.contract import as_on_a_gpu, kind, leaves, run_on_copies
+from labelyard.generate.steps.rounding import rounding_by_place
 from tests.bench.published import STEPS, photos, published
-from tests.generate.steps.contract import as_on_a_gpu, kind, leaves, run_on_copies
-from tests.generate.steps.rounding import rounding_by_place
 from tests.generate.steps.segment.checks import logits_of
 
 

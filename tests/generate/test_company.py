@@ -14,9 +14,9 @@ import pytest
 
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.step import Step, transient
+from labelyard.generate.steps.contract import assert_company_does_not_matter
+from labelyard.generate.steps.rounding import ALIGNED
 from labelyard.generate.steps.tools.pixels import aligned
-from tests.generate.steps.contract import assert_company_does_not_matter
-from tests.generate.steps.rounding import ALIGNED
 from tests.tiny.records import record
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -123,8 +123,8 @@ import sys
 from pathlib import Path
 from generate.steps.segment.sam_hq import SamHQ
 from generate.steps.models.pixels import aligned
-from tests.generate.steps.contract import assert_company_does_not_matter
-from tests.generate.steps.rounding import ALIGNED
+from labelyard.generate.steps.contract import assert_company_does_not_matter
+from labelyard.generate.steps.rounding import ALIGNED
 from tests.generate.steps.segment.checks import assert_portions_do_not_matter, sample
 from tests.generate.steps.tag.test_ram import make_ram, photos, ready
 from tests.tiny.segment import make_sam_hq

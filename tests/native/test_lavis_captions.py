@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from labelyard.generate.steps.caption.blip2 import BLIP2
+from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.models.lavis.native import describer
-from tests.generate.steps.contract import assert_company_does_not_matter
 from tests.native.tiny_lavis import SIDE, assembled
 from tests.tiny.records import record
 

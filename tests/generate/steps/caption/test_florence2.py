@@ -10,8 +10,8 @@ from PIL import Image
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.steps.caption.florence2 import Florence2
+from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.generate.steps.caption.test_blip2 import photos
-from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.caption import make_florence2
 
 QUESTIONS = {

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from labelyard.generate.record import Instance, MadeImage
+from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
 from labelyard.generate.steps.depth.depth_anything import DepthAnything
 from labelyard.generate.steps.depth.depth_maps import median_of, picture
 from labelyard.generate.steps.depth.dpt import Dpt
+from labelyard.generate.steps.rounding import rounding_by_place
 from labelyard.utils.rle import encode
-from tests.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
-from tests.generate.steps.rounding import rounding_by_place
 from tests.tiny.depth import make_depth_anything, make_dpt
 from tests.tiny.records import record
 

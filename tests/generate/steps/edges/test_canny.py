@@ -7,9 +7,9 @@ from PIL import Image
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Item, MadeImage, Record
 from labelyard.generate.settings import made
+from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
 from labelyard.generate.steps.edges.canny import Canny
 from labelyard.utils.errors import UserError
-from tests.generate.steps.contract import assert_company_does_not_matter, photo
 
 
 def run(image: Image.Image, **settings: object) -> Image.Image:

@@ -9,8 +9,8 @@ import pytest
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record
+from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from labelyard.generate.steps.embed.clip import CLIP
-from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.embed import LONGEST, WIDTH, make_clip
 from tests.tiny.records import record
 

@@ -7,9 +7,13 @@ import pytest
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.settings import made
+from labelyard.generate.steps.contract import (
+    assert_batches_differ_by_rounding_only,
+    assert_company_does_not_matter,
+    photo,
+)
 from labelyard.generate.steps.embed.minilm import LONGEST, PACKAGE, MiniLM
 from labelyard.utils.errors import UserError
-from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter, photo
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from labelyard.generate.steps.ground.detections import Detection
-from labelyard.generate.steps.ground.florence2 import Florence2Boxes, Question, read_boxes
-from tests.generate.steps.contract import (
+from labelyard.generate.steps.contract import (
     as_on_a_gpu,
     assert_batches_differ_by_rounding_only,
     assert_company_does_not_matter,
     run_on_copies,
 )
-from tests.generate.steps.rounding import ALIGNED
+from labelyard.generate.steps.ground.detections import Detection
+from labelyard.generate.steps.ground.florence2 import Florence2Boxes, Question, read_boxes
+from labelyard.generate.steps.rounding import ALIGNED
 from tests.tiny.caption import make_florence2
 from tests.tiny.records import record
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.steps.ground.groundingdino import GroundingDino
-from tests.generate.steps.contract import (
+from labelyard.generate.steps.contract import (
     assert_batches_differ_by_rounding_only,
     assert_company_does_not_matter,
     run_on_copies,
 )
+from labelyard.generate.steps.ground.groundingdino import GroundingDino
 from tests.tiny.ground import make_groundingdino
 from tests.tiny.records import record
 from tests.tiny.vocabulary import write_tokenizer

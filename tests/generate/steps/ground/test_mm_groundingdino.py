@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labelyard.generate.steps.ground.mm_groundingdino import MMGroundingDino
-from tests.generate.steps.contract import (
+from labelyard.generate.steps.contract import (
     assert_batches_differ_by_rounding_only,
     assert_company_does_not_matter,
     run_on_copies,
 )
+from labelyard.generate.steps.ground.mm_groundingdino import MMGroundingDino
 from tests.tiny.ground import make_mm_groundingdino
 from tests.tiny.records import record
 

@@ -9,9 +9,9 @@ from unittest.mock import patch
 import numpy as np
 
 from labelyard.generate.record import Box, Instance, Record
+from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
+from labelyard.generate.steps.rounding import VISIBLE, rounding_by_place
 from labelyard.utils.rle import area, decode
-from tests.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
-from tests.generate.steps.rounding import VISIBLE, rounding_by_place
 from tests.tiny.records import record
 
 BOXES = [(10.0, 20.0, 200.0, 250.0), (100.0, 50.0, 300.0, 290.0), (0.0, 0.0, 451.0, 300.0), (5.5, 7.7, 33.2, 90.1)]

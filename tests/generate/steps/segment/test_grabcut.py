@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Box, Item, Record
 from labelyard.generate.settings import made
+from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
 from labelyard.generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
 from labelyard.utils.errors import UserError
 from labelyard.utils.rle import area
-from tests.generate.steps.contract import assert_company_does_not_matter, photo
 from tests.generate.steps.segment.checks import masks_of, with_boxes
 
 

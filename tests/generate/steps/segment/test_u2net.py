@@ -8,11 +8,11 @@ from PIL import Image
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Box, Item, Record
 from labelyard.generate.settings import made
+from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
 from labelyard.generate.steps.segment import u2net
 from labelyard.generate.steps.segment.u2net import U2Net
 from labelyard.utils.errors import UserError
 from labelyard.utils.rle import area
-from tests.generate.steps.contract import assert_company_does_not_matter, photo
 from tests.generate.steps.segment.checks import masks_of, with_boxes
 
 MOTORCYCLE = (103.0, 65.0, 680.0, 444.0)

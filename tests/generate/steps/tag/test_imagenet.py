@@ -6,9 +6,9 @@ from PIL import Image
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Item, Record, Tag
 from labelyard.generate.settings import made
+from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
 from labelyard.generate.steps.tag.imagenet import NAMES, NAMES_PACKAGE, PACKAGE, WEIGHTS, ImagenetTags, read_names
 from labelyard.utils.errors import UserError
-from tests.generate.steps.contract import assert_company_does_not_matter, photo
 
 
 @pytest.fixture(scope="module")

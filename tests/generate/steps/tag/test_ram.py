@@ -14,9 +14,9 @@ from sklearn.datasets import load_sample_image
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Item, Record
+from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from labelyard.generate.steps.tag.ram import RAM
 from labelyard.generate.steps.tag.tagger import as_tensor
-from tests.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.tag import IMAGE_SIZE, TAGS, make_ram, make_ram_plus
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from labelyard.generate.errors import FatalError
+from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.models.ram import network as ram
 from labelyard.generate.steps.tag.ram_plus import RAMPlus
-from tests.generate.steps.contract import assert_company_does_not_matter
 from tests.generate.steps.tag.test_ram import photos
 from tests.tiny.tag import DESCRIPTIONS, IMAGE_SIZE, TAGS, make_ram, make_ram_plus
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.tag.tag2text import Tag2Text
-from tests.generate.steps.contract import assert_company_does_not_matter
 from tests.generate.steps.tag.test_ram import photos
 from tests.tiny.tag import IMAGE_SIZE, make_tag2text
 

@@ -16,13 +16,13 @@ from labelyard.generate.record import Record
 from labelyard.generate.step import Step
 from labelyard.generate.steps.caption.blip import BLIP
 from labelyard.generate.steps.caption.blip2 import BLIP2
+from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.embed.clip import CLIP
 from labelyard.generate.steps.segment.sam import Sam
 from labelyard.generate.steps.segment.sam2 import Sam2
 from labelyard.generate.steps.segment.sam_hq import SamHQ
 from labelyard.generate.steps.tag.ram import RAM
 from labelyard.utils.rle import decode
-from tests.generate.steps.contract import assert_company_does_not_matter
 from tests.tiny.caption import make_blip, make_blip2
 from tests.tiny.embed import make_clip
 from tests.tiny.records import record

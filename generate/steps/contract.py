@@ -15,7 +15,7 @@ from PIL import Image
 
 from labelyard.generate.record import Instance, Item, Record, Tag
 from labelyard.generate.step import Step
-from tests.generate.steps.rounding import VISIBLE, rounding_by_place
+from labelyard.generate.steps.rounding import VISIBLE, rounding_by_place
 
 
 def photo(name: str, size: tuple[int, int] | None = None) -> Record:
