@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from labelyard.utils.errors import UserError
@@ -112,9 +112,18 @@ def check(kind: type, values: Mapping[str, Any], place: str = "") -> None:
             raise UserError(f"{name}={value}: give {limits}{null}")
 
 
+# The starts of names of our classes in configurations from before everything was imported as labelyard.…
+BEFORE = ("generate.steps.", "generate.sources.", "generate.exporters.", "launch.clusters.")
+
+
+def current(name: str) -> str:
+    """What a `_target_` is called today: the run.json of an earlier run keeps the names of its day."""
+    return f"labelyard.{name}" if name.startswith(BEFORE) else name
+
+
 def target(name: str) -> Any:
-    """The class that a config's `_target_` names, such as generate.steps.tag.ram.Ram."""
-    module, _, attribute = name.rpartition(".")
+    """The class that a config's `_target_` names, such as labelyard.generate.steps.tag.ram.RAM."""
+    module, _, attribute = current(name).rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
@@ -151,6 +160,14 @@ def _said(place: str, text: str) -> str:
 
 
 def what_makes_the_data(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The node without its transient fields."""
-    names = {f.name for f in fields(target(node["_target_"])) if f.metadata.get("transient")}
-    return {key: value for key, value in node.items() if key not in names}
+    """The node without its transient fields. A field younger than the node has its default."""
+    described = fields(target(node["_target_"]))
+    names = {f.name for f in described if f.metadata.get("transient")}
+    values = {**defaults(described), **node, "_target_": current(node["_target_"])}
+    return {key: value for key, value in values.items() if key not in names}
+
+
+def defaults(described: Iterable[Field[Any]]) -> dict[str, Any]:
+    """The fields that have one, with it."""
+    plain = {f.name: f.default for f in described if f.default is not MISSING}
+    return plain | {f.name: f.default_factory() for f in described if f.default_factory is not MISSING}

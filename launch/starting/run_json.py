@@ -11,8 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
+from labelyard.generate.media.load import Load
+from labelyard.generate.record_json.encode import Write
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.settings import target, what_makes_the_data
+from labelyard.generate.settings import defaults, target, what_makes_the_data
 from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.model_cache import facts
 from labelyard.utils.errors import UserError
@@ -51,8 +53,8 @@ def data_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "source": what_makes_the_data(config["source"]),
         "pipeline": config["pipeline"],
-        "load": {k: v for k, v in config["load"].items() if k != "threads"},
-        "write": config["write"],
+        "load": {k: v for k, v in {**defaults(fields(Load)), **config["load"]}.items() if k != "threads"},
+        "write": {**defaults(fields(Write)), **config["write"]},
         **{name: what_makes_the_data(node) for name, node in config["steps"].items()},
     }
 
