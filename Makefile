@@ -7,7 +7,7 @@ PYTHON_IN := $(VENV)/bin/python
 # Processes that the tests share: more than cores, since those on SLURM mostly wait.
 TESTERS ?= 4
 .DELETE_ON_ERROR:
-.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-slow chaos
+.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-slow chaos test-oldest coverage
 
 demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/run.py --config-name demo
@@ -19,11 +19,12 @@ test: $(VENV)/.with-dev $(VENV)/.with-readers slurm-packages chromium-packages
 lint: $(VENV)/.with-dev
 	$(PYTHON_IN) -m ruff check .
 	$(PYTHON_IN) -m ruff format --check .
-	$(PYTHON_IN) -m mypy .
+	$(PYTHON_IN) -m mypy src/labelyard tests
 
+UNIT := -m "not slow and not processes" tests/utils tests/generate tests/launch --ignore=tests/generate/steps
 # Whatever starts no process and loads no model: 55 s of one core's time.
 unit: $(VENV)/.with-dev
-	$(PYTHON_IN) -m pytest -m "not slow and not processes" tests/utils tests/generate tests/launch --ignore=tests/generate/steps
+	$(PYTHON_IN) -m pytest $(UNIT)
 
 $(VENV)/.with-demo: setup.py utils/make_venv.sh
 	utils/make_venv.sh $(VENV) demo
@@ -72,6 +73,21 @@ test-native: .venv-native/.with-native .venv-lavis/.with-lavis
 .venv-lavis/.with-lavis: setup.py requirements/lavis.txt utils/make_venv.sh
 	TORCH=torchvision utils/make_venv.sh .venv-lavis --requirements requirements/lavis.txt
 	touch $@
+
+# Python 3.10 and the oldest releases that setup.py admits. OLDEST_PYTHON=… names another python of that version.
+OLDEST_PYTHON ?= python3.10
+test-oldest: .venv-oldest/.with-dev
+	.venv-oldest/bin/python -m pytest -n 2 $(UNIT)
+
+.venv-oldest/.with-dev: setup.py requirements/oldest.txt
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install -q --disable-pip-version-check -c requirements/oldest.txt -e ".[demo,dev]"
+	touch $@
+
+# Which lines no unit test reaches. Shown, not gated.
+coverage: $(VENV)/.with-dev
+	$(PYTHON_IN) -m coverage run --source=generate,launch,utils -m pytest $(UNIT)
+	$(PYTHON_IN) -m coverage report --skip-covered --sort=cover
 
 # Minutes long: what `make test` leaves out.
 test-slow: $(VENV)/.with-dev
