@@ -1,6 +1,9 @@
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+
+VERSION = re.findall(r'^__version__ = "(.+)"$', Path("src/labelyard/__init__.py").read_text(encoding="utf-8"), re.M)[0]
 
 # The core needs torch, but neither torchvision nor timm: their builds must match torch's exactly, and where they do not
 # they break the import of transformers too. What needs them is in an extra.
@@ -53,23 +56,26 @@ FORMATS = [
 
 DEV = [
     *FORMATS,
+    "coverage>=7",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.5",
     "hypothesis>=6.100",
     "ruff>=0.8",
+    "setuptools>=70.1",  # builds the wheel that a test installs
     "mypy>=1.13",
     "types-PyYAML",
 ]
 
 setup(
     name="labelyard",
-    version="0.1.0",
+    version=VERSION,
     description="Grounded training data on SLURM clusters: tags, boxes, masks, captions and embeddings for every image",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
+    entry_points={"console_scripts": ["labelyard = labelyard.launch.command:main"]},
     package_dir={"": "src"},
     packages=find_packages("src"),
     package_data={

@@ -1,0 +1,97 @@
+"""The wheel, in an environment of its own, away from this checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, MakeList
+from tests.install import hostile
+
+SHIPPED = [
+    "labelyard/py.typed",
+    "labelyard/conf/config.yaml",
+    "labelyard/conf/demo.yaml",
+    "labelyard/conf/segment/sam_hq.yaml",
+    "labelyard/slurm/generate.sbatch",
+    "labelyard/slurm/merge.sbatch",
+    "labelyard/launch/report/static/viewer.js",
+    "labelyard/launch/report/static/report.css",
+    "labelyard/generate/__main__.py",
+    "labelyard/generate/steps/contract.py",
+]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from what git knows, in a copy: building leaves things behind."""
+    copy, built = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("wheel")
+    ours = ("conf", "generate", "launch", "slurm", "utils", "src")
+    for name in ours:
+        shutil.copytree(
+            ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__")
+        )
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy / name)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(built), str(copy)],
+        cwd=copy, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (found,) = built.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """bin/ of an environment that holds the wheel. What it needs is this one's, which comes last on its path."""
+    place = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    python = place / "bin" / "python"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)],
+        check=True,
+    )
+    (own,) = place.glob("lib/python*/site-packages")
+    (own / "others.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")) + "\n")
+    return place / "bin"
+
+
+def test_nothing_but_labelyard_at_its_top(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"labelyard"}
+    assert [name for name in SHIPPED if name not in names] == []
+    assert [name for name in names if name.startswith("labelyard/tests")] == []
+
+
+def test_a_run_by_the_command(installed: Path, make_list: MakeList, tmp_path: Path) -> None:
+    user, out = hostile.make(tmp_path, make_list), tmp_path / "out"
+    settings = {**user.environment(), "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
+
+    def labelyard(*arguments: object) -> str:
+        done = subprocess.run(
+            ["labelyard", *map(str, arguments)], cwd=user.folder, env=settings, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    said = labelyard("run", *user.arguments(out, "cluster.num_jobs=2", "shard_size=1"))
+    hostile.assert_done(out, 3)
+    assert "labelyard view" in said and "python launch" not in said
+    for verb in ("status", "validate", "merge", "view"):
+        labelyard(verb, out)
+    labelyard("export", out, "coco", tmp_path / "coco")
+    home = Path(labelyard("--home").strip())
+    assert home.is_relative_to(installed.parent) and (home / "slurm" / "generate.sbatch").exists()
+
+
+def test_the_package_is_typed_for_who_imports_it(installed: Path) -> None:
+    place = sysconfig.get_path("purelib", vars={"base": str(installed.parent), "platbase": str(installed.parent)})
+    assert (Path(place) / "labelyard" / "py.typed").exists()

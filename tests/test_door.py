@@ -1,0 +1,44 @@
+"""What `labelyard` hands out, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import labelyard
+from tests.conftest import ROOT, MakeList, environment, listed
+
+PUBLIC = {
+    "Step", "Source", "Exporter", "Labels", "Pictured", "Part", "Damage", "Finished", "Record", "Item", "Instance",
+    "Tag", "MadeImage", "Entry", "Refusal", "Row", "Rows", "transient", "ItemError", "PassingError", "FatalError",
+    "UserError", "rle", "write_atomic", "run", "__version__",
+}  # fmt: skip
+
+
+def test_the_public_list_is_the_public_list() -> None:
+    assert set(labelyard.__all__) == PUBLIC
+    for name in PUBLIC:
+        assert getattr(labelyard, name) is not None
+    assert labelyard.Step.__module__ == "labelyard.generate.step" and labelyard.rle.encode is not None
+
+
+def test_nothing_comes_in_before_it_is_asked_for() -> None:
+    code = "import sys, labelyard; print([n for n in sys.modules if n.startswith('labelyard.')])"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_run_from_python(make_list: MakeList, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = [f"source.path={make_list(2)}", f"output={out}", "pipeline=demo", "pipeline.steps=[edges]"]
+    assert labelyard.run([*arguments, "cluster.num_jobs=1"]) == 0
+    assert len(listed(out)) == 2
+    assert labelyard.run([*arguments, "edges.hight=3"]) == 1
+
+
+def test_no_module_is_there_under_two_names() -> None:
+    """ruff refuses the bare names in what we write; here it is seen that the links lead to what they should."""
+    for link in (ROOT / "src" / "labelyard").iterdir():
+        if link.is_symlink():
+            assert link.resolve() == ROOT / link.name
