@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,14 @@ def test_no_module_is_there_under_two_names() -> None:
     for link in (ROOT / "src" / "labelyard").iterdir():
         if link.is_symlink():
             assert link.resolve() == ROOT / link.name
+
+
+BARE = re.compile(r"\bfrom (generate|launch|conf)\b[.\w]* import|\bfrom utils\.\w+ import|-m[\", ]+(generate|launch)\b")
+
+
+def test_the_bare_names_are_used_nowhere() -> None:
+    """Neither in code that stands in a string, nor in a script or a document, where ruff does not look."""
+    texts = [path for kind in ("*.py", "*.md", "*.sh", "*.sbatch") for path in ROOT.rglob(kind)]
+    ours = [path for path in texts if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
+    assert len(ours) > 300
+    assert {str(path): found.group() for path in ours if (found := BARE.search(path.read_text()))} == {}

@@ -121,8 +121,8 @@ OLDER = {
 HELD_TO_IT = """
 import sys
 from pathlib import Path
-from generate.steps.segment.sam_hq import SamHQ
-from generate.steps.models.pixels import aligned
+from labelyard.generate.steps.segment.sam_hq import SamHQ
+from labelyard.generate.steps.tools.pixels import aligned
 from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.rounding import ALIGNED
 from tests.generate.steps.segment.checks import assert_portions_do_not_matter, sample
@@ -141,7 +141,7 @@ assert_portions_do_not_matter(step)
 @pytest.mark.parametrize("kind", OLDER)
 def test_company_does_not_matter_on_older_cpus_either(kind: str, tmp_path: Path) -> None:
     """As far as the libraries let a newer one pass for them; another kind of CPU ignores the names."""
-    environment = {**os.environ, **OLDER[kind], "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    environment = {**os.environ, **OLDER[kind], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", HELD_TO_IT, str(tmp_path)], env=environment, capture_output=True, text=True
     )

@@ -74,7 +74,10 @@ def test_a_temporary_name_is_never_too_long(tmp_path: Path, name: str) -> None:
 
 
 def test_a_killed_writers_leavings_are_swept_and_a_living_ones_are_not(tmp_path: Path) -> None:
-    code = "from pathlib import Path; from utils.atomic import write_atomic; write_atomic(Path('file'), b'x' * 1000)"
+    code = (
+        "from pathlib import Path; from labelyard.utils.atomic import write_atomic; "
+        "write_atomic(Path('file'), b'x' * 1000)"
+    )
     killed = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={**environment(), "LABELYARD_FAULT": "write:1"}, timeout=60
     )
@@ -92,7 +95,7 @@ def test_a_killed_writers_leavings_are_swept_and_a_living_ones_are_not(tmp_path:
 
 
 def test_a_killed_writer_whom_nobody_has_waited_for_is_gone_too(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from utils.atomic import temporary_beside; "
+    code = "import sys; from pathlib import Path; from labelyard.utils.atomic import temporary_beside; "
     code += "temporary_beside(Path('file')).touch(); print(); sys.stdout.flush(); sys.stdin.read()"
     writer = subprocess.Popen(
         [sys.executable, "-c", code],

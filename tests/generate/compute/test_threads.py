@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 ASK = """
 import json, torch
-from generate.threads import each
+from labelyard.generate.compute.threads import each
 
 def divided(seed):
     numbers = torch.rand(3_000_000, generator=torch.Generator().manual_seed(seed))

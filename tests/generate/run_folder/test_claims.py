@@ -37,7 +37,7 @@ def elsewhere(worker: str = "w", task: str = "") -> Owner:
 
 def gone() -> Owner:
     """A process of this machine that has ended."""
-    code = "from generate.claims import Owner; from dataclasses import asdict; import json; "
+    code = "from labelyard.generate.run_folder.claims import Owner; from dataclasses import asdict; import json; "
     code += "print(json.dumps(asdict(Owner.here('ended'))))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     return Owner(**json.loads(told))

@@ -10,7 +10,7 @@ from tests.conftest import ROOT, environment
 # A signal at every single line that waiting goes through, those of the standard library's classes among them.
 AT_EVERY_LINE = """
 import os, signal, sys
-from generate.stop import Stop
+from labelyard.generate.worker.stop_signals import Stop
 
 def lines_passed(stop, at):
     passed = 0

