@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from labelyard.generate.errors import ItemError
+from labelyard.generate.media.side_images import Clip, SideImage
 from labelyard.utils.rle import Rle
 from labelyard.utils.text import safe_stem
 
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+__all__ = [
+    "Aside", "Box", "Clip", "Instance", "Item", "MadeImage", "Phrase", "Record", "SideImage", "Tag", "Text", "item_id",
+]  # fmt: skip
+
+MadeImage = SideImage  # its name where only steps made them
 
 Box = tuple[float, float, float, float]
 
@@ -38,16 +46,18 @@ class Item:
 
     id: str
     index: int
-    image: str
+    image: str  # empty where there is none: an item may be a text, or a video
     caption: str
     given: Mapping[str, Any] = field(default_factory=dict)  # what the user gave beyond image and caption
     place: Mapping[str, Any] | None = None  # where the image lies if `image` only names it (media/inside_files.py)
     known: Mapping[str, Any] | None = None  # what is known of it before the first step (generate/record_json/given.py)
+    video: str = ""  # its location, where the item is a video
 
     @property
     def name(self) -> str:
         """Part of every file name that belongs to the item."""
-        return f"{safe_stem(self.image)}-{self.id}"
+        location = self.image or self.video
+        return f"{safe_stem(location) if location else 'text'}-{self.id}"
 
     def to_json(self) -> dict[str, Any]:
         line: dict[str, Any] = {
@@ -62,6 +72,8 @@ class Item:
             line["place"] = dict(self.place)
         if self.known:
             line["known"] = dict(self.known)
+        if self.video:
+            line["video"] = self.video
         return line
 
     @classmethod
@@ -74,6 +86,7 @@ class Item:
             line.get("given", {}),
             line.get("place"),
             line.get("known"),
+            line.get("video", ""),
         )
 
 
@@ -98,27 +111,79 @@ class Instance:
     extra: dict[str, Any] = field(default_factory=dict)  # further findings, written as they are (e.g. median depth)
 
 
+@dataclass(frozen=True)
+class Phrase:
+    """A part of a text, `text[start:end]`, and the instances that it speaks of, by their numbers."""
+
+    start: int
+    end: int
+    instances: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text about the item."""
+
+    text: str
+    source: str  # "given", "model" or "template"
+    phrases: tuple[Phrase, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)  # further findings about it, written as they are
+
+
 @dataclass
-class MadeImage:
-    """An image that a step made (edges, depth, …). It keeps the size in which it was made; the record says which."""
+class Aside:
+    """What one step found, kept apart from the record's own fields. None: it writes nothing of that kind."""
 
-    image: Image
-    meta: dict[str, Any] = field(default_factory=dict)  # what one needs to read it: thresholds, scale, unit, …
+    tags: list[Tag] | None = None
+    instances: list[Instance] | None = None
+    texts: dict[str, Text] | None = None
 
 
-@dataclass
+class _OwnImage:
+    """`Record.image`: whoever asks for one that is not there is told so, instead of failing somewhere behind."""
+
+    @overload
+    def __get__(self, record: None, owner: type[Record]) -> None: ...
+    @overload
+    def __get__(self, record: Record, owner: type[Record]) -> Image: ...
+
+    def __get__(self, record: Record | None, owner: type[Record]) -> Image | None:
+        if record is None:
+            return None  # the field's default
+        image: Image | None = record.__dict__["image"]
+        if image is None:
+            raise ItemError(
+                f"{record.item.name} has no image. A step that looks at one has 'image' in `reads`, so that its "
+                "pipeline is refused where there is none",
+                record.item.id,
+            )
+        return image
+
+    def __set__(self, record: Record, image: Image | None) -> None:
+        record.__dict__["image"] = image
+
+
+@dataclass(eq=False, repr=False)
 class Record:
     """An item on its way through the pipeline."""
 
     item: Item
-    image: Image  # RGB, orientation applied
+    image: _OwnImage = _OwnImage()  # RGB, orientation applied; an ItemError where the item has none
     original_bytes: bytes | None = None  # the file as it came, kept only where it shows exactly `image`
     facts: dict[str, Any] = field(default_factory=dict)  # of the file: format, mode, what was done to read it
     caption: str = ""
     tags: list[Tag] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
-    images: dict[str, MadeImage] = field(default_factory=dict)
+    images: dict[str, SideImage] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)  # step name -> what made its part
+    texts: dict[str, Text] = field(default_factory=dict)  # about the item, by name
+    found: dict[str, Any] = field(default_factory=dict)  # JSON values about the whole item, by name
+    aside: dict[str, Aside] = field(default_factory=dict)  # by the step that found it
+    clips: dict[str, Clip] = field(default_factory=dict)  # by name
+
+    @property
+    def has_image(self) -> bool:
+        return self.__dict__["image"] is not None
 
     @property
     def width(self) -> int:
@@ -127,3 +192,6 @@ class Record:
     @property
     def height(self) -> int:
         return self.image.height
+
+    def __repr__(self) -> str:
+        return f"Record({self.item.name})"

@@ -13,7 +13,7 @@ from tests.conftest import ROOT, MakeList, environment, listed
 PUBLIC = {
     "Step", "Source", "Exporter", "Labels", "Pictured", "Part", "Damage", "Finished", "Record", "Item", "Instance",
     "Tag", "MadeImage", "Entry", "Refusal", "Row", "Rows", "transient", "ItemError", "PassingError", "FatalError",
-    "UserError", "rle", "write_atomic", "run", "__version__",
+    "UserError", "rle", "write_atomic", "run", "__version__", "SideImage", "Clip", "Text", "Phrase", "Aside",
 }  # fmt: skip
 
 

@@ -138,6 +138,18 @@ def _from_16_bits(image: Image) -> Image:
     return pillow.fromarray((samples // 257).astype(np.uint8)).convert("RGB")
 
 
+def decode_as_it_is(data: bytes) -> Image:
+    """Whatever its mode: 16 bits stay 16 bits, and a palette stays one. Only its EXIF orientation is applied."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            image.load()
+            return image.copy() if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+    except Exception as error:
+        raise UnreadableImage(f"{_looks_like(data)}: {error or type(error).__name__}") from None
+
+
 def _looks_like(data: bytes) -> str:
     head = data[:512].lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):

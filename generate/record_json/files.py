@@ -13,7 +13,6 @@ from labelyard.generate.record_json.encode import Write, to_json
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import write_atomic
-from labelyard.utils.images import encode_png
 from labelyard.utils.jsons import dump
 
 
@@ -48,7 +47,7 @@ def encoded(
     try:
         _check(record)
         body = to_json(record, options, made_by)
-        images = {name: encode_png(made.image) for name, made in record.images.items()}
+        images = {name: made.encoded() for name, made in record.images.items()}
         if images:
             body["images"] = {name: _image_entry(folder, shard, record, name) for name in images}
         return dump(body), len(record.instances), images
@@ -71,4 +70,5 @@ def _check(record: Record) -> None:
 def _image_entry(folder: RunFolder, shard: int, record: Record, name: str) -> dict[str, Any]:
     made = record.images[name]
     path = folder.image(name, shard, record.item).relative_to(folder.path)
-    return {"path": path.as_posix(), "width": made.image.width, "height": made.image.height, **made.meta}
+    width, height = made.size
+    return {"path": path.as_posix(), "width": width, "height": height, **made.meta}

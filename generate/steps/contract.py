@@ -13,7 +13,7 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 
-from labelyard.generate.record import Instance, Item, Record, Tag
+from labelyard.generate.record import Instance, Item, Record, SideImage, Tag
 from labelyard.generate.step import Step
 from labelyard.generate.steps.rounding import VISIBLE, rounding_by_place
 
@@ -140,7 +140,7 @@ def _assert_only_writes(step: Step, before: Record, after: Record) -> None:
     for field in fields(Record):
         if field.name not in written:
             where = f"{before.item.id}.{field.name} (not in {type(step).__name__}.writes)"
-            _assert_same(getattr(before, field.name), getattr(after, field.name), where)
+            _assert_same(vars(before)[field.name], vars(after)[field.name], where)
 
 
 def _assert_same(one: Any, other: Any, where: str) -> None:
@@ -148,6 +148,10 @@ def _assert_same(one: Any, other: Any, where: str) -> None:
     if isinstance(one, Image.Image):
         assert (one.mode, one.size) == (other.mode, other.size), where
         assert one.tobytes() == other.tobytes(), f"{where}: other pixels"
+    elif isinstance(one, SideImage):
+        assert one.ending == other.ending, where
+        _assert_same(one.meta, other.meta, f"{where}.meta")
+        _assert_same(one.image, other.image, f"{where}.image")
     elif isinstance(one, np.ndarray):
         assert (one.dtype, one.shape) == (other.dtype, other.shape), where
         np.testing.assert_array_equal(one, other, err_msg=where)

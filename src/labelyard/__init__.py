@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labelyard.generate.errors import FatalError, ItemError, PassingError
     from labelyard.generate.exporter import Damage, Exporter, Labels, Part, Pictured
-    from labelyard.generate.record import Instance, Item, MadeImage, Record, Tag
+    from labelyard.generate.record import (
+        Aside,
+        Clip,
+        Instance,
+        Item,
+        MadeImage,
+        Phrase,
+        Record,
+        SideImage,
+        Tag,
+        Text,
+    )
     from labelyard.generate.record_json.finished import Finished
     from labelyard.generate.rows import Entry, Refusal, Row, Rows
     from labelyard.generate.settings import transient
@@ -40,7 +51,12 @@ _AT = {
     "Item": "generate.record",
     "Instance": "generate.record",
     "Tag": "generate.record",
+    "SideImage": "generate.record",
     "MadeImage": "generate.record",
+    "Text": "generate.record",
+    "Phrase": "generate.record",
+    "Aside": "generate.record",
+    "Clip": "generate.record",
     "Finished": "generate.record_json.finished",
     "Entry": "generate.rows",
     "Refusal": "generate.rows",
@@ -56,6 +72,8 @@ _AT = {
 }
 
 __all__ = [
+    "Aside",
+    "Clip",
     "Damage",
     "Entry",
     "Exporter",
@@ -68,14 +86,17 @@ __all__ = [
     "MadeImage",
     "Part",
     "PassingError",
+    "Phrase",
     "Pictured",
     "Record",
     "Refusal",
     "Row",
     "Rows",
+    "SideImage",
     "Source",
     "Step",
     "Tag",
+    "Text",
     "UserError",
     "__version__",
     "rle",
