@@ -95,7 +95,8 @@ def allowed(kind: type, name: str) -> Allowed | None:
     for base in kind.__mro__:
         found: Field[Any] | None = getattr(base, "__dataclass_fields__", {}).get(name)
         if found is not None and "allowed" in found.metadata:
-            return found.metadata["allowed"]
+            said: Allowed = found.metadata["allowed"]
+            return said
     return None
 
 

@@ -159,7 +159,8 @@ def put_back(folder: RunFolder, number: int, wanted: Wanted) -> list[Line]:
 
 def _flawless(folder: RunFolder, number: int) -> bool:
     try:
-        return read_sums(folder.manifest(number))["quarantined"] == 0
+        quarantined: int = read_sums(folder.manifest(number))["quarantined"]
+        return quarantined == 0
     except FileNotFoundError:
         return False
 

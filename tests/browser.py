@@ -48,7 +48,8 @@ class Browser:
             answer = self._next(60)
             if answer.get("id") == self._count:
                 assert "error" not in answer, (method, answer["error"])
-                return answer["result"]
+                result: dict[str, Any] = answer["result"]
+                return result
 
     def _next(self, seconds: float) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -58,7 +59,7 @@ class Browser:
             assert piece, "Chromium has gone"
             self._rest += piece
         line, self._rest = self._rest.split(b"\0", 1)
-        message = json.loads(line)
+        message: dict[str, Any] = json.loads(line)
         if message.get("method") == "Runtime.exceptionThrown":
             self.errors.append(json.dumps(message["params"]["exceptionDetails"])[:500])
         elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":

@@ -71,7 +71,8 @@ def _of_sklearn(name: str) -> Image.Image:
     package = find_spec("sklearn")
     assert package is not None and package.origin is not None
     with Image.open(Path(package.origin).parent / "datasets" / "images" / f"{name}.jpg") as file:
-        return file.convert("RGB")
+        image: Image.Image = file.convert("RGB")
+    return image
 
 
 def crops(photos: dict[str, Image.Image], number: int, side: int) -> list[Image.Image]:

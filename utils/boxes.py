@@ -14,7 +14,8 @@ def clip(boxes: NDArray[np.floating], width: float, height: float) -> NDArray[np
     import numpy as np
 
     limits = np.array([width, height, width, height], dtype=boxes.dtype)
-    return np.clip(boxes.reshape(-1, 4), 0, limits)
+    clipped: NDArray[np.floating] = np.clip(boxes.reshape(-1, 4), 0, limits)
+    return clipped
 
 
 def areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -40,7 +41,8 @@ def iou(one: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.f
 
     shared = intersections(one, others)
     common = areas(one) + areas(others) - shared
-    return np.divide(shared, common, out=np.zeros_like(common), where=common > 0)
+    shares: NDArray[np.floating] = np.divide(shared, common, out=np.zeros_like(common), where=common > 0)
+    return shares
 
 
 def nms(boxes: NDArray[np.floating], scores: NDArray[np.floating], limit: float) -> list[int]:

@@ -45,12 +45,13 @@ class Numbers:
         new = before == THERE
         self._count += int(np.count_nonzero(new))
         self._marks[places] |= np.uint8(bit)
-        return (before & np.uint8(THERE - 1)).astype(np.uint8)
+        known: NDArray[np.uint8] = (before & np.uint8(THERE - 1)).astype(np.uint8)
+        return known
 
     def _places(self, distinct: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Where each is; what was not in has its place from now on."""
         last = len(self._numbers) - 1
-        places = (distinct & np.uint64(last)).astype(np.int64)
+        places: NDArray[np.int64] = (distinct & np.uint64(last)).astype(np.int64)
         looking = np.arange(len(distinct))
         while len(looking):
             here, wanted = places[looking], distinct[looking]

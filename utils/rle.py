@@ -25,7 +25,8 @@ def encode(mask: NDArray[np.bool_]) -> Rle:
 def decode(rle: Rle) -> NDArray[np.bool_]:
     from pycocotools import mask as coco
 
-    return coco.decode({"size": rle["size"], "counts": rle["counts"].encode("ascii")}).astype(bool)
+    mask: NDArray[np.bool_] = coco.decode({"size": rle["size"], "counts": rle["counts"].encode("ascii")}).astype(bool)
+    return mask
 
 
 def area(rle: Rle) -> int:

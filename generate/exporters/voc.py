@@ -83,7 +83,8 @@ class Voc(Divided):
             for key, side in zip(("xmin", "ymin", "xmax", "ymax"), corners(entry, width, height), strict=True):
                 ElementTree.SubElement(box, key).text = str(side)
         ElementTree.indent(root)
-        return ElementTree.tostring(root, encoding="utf-8") + b"\n"
+        text: bytes = ElementTree.tostring(root, encoding="utf-8")
+        return text + b"\n"
 
     def _draw(self, dest: Path, record: Finished, found: Sequence[Found], labels: Labels) -> None:
         import numpy as np

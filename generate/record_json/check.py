@@ -165,6 +165,7 @@ def _image_size(text: Any) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            return image.size
+            size: tuple[int, int] = image.size
+            return size
     except Exception as error:
         raise ValueError(f"{len(data)} bytes that Pillow can't read ({type(error).__name__})") from None

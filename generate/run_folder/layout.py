@@ -288,13 +288,14 @@ FOLDERS = ("shards", "claims", "journal", "records", "images", "done", "workers"
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_bytes())
+        content: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path} is not there. Was the run folder moved or cleaned?") from None
     except ValueError as error:
         raise UserError(
             f"{path} is not whole JSON ({error}). It is written atomically: was it edited by hand?"
         ) from None
+    return content
 
 
 def _names(folder: Path) -> list[str]:

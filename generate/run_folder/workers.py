@@ -41,7 +41,8 @@ def write_obituary(folder: RunFolder, owner: Owner, began: float, now: float, st
 
 def _said(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_bytes())
+        said: dict[str, Any] = json.loads(path.read_bytes())
+        return said
     except FileNotFoundError:
         return {}  # it ended before its first word
 

@@ -81,4 +81,5 @@ def _all_null(table: ParquetFile, cell: str) -> bool:
                 if statistics is None or not statistics.has_null_count:
                     return False
                 nulls += statistics.null_count
-    return nulls == table.metadata.num_rows
+    rows: int = table.metadata.num_rows
+    return nulls == rows

@@ -41,7 +41,8 @@ class Records(Source):
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        return self._run.read_run()["config"]
+        config: dict[str, Any] = self._run.read_run()["config"]
+        return config
 
     def entries(self) -> Iterator[Row]:
         there = finished(self._run)

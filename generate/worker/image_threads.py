@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from labelyard.generate.errors import FatalError, PassingError
 
@@ -31,8 +31,8 @@ class Readers:
     def __init__(self, threads: int, patience: float) -> None:
         self._patience = patience
         self._most_lost = 4 * threads
-        self._waiting: deque[Job] = deque()
-        self._running: set[Job] = set()
+        self._waiting: deque[Job[Any]] = deque()
+        self._running: set[Job[Any]] = set()
         self._lock = threading.Condition()
         self._closed = False
         self.lost = 0  # threads that hang

@@ -88,7 +88,8 @@ class ShardWork:
 
     def _is_whole(self, item: Item, outcome: Outcome) -> bool:
         try:
-            return self._folder.record(self.number, item).stat().st_size == outcome.facts["bytes"]
+            written: int = outcome.facts["bytes"]
+            return self._folder.record(self.number, item).stat().st_size == written
         except FileNotFoundError:
             return False
 

@@ -47,7 +47,8 @@ class Counts:
 
         def counted(path: Any, *arguments: Any, **more: Any) -> os.stat_result:
             self._add("stat", path)
-            return real(path, *arguments, **more)
+            result: os.stat_result = real(path, *arguments, **more)
+            return result
 
         setattr(os, name, counted)
 

@@ -172,7 +172,8 @@ def photos(number: int) -> list[Record]:
 
     made = []
     for n in range(number):
-        image = Image.fromarray((data.astronaut, data.coffee, data.chelsea, data.rocket)[n % 4]()).convert("RGB")
+        photo = (data.astronaut, data.coffee, data.chelsea, data.rocket)[n % 4]()  # type: ignore[no-untyped-call]
+        image = Image.fromarray(photo).convert("RGB")
         record = Record(Item(f"{n:016x}", n, f"{n}.jpg", "a photo"), image.resize((800, 600)), caption="a photo")
         record.tags = [Tag(name, 0.9) for name in TAGS]
         record.instances = [

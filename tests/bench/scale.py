@@ -69,7 +69,8 @@ def main() -> None:
 def in_a_process(folder: Path, items: int, phase: str) -> Fact:
     command = [sys.executable, "-m", "tests.bench.scale", str(folder), "--items", str(items), "--phase", phase]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    fact: Fact = json.loads(done.stdout.splitlines()[-1])
+    return fact
 
 
 class Bench:

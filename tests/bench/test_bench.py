@@ -29,7 +29,7 @@ def _subnormal_numbers_come_back() -> Iterator[None]:
 
 @pytest.mark.slow
 def test_full_goes_to_its_end_with_any_weights_that_lie_under_its_names(
-    tmp_path: Path, capsys: pytest.CaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = tmp_path / "weights"
     for name, make in (
@@ -51,7 +51,9 @@ def test_full_goes_to_its_end_with_any_weights_that_lie_under_its_names(
 
 
 @pytest.mark.parametrize("kit", [pytest.param("demo", marks=pytest.mark.slow), "tiny"])
-def test_both_ways_of_working_make_the_same_records(kit: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_both_ways_of_working_make_the_same_records(
+    kit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = tmp_path / "figures.json"
     found = main([kit, "--photos", "4", "--batch", "3", "--shard-size", "3", "--json", str(kept)])
     outputs = found["outputs"]

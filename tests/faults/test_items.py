@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import MakeList, call, fake_run, listed, records
 from tests.faults.outcome import check_at_any_time
@@ -116,7 +117,7 @@ def test_a_list_that_is_edited_between_runs(make_list: MakeList, tmp_path: Path)
     train, out = make_list(12), tmp_path / "out"
     entries = json.loads(train.read_text())
 
-    def run(rows: list[dict]) -> list[str]:
+    def run(rows: list[dict[str, Any]]) -> list[str]:
         train.write_text(json.dumps(rows))
         before = {path: path.stat().st_mtime_ns for path in records(out)}
         assert call("run", *fake_run(train, out)).returncode == 0

@@ -31,7 +31,8 @@ def sweep(folder: Path, *how: str) -> dict[str, int]:
     command = [sys.executable, "-m", "tests.faults.sweep", str(folder), *how]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    counts: dict[str, int] = json.loads(done.stdout)
+    return counts
 
 
 def test_killed_at_every_write_rename_and_journal_line(folder: Path) -> None:

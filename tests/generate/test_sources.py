@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +50,7 @@ GIVEN = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers(-(2**70), 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(TEXT.filter(bool), TEXT, GIVEN), max_size=6), st.booleans())
 def test_both_formats_give_back_what_was_written(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, dict]], escaped: bool
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, dict[str, Any]]], escaped: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("list")
     listed = [{**given_, "image": image, "caption": caption} for image, caption, given_ in rows]

@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
 
 
-def read(path: Path) -> dict:
-    return json.loads(path.read_text())
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
 
 
 def test_every_item_becomes_a_record_in_input_order(make_list: MakeList, tmp_path: Path) -> None:

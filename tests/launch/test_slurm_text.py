@@ -329,7 +329,7 @@ def test_scontrol_config() -> None:
     assert read_config("", "MaxArraySize") is None
 
 
-def life(task: int, restart: int, node: str, state: str, done: int = 0, began: float = 0.0) -> dict:
+def life(task: int, restart: int, node: str, state: str, done: int = 0, began: float = 0.0) -> dict[str, Any]:
     slurm = {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": str(task), "SLURMD_NODENAME": node}
     worker = f"slurm-5_{task}_0-r{restart}"
     return {"worker": worker, "slurm": slurm, "state": state, "reason": "no libcudnn", "done": done, "began": began}

@@ -32,7 +32,8 @@ DESCRIPTIONS = {"ram": 1, "ram_plus": 51, "tag2text": 1}
 
 @pytest.fixture(scope="module")
 def models() -> types.ModuleType:
-    return pytest.importorskip("ram.models", reason=REASON, exc_type=ImportError)
+    module: types.ModuleType = pytest.importorskip("ram.models", reason=REASON, exc_type=ImportError)
+    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,7 +39,7 @@ def test_nothing_gives_nothing() -> None:
 
 
 @given(scored, st.floats(0, 1))
-def test_nms_keeps_boxes_apart_and_drops_none_without_a_reason(items: list, limit: float) -> None:
+def test_nms_keeps_boxes_apart_and_drops_none_without_a_reason(items: list[Any], limit: float) -> None:
     boxes = np.array([b for b, _ in items], dtype=np.float64).reshape(-1, 4)
     scores = np.array([s for _, s in items], dtype=np.float64)
     kept = nms(boxes, scores, limit)
@@ -50,7 +52,7 @@ def test_nms_keeps_boxes_apart_and_drops_none_without_a_reason(items: list, limi
 
 
 @given(st.lists(box, max_size=8), st.integers(1, 100), st.integers(1, 100))
-def test_clip_leaves_what_lies_in_the_picture(boxes: list, width: int, height: int) -> None:
+def test_clip_leaves_what_lies_in_the_picture(boxes: list[Any], width: int, height: int) -> None:
     before = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     after = clip(before, width, height)
     assert (after >= 0).all() and (after[:, [0, 2]] <= width).all() and (after[:, [1, 3]] <= height).all()

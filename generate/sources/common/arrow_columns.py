@@ -168,13 +168,14 @@ def _listed(column: Array) -> list[Any]:
     text = types.is_string(kind) or types.is_large_string(kind)
     number = (types.is_integer(kind) or types.is_boolean(kind) or types.is_float64(kind)) and column.null_count == 0
     if not text and not number:
-        return column.to_pylist()
+        return list(column.to_pylist())
     from pyarrow import ArrowException
 
     try:
-        return column.to_numpy(zero_copy_only=False).tolist()
+        values: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
     except ArrowException:
-        return column.to_pylist()  # says what is wrong
+        values = column.to_pylist()  # says what is wrong
+    return values
 
 
 def _check_text(field: Field, path: Path) -> None:
@@ -187,13 +188,13 @@ def _is_text(kind: DataType) -> bool:
 
     if types.is_dictionary(kind):
         kind = kind.value_type
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind)
+    return any(said(kind) for said in (types.is_string, types.is_large_string, types.is_string_view, types.is_null))
 
 
 def _is_bytes(kind: DataType) -> bool:
     from pyarrow import types
 
-    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    return any(said(kind) for said in (types.is_binary, types.is_large_binary, types.is_binary_view))
 
 
 def _cell_of(field: Field, path: Path) -> str | None:
@@ -202,7 +203,7 @@ def _cell_of(field: Field, path: Path) -> str | None:
     if _is_text(field.type):
         return None
     if _is_bytes(field.type):
-        return field.name
+        return str(field.name)
     if types.is_struct(field.type) and {"bytes", "path"} <= {inner.name for inner in field.type}:
         return f"{field.name}.bytes"
     raise UserError(

@@ -29,9 +29,10 @@ class Objects:
     def of_list(self, text: str) -> list[Any]:
         """The objects (or whatever else they are) of a JSON list."""
         try:
-            return self._pairs(text)
+            objects: list[Any] = self._pairs(text)
         except (ValueError, RecursionError):
-            return parse(text)
+            objects = parse(text)
+        return objects
 
     def of_lines(self, lines: Sequence[bytes]) -> list[Any]:
         """The same of lines with one object each."""

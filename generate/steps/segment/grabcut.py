@@ -146,7 +146,8 @@ def without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     _, pieces, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     large = facts[:, cv2.CC_STAT_AREA] >= SPECK * mask.sum()
     large[0] = False  # what is not in the mask
-    return large[pieces]
+    kept: NDArray[np.bool_] = large[pieces]
+    return kept
 
 
 def apart(boxes: Sequence[Box], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from labelyard.generate.step import PublishedFile
 from labelyard.generate.steps.tag.tagger import TAG2TEXT_TAGS, Tagger
-from labelyard.generate.steps.tools.published import PublishedFile
 
 
 @dataclass(kw_only=True)

@@ -11,8 +11,8 @@ from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.settings import LONGEST_SIDE, allowing, setting
-from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.tools.published import PublishedFile, find_checkpoint, find_list
+from labelyard.generate.step import Checkpoint, PublishedFile, Step, transient
+from labelyard.generate.steps.tools.published import find_checkpoint, find_list
 from labelyard.generate.steps.tools.torch_compile import check_compile, compile_in_place
 from labelyard.generate.steps.tools.weights import check_dtype, read_state_dict, torch_dtype
 from labelyard.utils.text import one_line

@@ -91,7 +91,7 @@ def incomplete(folder: Path) -> str | None:
     names = {path.name for path in folder.iterdir() if path.exists()}
     indexes = sorted(name for name in names if name.endswith((".safetensors.index.json", ".bin.index.json")))
     for index in indexes:
-        parts = set(json.loads((folder / index).read_bytes())["weight_map"].values())
+        parts: set[str] = set(json.loads((folder / index).read_bytes())["weight_map"].values())
         if parts <= names:
             return None
         if index == indexes[-1]:

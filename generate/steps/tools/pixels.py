@@ -62,7 +62,8 @@ def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.f
 
     values = np.arange(256, dtype=np.float32) / np.float32(255)
     middles, widths = (np.array(part, dtype=np.float32)[:, None] for part in (mean, std))
-    return (values - middles) / widths
+    table: NDArray[np.float32] = (values - middles) / widths
+    return table
 
 
 def aligned(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def real(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def mask_of(rle: dict[str, Any]) -> np.ndarray:
-    return coco.decode({"size": rle["size"], "counts": rle["counts"].encode()}).astype(bool)
+    mask: np.ndarray = coco.decode({"size": rle["size"], "counts": rle["counts"].encode()}).astype(bool)
+    return mask
 
 
 def picture_of(body: dict[str, Any]) -> Image.Image:

@@ -7,6 +7,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from labelyard.utils.jsons import dump
 
 
 @pytest.fixture(scope="module")
-def good() -> dict:
+def good() -> dict[str, Any]:
     mask = np.zeros((30, 40), bool)
     mask[5:20, 5:20] = True
     record = Record(Item("0123456789abcdef", 0, "a.jpg", "c"), Image.new("RGB", (40, 30)), caption="c")
@@ -31,13 +32,14 @@ def good() -> dict:
         Instance((5, 5, 20, 20), 0.5, "a", rle.encode(mask), "a thing", "model", vector, vector),
         Instance((1, 1, 9, 9), 0.5, "b", rle.encode(mask), label_embedding=vector),
     ]
-    return json.loads(dump(to_json(record, Write(short_side=60), {"labelyard": "0", "config": "c"})))
+    body: dict[str, Any] = json.loads(dump(to_json(record, Write(short_side=60), {"labelyard": "0", "config": "c"})))
+    return body
 
 
-def put(path: str, value: object) -> Callable[[dict], None]:
-    def change(record: dict) -> None:
+def put(path: str, value: object) -> Callable[[dict[str, Any]], None]:
+    def change(record: dict[str, Any]) -> None:
         *steps, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-        node = record
+        node: Any = record
         for step in steps:
             node = node[step]
         node[last] = value
@@ -45,10 +47,10 @@ def put(path: str, value: object) -> Callable[[dict], None]:
     return change
 
 
-def drop(path: str) -> Callable[[dict], None]:
-    def change(record: dict) -> None:
+def drop(path: str) -> Callable[[dict[str, Any]], None]:
+    def change(record: dict[str, Any]) -> None:
         *steps, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-        node = record
+        node: Any = record
         for step in steps:
             node = node[step]
         del node[last]
@@ -91,12 +93,12 @@ OF_OURS = [
 ]
 
 
-def test_the_record_itself_is_good(good: dict) -> None:
+def test_the_record_itself_is_good(good: dict[str, Any]) -> None:
     assert record_problems(good) == [] and trainer_problems(good) == []
 
 
 @pytest.mark.parametrize(("change", "told"), FOR_THE_TRAINER)
-def test_what_would_hurt_the_trainer(good: dict, change: Callable[[dict], None], told: str) -> None:
+def test_what_would_hurt_the_trainer(good: dict[str, Any], change: Callable[[dict[str, Any]], None], told: str) -> None:
     broken = copy.deepcopy(good)
     change(broken)
     assert any(told in problem for problem in trainer_problems(broken)), trainer_problems(broken)
@@ -104,7 +106,9 @@ def test_what_would_hurt_the_trainer(good: dict, change: Callable[[dict], None],
 
 
 @pytest.mark.parametrize(("change", "told"), OF_OURS)
-def test_what_is_promised_besides(good: dict, change: Callable[[dict], None], told: str | None) -> None:
+def test_what_is_promised_besides(
+    good: dict[str, Any], change: Callable[[dict[str, Any]], None], told: str | None
+) -> None:
     broken = copy.deepcopy(good)
     change(broken)
     if told is None:
@@ -113,13 +117,13 @@ def test_what_is_promised_besides(good: dict, change: Callable[[dict], None], to
         assert any(told in problem for problem in record_problems(broken)), record_problems(broken)
 
 
-def test_two_pads(good: dict) -> None:
+def test_two_pads(good: dict[str, Any]) -> None:
     broken = copy.deepcopy(good)
     broken["annos"].append({**broken["annos"][1], "pad": 1})
     assert any("pad annos" in problem for problem in record_problems(broken))
 
 
-def test_an_embedding_of_the_right_length_is_no_problem(good: dict) -> None:
+def test_an_embedding_of_the_right_length_is_no_problem(good: dict[str, Any]) -> None:
     fine = copy.deepcopy(good)
     fine["annos"][1]["blip_clip_embeddings"] = encode_embedding(np.zeros((1, 768), np.float32))
     assert record_problems(fine) == []

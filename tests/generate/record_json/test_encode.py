@@ -39,11 +39,12 @@ def instance(box: tuple[float, float, float, float], mask: np.ndarray | None = N
     return found
 
 
-def written(made: Record, **options: Any) -> dict:
-    return json.loads(dump(to_json(made, Write(**options), {"labelyard": "0", "config": "c"})))
+def written(made: Record, **options: Any) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(dump(to_json(made, Write(**options), {"labelyard": "0", "config": "c"})))
+    return body
 
 
-def image_of(body: dict) -> Image.Image:
+def image_of(body: dict[str, Any]) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(body["image"])))
 
 

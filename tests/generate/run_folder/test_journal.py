@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ DONE = {"file": "f.json", "bytes": 5, "instances": 1}
 FAILED = {"reason": "no such file: x", "step": "load", "attempts": 1}
 
 
-def journal(path: Path, *events: tuple) -> Path:
+def journal(path: Path, *events: tuple[Any, ...]) -> Path:
     written = Journal(path)
     for kind, *about in events:
         if kind == "started":

@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def lives(out: Path) -> list[dict]:
+def lives(out: Path) -> list[dict[str, Any]]:
     found = [json.loads(path.read_text()) for path in out.glob("workers/*.json")]
     return sorted(found, key=lambda state: state["began"])
 

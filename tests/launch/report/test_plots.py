@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from labelyard.launch.report.run_history import Account, alive, rates
 from labelyard.launch.report.shapes import Line, Rect, Text, svg
 
 
-def record(labels: list[str], caption: str = "two words", masked: bool = True) -> dict:
+def record(labels: list[str], caption: str = "two words", masked: bool = True) -> dict[str, Any]:
     annos = [{"category_name": label, "pred_score": 0.5, "caption": f"a {label} here"} for label in labels]
     for anno in annos if masked else []:
         anno["mask_area"] = 25

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -42,12 +43,13 @@ def run(pictures: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -
     return made
 
 
-def data_of(run: RunFolder, name: str) -> dict:
+def data_of(run: RunFolder, name: str) -> dict[str, Any]:
     """What the page is told, as the page reads it."""
     text = next((run.path / "report").glob(f"report-*/{name}.js")).read_text(encoding="ascii")
     found = re.fullmatch(r'labelyard\.put\("(?:[^"\\]|\\.)*", (".*")\);\n', text)
     assert found is not None
-    return json.loads(json.loads(found[1]))
+    data: dict[str, Any] = json.loads(json.loads(found[1]))
+    return data
 
 
 def report_folder(run: RunFolder) -> Path:
@@ -225,7 +227,7 @@ def page(run: RunFolder, browser: Browser) -> Iterator[Browser]:
 
 
 def shown(page: Browser) -> int:
-    return page.js("document.querySelectorAll('#grid .card').length")
+    return int(page.js("document.querySelectorAll('#grid .card').length"))
 
 
 def fill(page: Browser, selector: str, value: str) -> None:

@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import MakeList, call, command, environment, fake_run, records
 from tests.launch.test_run import family, wait_for
 
 
-def status(run: Path) -> dict:
+def status(run: Path) -> dict[str, Any]:
     done = call("status", run, "--json")
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
 
 
 def test_while_it_runs_and_when_its_worker_is_killed(make_list: MakeList, tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ class Block(nn.Module):
         if shift:
             mixed = mixed.roll((shift, shift), (1, 2))
         grid = grid + mixed
-        return grid + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(grid))))
+        told: Tensor = self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(grid))))
+        return grid + told
 
 
 class WindowAttention(nn.Module):

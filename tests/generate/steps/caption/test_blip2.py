@@ -49,7 +49,7 @@ def said(folder: Path, crop: Image.Image, prompt: str) -> str:
     # Without a prompt it makes up the start itself, from the configuration.
     given = processor(images=crop, text=prompt or None, return_tensors="pt")
     answer = model.generate(**given, num_beams=5, max_new_tokens=6, do_sample=False)[0]
-    text = processor.tokenizer.decode(answer, skip_special_tokens=True).strip()
+    text: str = processor.tokenizer.decode(answer, skip_special_tokens=True).strip()
     return text.removeprefix(prompt).strip()
 
 

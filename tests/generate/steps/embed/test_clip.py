@@ -51,7 +51,9 @@ def reference(folder: Path, text: str) -> np.ndarray:
 
     tokens = AutoTokenizer.from_pretrained(folder)(text, truncation=True, max_length=LONGEST, return_tensors="pt")
     with torch.no_grad():
-        return CLIPTextModel.from_pretrained(folder).eval()(input_ids=tokens["input_ids"]).pooler_output.numpy()
+        model = CLIPTextModel.from_pretrained(folder).eval()
+        vector: np.ndarray = model(input_ids=tokens["input_ids"]).pooler_output.numpy()
+    return vector
 
 
 def test_every_vector_is_the_pooled_one_of_its_own_text(folder: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -191,11 +192,12 @@ def test_a_missing_package_is_no_damaged_checkpoint(error: BaseException, packag
                 raise OSError("can't load the processor") from first
 
     Lacking.error = error
+    loads: list[Callable[[type], Any]] = [
+        lambda kind: load_processor(kind, str(tmp_path)),
+        lambda kind: load_pretrained(kind, str(tmp_path), device="cpu", dtype="float32"),
+    ]
     for loader in (Lacking, Wrapped):
-        for load in (
-            lambda kind: load_processor(kind, str(tmp_path)),
-            lambda kind: load_pretrained(kind, str(tmp_path), device="cpu", dtype="float32"),
-        ):
+        for load in loads:
             with pytest.raises(FatalError) as told:
                 load(loader)
             assert f"which is not installed here; run: pip install {package}" in str(told.value)
