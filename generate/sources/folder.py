@@ -8,11 +8,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.rows import Refusal, Row
+from labelyard.generate.rows import Entry, Refusal, Row
 from labelyard.generate.run_folder.layout import is_run
 from labelyard.generate.source import Source
 from labelyard.generate.sources.common.input_folder import InputFolder, refuse_run, told
@@ -81,7 +81,9 @@ class Folder(Source):
         except ValueError as error:
             return Refusal(image, f"the .json beside it can't be used: {error}")
         given.pop(self.image_key, None)  # where the image lies is known better
-        return self.entry({**given, self.image_key: f"{found.inside}{found.name}"}, image)
+        entry = self.entry({**given, self.image_key: f"{found.inside}{found.name}"}, image)
+        # Photos have no captions as a rule. Only where a .json has other keys its caption may have been misnamed.
+        return replace(entry, has_caption=True) if isinstance(entry, Entry) and not entry.given else entry
 
     def _object(self, path: str) -> dict[str, Any]:
         found = json.loads(_content(path))

@@ -66,7 +66,7 @@ def error_of(source: Source) -> str:
 def test_a_run_in_the_source_folder_is_not_read(make_list: MakeList, tmp_path: Path) -> None:
     make_list(3)
     folder = tmp_path / "pictures"
-    command = fake_run(folder, folder / "labels", "source=folder", "source.caption_key=null", "cluster.num_jobs=1")
+    command = fake_run(folder, folder / "labels", "source=folder", "cluster.num_jobs=1")  # photos without captions
     done = call("run", *command)
     assert done.returncode == 0 and "3 rows: 3 new items" in done.stdout, done.stderr
     write(folder / "labels" / "report" / "thumbnails" / "a.jpg")
@@ -280,3 +280,12 @@ def test_a_list_in_a_run_folder_is_read_where_it_is_named(tmp_path: Path, kind: 
         assert images(TrainJson(path=str(run / "records" / "00000" / "label_a-0.json"))) == ["a.jpg"]
     else:
         assert "is a run folder, and source=webdataset" in error_of(Webdataset(path=str(run)))
+
+
+def test_photos_have_no_captions_as_a_rule_but_may_have_misnamed_ones(tmp_path: Path) -> None:
+    write(tmp_path / "a.jpg")
+    (row,) = Folder(path=str(tmp_path)).entries()
+    assert isinstance(row, Entry) and row.has_caption
+    write(tmp_path / "a.json", b'{"text": "a cat"}')
+    (row,) = Folder(path=str(tmp_path)).entries()
+    assert isinstance(row, Entry) and not row.has_caption
