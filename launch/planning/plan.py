@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -35,22 +36,54 @@ def plan(folder: RunFolder, source: Source, limit: int | None, shard_size: int |
         fingerprint = {**source.fingerprint(), "read": source.how()}
     if known.passes and (known.passes[-1].fingerprint, known.passes[-1].limit) == (fingerprint, limit):
         return known
-    grown = Plan((*known.passes, _read(folder, source, fingerprint, limit, shard_size, known, tell)))
+    reading_now = Reading(folder, source, limit, shard_size, known, tell)
+    grown = Plan((*known.passes, reading_now.into_shards(fingerprint)))
     folder.write_plan(grown)
     return grown
 
 
-def _read(
-    folder: RunFolder,
-    source: Source,
-    fingerprint: dict[str, Any],
-    limit: int | None,
-    shard_size: int | None,
-    known: Plan,
-    tell: Told,
-) -> Pass:
-    with Refusals(source.max_refused, folder, len(known.passes)) as refusals, uncollected():
-        return _cut(folder, source, fingerprint, limit, shard_size, known, refusals, tell)
+@dataclass(frozen=True)
+class Reading:
+    """One pass over the source, behind the shards of those before it."""
+
+    folder: RunFolder
+    source: Source
+    limit: int | None
+    shard_size: int | None  # None: what fits the number of items
+    known: Plan
+    tell: Told
+
+    def into_shards(self, fingerprint: dict[str, Any]) -> Pass:
+        with Refusals(self.source.max_refused, self.folder, len(self.known.passes)) as refusals, uncollected():
+            sieve = Sieve(refusals)
+            sieve.know(self.folder, self.known.shards)
+            lines = self.lines(sieve)
+            first = _beginning(lines)
+            size, many = self.shard_size or fitting_size(len(first)), len(first) > LONG
+            with Shards(self.folder, self.known.shards, size, many) as shards:
+                shards.add(first)
+                for some in lines:
+                    shards.add(some)
+        return Pass(
+            fingerprint=fingerprint,
+            limit=self.limit,
+            rows=sieve.rows,
+            items=shards.items,
+            duplicates=sieve.duplicates,
+            known=sieve.met,
+            refused=refusals.count,
+            left_out=dict(self.source.left_out()),
+            shards=shards.number - self.known.shards,
+            shard_size=size,
+            at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+
+    def lines(self, sieve: Sieve) -> Iterator[list[Line]]:
+        """Of the new items, thousands at a time."""
+        index = self.known.items
+        for sifted in sieve.sift(_with_captions(self.source, rows_ahead(self.source, self.limit)), self.tell):
+            yield item_lines(sifted.rows, sifted.ids, sifted.new, index)
+            index += len(sifted.new)
 
 
 @contextmanager
@@ -65,43 +98,14 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _cut(
-    folder: RunFolder,
-    source: Source,
-    fingerprint: dict[str, Any],
-    limit: int | None,
-    shard_size: int | None,
-    known: Plan,
-    refusals: Refusals,
-    tell: Told,
-) -> Pass:
-    sieve = Sieve(refusals)
-    sieve.know(folder, known.shards)
-    stream = sieve.sift(_with_captions(source, rows_ahead(source, limit)), tell)
-    first, index = list[Line](), known.items
-    for sifted in stream:
-        first += item_lines(sifted.rows, sifted.ids, sifted.new, index)
-        index = known.items + len(first)
+def _beginning(lines: Iterator[list[Line]]) -> list[Line]:
+    """All of a short list, or enough of it to know that it is long."""
+    first: list[Line] = []
+    for some in lines:
+        first += some
         if len(first) > LONG:
             break
-    with Shards(folder, known.shards, shard_size or fitting_size(len(first)), many=len(first) > LONG) as shards:
-        shards.add(first)
-        for sifted in stream:
-            shards.add(item_lines(sifted.rows, sifted.ids, sifted.new, index))
-            index += len(sifted.new)
-    return Pass(
-        fingerprint=fingerprint,
-        limit=limit,
-        rows=sieve.rows,
-        items=index - known.items,
-        duplicates=sieve.duplicates,
-        known=sieve.met,
-        refused=refusals.count,
-        left_out=dict(source.left_out()),
-        shards=shards.number - known.shards,
-        shard_size=shards.size,
-        at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    )
+    return first
 
 
 def fitting_size(items: int) -> int:
@@ -115,7 +119,8 @@ class Shards:
     def __init__(self, folder: RunFolder, number: int, size: int, many: bool) -> None:
         """Few are synced one by one; many all together at the end, with whatever else waits for the same disk."""
         self.number = number
-        self.size = size
+        self.items = 0
+        self._size = size
         self._many = many
         self._folder = folder
         self._lines: list[Line] = []
@@ -128,7 +133,8 @@ class Shards:
 
     def add(self, lines: list[Line]) -> None:
         self._lines += lines
-        size = self.size
+        self.items += len(lines)
+        size = self._size
         whole = len(self._lines) // size * size
         for start in range(0, whole, size):
             self._write(self._lines[start : start + size])
