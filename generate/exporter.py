@@ -35,6 +35,9 @@ class Part:
     labels: list[str] = field(default_factory=list)  # that no earlier part had
     facts: dict[str, Any] = field(default_factory=dict)  # whatever the exporter wants to know again
 
+    def leave_out(self, record: Finished, why: object) -> None:
+        self.left_out.append(f"{record.path}: {why}")
+
 
 @dataclass(kw_only=True)
 class Exporter:
@@ -70,17 +73,25 @@ class Exporter:
         """Read back what was written with the format's own library; raise Damage where it is not what was meant."""
 
     def taken(self, records: Iterable[Finished], part: Part) -> Iterator[Finished]:
-        """The records that the options let through; those that can't be read are said to be left out."""
+        """The records that the options let through; those that can't be read are said to be left out. One is counted
+        when the next is asked for: by then it is written, or was left out after all."""
         for record in records:
             try:
-                number = len(record.instances(self.min_score))
+                number = self.number_in(record)
             except (OSError, ValueError, KeyError, TypeError) as error:
-                part.left_out.append(f"{record.path}: {type(error).__name__}: {error}")
+                part.leave_out(record, f"{type(error).__name__}: {error}")
                 continue
-            if number >= self.min_instances:
+            if number < self.min_instances:
+                continue
+            left_out = len(part.left_out)
+            yield record
+            if len(part.left_out) == left_out:
                 part.records += 1
                 part.instances += number
-                yield record
+
+    def number_in(self, record: Finished) -> int:
+        """How many instances of a record count."""
+        return len(record.instances(self.min_score))
 
 
 class Labels:
@@ -127,11 +138,11 @@ class Pictured(Exporter):
         """With the image, if images are wanted. One whose original can't be read any more is left out."""
         for record in records:
             try:
-                yield record, self.picture(record) if self.images else b""
+                data = self.picture(record) if self.images else b""
             except ItemError as error:
-                part.records -= 1
-                part.instances -= len(record.instances(self.min_score))
-                part.left_out.append(f"{record.path}: {error.reason}")
+                part.leave_out(record, error.reason)
+            else:
+                yield record, data
 
 
 def original_image(item: Item, root: str) -> bytes:

@@ -63,9 +63,7 @@ class InstanceDiffusion(Exporter):
             try:
                 body = self._body(record)
             except (ItemError, PassingError) as error:
-                part.records -= 1
-                part.instances -= len(record.instances(self.min_score))
-                part.left_out.append(f"{record.path}: {error}")
+                part.leave_out(record, error)
                 continue
             if self.image != "embedded":
                 self._take_out(body, dest / "images" / f"{number:05d}", record)
