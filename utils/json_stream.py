@@ -17,7 +17,7 @@ from labelyard.utils.jsons import parse
 
 CHUNK = 1 << 16  # what is parsed at once stays in the processor's cache: half the time of a megabyte at once
 LONGEST = 1 << 26  # bytes of one value; more is a quotation mark or bracket that was never closed
-_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # the C code that all of json rests on
+_scan = json.JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\n\r]*")
 
 
@@ -109,7 +109,7 @@ class _Reading:
                 return values, start + 1, False, True
             try:
                 value, end = _scan(text, start)
-            except (StopIteration, json.JSONDecodeError) as error:
+            except json.JSONDecodeError as error:
                 if self._at_end or len(text) - start > LONGEST:
                     self._stopped(at, error)
                 return values, at, behind_comma, False
@@ -139,7 +139,8 @@ class _Reading:
             return "a value is nested too deep to be read"
         if not self._text[at:].strip(" \t\n\r"):
             return "it ends in the middle"
-        text = "no JSON value" if isinstance(error, StopIteration) else str(error).partition(": line")[0]
+        text = str(error).partition(": line")[0]
+        text = "no JSON value" if text == "Expecting value" else text
         return f"{text}, at {self._text[at:].lstrip()[:40]!r}"
 
 
