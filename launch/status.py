@@ -16,8 +16,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
@@ -26,15 +26,16 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.program import program
 from labelyard.launch.slurm.jobs_lines import lines
 from labelyard.launch.slurm.jobs_overview import Look
-from labelyard.launch.watching.overview import overview, table
+from labelyard.launch.watching.overview import Overview, as_json, overview, table
 from labelyard.launch.watching.progress import Progress, line
-from labelyard.launch.watching.time_spent import bound_by, latest, shares
+from labelyard.launch.watching.time_spent import Latest, bound_by, latest, shares
+from labelyard.launch.watching.workers import WorkerSeen
 from labelyard.utils.text import harmless
 
 EVERY = 3.0  # seconds between two looks of --watch
 PART = 0.1  # of the time may go into looking: a huge run on a slow file server is looked at less often
 
-Show = Callable[[dict[str, Any]], None]
+Show = Callable[[Overview], None]
 
 
 @program
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | None) -> dict[str, Any]:
+def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | None) -> Overview:
     while True:
         began = time.monotonic()
         seen = look.look()
@@ -66,7 +67,7 @@ def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | 
 
             write_metrics(prometheus, seen)
         show(seen)
-        if not watch or seen["pending"] == 0:
+        if not watch or seen.pending == 0:
             return seen
         time.sleep(max(EVERY, (time.monotonic() - began) / PART))
 
@@ -78,25 +79,29 @@ class Looking:
         self._folder = folder
         self._slurm = Look(folder)
 
-    def look(self) -> dict[str, Any]:
+    def look(self) -> Overview:
         seen = overview(self._folder)
         late = latest(self._folder)
-        for worker in seen["workers"]:  # what it said is some seconds old; its journals are not
-            done, quarantined = late.ended_since(worker["worker"], worker["said_at"])
-            worker["done"] += done
-            worker["quarantined"] += quarantined
-        seen.update(spent=late.spent, bound_by=bound_by(late.spent), latest_failures=late.failures)
-        if late.gpu_bytes is not None:
-            seen["gpu_peak_bytes"] = late.gpu_bytes
-        slurm = self._slurm.look()
-        if slurm is not None:
-            seen["slurm"] = slurm
-        return seen
+        return replace(
+            seen,
+            workers=[_up_to_date(worker, late) for worker in seen.workers],
+            spent=late.spent,
+            bound_by=bound_by(late.spent),
+            latest_failures=late.failures,
+            gpu_peak_bytes=late.gpu_bytes,
+            slurm=self._slurm.look(),
+        )
 
 
-def _shower(as_json: bool, watch: bool) -> AbstractContextManager[Show]:
-    if as_json:
-        return nullcontext(lambda seen: print(json.dumps(seen), flush=True))
+def _up_to_date(worker: WorkerSeen, late: Latest) -> WorkerSeen:
+    """What it said is some seconds old; its journals are not."""
+    done, quarantined = late.ended_since(worker.worker, worker.said_at)
+    return replace(worker, done=worker.done + done, quarantined=worker.quarantined + quarantined)
+
+
+def _shower(for_programs: bool, watch: bool) -> AbstractContextManager[Show]:
+    if for_programs:
+        return nullcontext(lambda seen: print(json.dumps(as_json(seen)), flush=True))
     if not watch:
         return nullcontext(lambda seen: print(_text(seen), flush=True))
     if sys.stdout.isatty():
@@ -112,25 +117,25 @@ class _Lines:
     def __init__(self) -> None:
         self._said = ""
 
-    def __call__(self, seen: dict[str, Any]) -> None:
-        text = line(Progress(seen["items"], seen["done"], seen["quarantined"], seen["images_per_second"]))
+    def __call__(self, seen: Overview) -> None:
+        text = line(Progress(seen.items, seen.done, seen.quarantined, seen.images_per_second))
         if text != self._said:
             self._said = text
             print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
 
 
-def _text(seen: dict[str, Any]) -> str:
-    slurm = lines(seen["slurm"], Path(seen["run"])) if "slurm" in seen else []
+def _text(seen: Overview) -> str:
+    slurm = lines(seen.slurm, Path(seen.run)) if seen.slurm is not None else []
     return harmless("\n".join([table(seen), *_time(seen), *slurm]))
 
 
-def _time(seen: dict[str, Any]) -> list[str]:
-    if not seen["spent"]:
+def _time(seen: Overview) -> list[str]:
+    if not seen.spent:
         return []
-    parts = [f"{name} {share:.0%}" for name, share in shares(seen["spent"]).items() if share >= 0.005]
-    lines = [f"time         {', '.join(parts)}", f"bound by     {seen['bound_by']}"]
-    if "gpu_peak_bytes" in seen:
-        lines.append(f"GPU memory   at most {seen['gpu_peak_bytes'] / 1e9:.1f} GB at a time")
+    parts = [f"{name} {share:.0%}" for name, share in shares(seen.spent).items() if share >= 0.005]
+    lines = [f"time         {', '.join(parts)}", f"bound by     {seen.bound_by}"]
+    if seen.gpu_peak_bytes is not None:
+        lines.append(f"GPU memory   at most {seen.gpu_peak_bytes / 1e9:.1f} GB at a time")
     return lines
 
 

@@ -28,7 +28,7 @@ from labelyard.launch.merging.merge import merge
 from labelyard.launch.merging.summary import short, summary
 from labelyard.launch.watching.progress import Watch, duration
 from labelyard.launch.watching.terminal import Bar
-from labelyard.launch.watching.workers import SILENT_AFTER, Worker
+from labelyard.launch.watching.workers import SILENT_AFTER, WorkerSeen
 from labelyard.utils.atomic import write_atomic
 
 # By its path: with -m python would look into the folder of the user first, and find a utils or a conf of theirs.
@@ -141,14 +141,14 @@ class Slot:
             self._process.terminate()
             self._process.send_signal(signal.SIGCONT)  # a stopped process hears nothing else
 
-    def judge(self, workers: list[Worker], vigil: Vigil, stopping: bool, tell: Callable[[str], None]) -> None:
+    def judge(self, workers: list[WorkerSeen], vigil: Vigil, stopping: bool, tell: Callable[[str], None]) -> None:
         """End a worker that has frozen; `look` puts another in its place, which takes over what it held."""
         if self._process is None or not self.alive:
             return
         pid, name = self._process.pid, f"worker {self.number} (process {self._process.pid})"
-        said = [worker for worker in workers if worker["pid"] == pid and worker["here"]]
-        silence = vigil.silence(min((worker["seconds_since"] for worker in said), default=time.time() - self._began))
-        overdue = max((worker["overdue"] or 0.0 for worker in said), default=0.0)
+        said = [worker for worker in workers if worker.pid == pid and worker.here]
+        silence = vigil.silence(min((worker.seconds_since for worker in said), default=time.time() - self._began))
+        overdue = max((worker.overdue or 0.0 for worker in said), default=0.0)
         limit = SILENT_AFTER if stopping else STALE_AFTER
         if silence > limit:
             self._frozen = duration(silence)

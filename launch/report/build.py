@@ -96,24 +96,24 @@ def _fill(
     items = list(_quarantined(folder))
     listed = {
         "items": items[:LISTED],
-        "total": seen["quarantined"],
-        "reasons": [[entry["reason"], entry["items"]] for entry in seen["reasons"]],
+        "total": seen.quarantined,
+        "reasons": [[entry.reason, entry.items] for entry in seen.reasons],
     }
     (building / "quarantined.js").write_bytes(page.data_file("quarantined", listed))
     note = f"{len(cards)} records picked at random of {chosen.done}" if len(cards) < chosen.done else "all records"
     dataset, run = list(dataset_plots(facts)), list(run_plots(account(folder, seen)))
     _write_plots(place / "plots", [*dataset, *run])
     sums = (
-        f"{seen['done']} of {seen['items']} items done, {seen['instances']} instances"
-        + (f", {seen['pending']} pending" if seen["pending"] else "")
+        f"{seen.done} of {seen.items} items done, {seen.instances} instances"
+        + (f", {seen.pending} pending" if seen.pending else "")
         + f"; {note}"
     )
-    first = page.index(folder.path.name, sums, f"{name}/", seen["quarantined"], note, dataset, run)
-    more = "" if seen["quarantined"] <= LISTED else f"The first {LISTED} are listed; quarantine.jsonl has all."
-    second = page.quarantine(folder.path.name, f"{seen['quarantined']} items quarantined", f"{name}/", more)
+    first = page.index(folder.path.name, sums, f"{name}/", seen.quarantined, note, dataset, run)
+    more = "" if seen.quarantined <= LISTED else f"The first {LISTED} are listed; quarantine.jsonl has all."
+    second = page.quarantine(folder.path.name, f"{seen.quarantined} items quarantined", f"{name}/", more)
     for file, text in zip(pages, (second, first), strict=True):
         file.write(text.encode())
-    return Report(place / "index.html", len(cards), chosen.done, unreadable, seen["quarantined"])
+    return Report(place / "index.html", len(cards), chosen.done, unreadable, seen.quarantined)
 
 
 def _one(folder: RunFolder, building: Path, chosen: Chosen) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

@@ -95,5 +95,5 @@ def run_plots(account: Account) -> Iterator[Plot]:
         rows = [(name, spent, f"{100 * spent / total:.1f} %, {_spent(spent)}") for name, spent in parts]
         yield Plot("steps", "Where the time went", "of all workers together", bars(rows, SERIES))
     if account.reasons:
-        rows = [(entry["reason"], float(entry["items"]), str(entry["items"])) for entry in account.reasons[:30]]
+        rows = [(entry.reason, float(entry.items), str(entry.items)) for entry in account.reasons[:30]]
         yield Plot("failures", "Failures by reason", "quarantined items", bars(rows, ("bad",)))

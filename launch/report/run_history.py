@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from labelyard.generate.run_folder.journal import read_journal
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import read_sums
 from labelyard.generate.run_folder.workers import read_presence
+from labelyard.launch.watching.overview import Overview, Reason
 from labelyard.launch.watching.time_spent import read_spent
 
 READ_WHOLE = 300  # journals; of more, only the first lines of the manifests are read
@@ -24,11 +24,10 @@ class Account:
     rate: list[tuple[float, float]]  # seconds since the run began, images per second
     alive: list[tuple[float, float]]  # seconds since the run began, workers
     spent: dict[str, float]  # step -> seconds of all workers
-    reasons: list[dict[str, Any]]
+    reasons: Sequence[Reason]
 
 
-def account(folder: RunFolder, seen: dict[str, Any]) -> Account:
-    """`seen` is what `launch.overview` said."""
+def account(folder: RunFolder, seen: Overview) -> Account:
     ended = _ended(folder)
     workers = read_presence(folder)
     spans = [(state["began"], state["at"]) for state in workers if isinstance(state.get("began"), int | float)]
@@ -37,7 +36,7 @@ def account(folder: RunFolder, seen: dict[str, Any]) -> Account:
         rates([(at - first, number) for at, number in ended]),
         alive([(began - first, at - first) for began, at in spans]),
         read_spent(folder),
-        seen["reasons"],
+        seen.reasons,
     )
 
 

@@ -32,9 +32,9 @@ def follow(folder: RunFolder, submission: Submission) -> int:
             while True:
                 bar.show(watch.look())
                 for worker in watch.workers:
-                    if worker["worker"] not in told and (trouble := trouble_of(worker)):
-                        told.add(worker["worker"])
-                        bar.tell(harmless(f"{worker['worker']} on {worker['node'] or worker['host']}: {trouble}"))
+                    if worker.worker not in told and (trouble := trouble_of(worker)):
+                        told.add(worker.worker)
+                        bar.tell(harmless(f"{worker.worker} on {worker.node or worker.host}: {trouble}"))
                 time.sleep(LOOK)
                 if time.monotonic() - asked < pause:
                     continue
@@ -54,7 +54,7 @@ def follow(folder: RunFolder, submission: Submission) -> int:
     if code != MISSING:
         return code
     seen = Look(folder).look()
-    if seen is None or not seen["failed"]:
+    if seen is None or not seen.failed:
         return MISSING
     print(harmless("\n".join(["workers failed:", *failures(seen, folder.path)])), file=sys.stderr)
     return FAILED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -25,6 +25,47 @@ RUNNING = ("RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")
 ALIVE = ("PENDING", *RUNNING)  # of them squeue knows more
 
 
+@dataclass(frozen=True)
+class Held:
+    """Tasks that wait for a person."""
+
+    job: str  # as scontrol takes it
+    tasks: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task that ended badly."""
+
+    job: str
+    nodes: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MergeJob:
+    job: str
+    state: str
+
+
+@dataclass(frozen=True)
+class JobsSeen:
+    """Its fields are what `status --json` says under `slurm`."""
+
+    reachable: bool
+    troubles: Mapping[str, str]  # what could not be asked, and why
+    states: Mapping[str, int]
+    pending_because: Mapping[str, int]
+    nodes: Mapping[str, Mapping[str, int]]
+    bad_nodes: list[str]
+    held: list[Held]
+    failed: list[Failed]
+    merge: list[MergeJob]
+
+
 @dataclass
 class Look:
     """One who looks, once or again and again."""
@@ -35,7 +76,7 @@ class Look:
     _asked: dict[str, float] = field(default_factory=dict)
     _troubles: dict[str, str] = field(default_factory=dict)
 
-    def look(self) -> dict[str, Any] | None:
+    def look(self) -> JobsSeen | None:
         """None if this run has no jobs that the launcher submitted."""
         submissions = read_submissions(self.folder)
         if not submissions:
@@ -98,14 +139,14 @@ def seen(
     presence: list[dict[str, Any]],
     troubles: dict[str, str],
     word_of_setup: Callable[[str], str] = lambda task: "",
-) -> dict[str, Any]:
+) -> JobsSeen:
     """All of it, from what was asked."""
     lives = [state for state in presence if state["slurm"].get("SLURM_ARRAY_JOB_ID")]
     lived = {task_of(state) for state in lives} | {key for life in accounted for key in keys(life)}
     states: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     nodes: dict[str, Counter[str]] = defaultdict(Counter)
-    held, in_queue = [], set()
+    held, in_queue = list[Held](), set[str]()
     for job in (job for job in queue if job.job not in merges):
         in_queue.update(keys(job))
         kind = state_of(job, lived)
@@ -113,11 +154,11 @@ def seen(
         if kind in ("pending", "requeued"):
             reasons[job.reason or "None"] += job.number
         elif kind == "held":
-            held.append({"job": expression(job), "tasks": job.number, "state": job.state, "reason": job.reason})
+            held.append(Held(expression(job), job.number, job.state, job.reason))
         else:
             nodes[job.nodes]["running"] += job.number
     last = {key: life for life in accounted if life.job not in merges for key in keys(life)}
-    failed = []
+    failed = list[Failed]()
     for key in sorted(tasks - in_queue, key=_by_number):
         if "squeue" in troubles and key not in last:
             continue  # it may well be in the queue
@@ -127,20 +168,20 @@ def seen(
         states[state.lower()] += 1
         if state in ENDED_BADLY:
             reason = word or _reason(key, lives)
-            failed.append({"job": key, "nodes": _node(key, last, lives), "state": state, "reason": reason})
+            failed.append(Failed(key, _node(key, last, lives), state, reason))
     for node, what in _troubles_of_nodes(accounted, lives, merges):
         nodes[node][what] += 1
-    return {
-        "reachable": "squeue" not in troubles,
-        "troubles": troubles,
-        "states": dict(states),
-        "pending_because": dict(reasons),
-        "nodes": {node: dict(counts) for node, counts in sorted(nodes.items()) if node},
-        "bad_nodes": [node for node, counts in sorted(nodes.items()) if node and is_bad(counts)],
-        "held": held,
-        "failed": failed,
-        "merge": _merge(merges, queue, accounted),
-    }
+    return JobsSeen(
+        reachable="squeue" not in troubles,
+        troubles=troubles,
+        states=dict(states),
+        pending_because=dict(reasons),
+        nodes={node: dict(counts) for node, counts in sorted(nodes.items()) if node},
+        bad_nodes=[node for node, counts in sorted(nodes.items()) if node and is_bad(counts)],
+        held=held,
+        failed=failed,
+        merge=_merge(merges, queue, accounted),
+    )
 
 
 def state_of(job: Queued, lived: set[str]) -> str:
@@ -219,10 +260,10 @@ def _node(key: str, last: dict[str, Accounted], lives: list[dict[str, Any]]) -> 
     return str(own[-1]["slurm"].get("SLURMD_NODENAME", "")) if own else ""
 
 
-def _merge(merges: set[str], queue: list[Queued], accounted: list[Accounted]) -> list[dict[str, str]]:
+def _merge(merges: set[str], queue: list[Queued], accounted: list[Accounted]) -> list[MergeJob]:
     waiting = {job.job: f"{job.state.lower()} ({job.reason or 'None'})" for job in queue if job.job in merges}
     ended = {life.job: _of_merge(life) for life in accounted if life.job in merges}
-    return [{"job": job, "state": waiting.get(job, ended.get(job, "unknown"))} for job in sorted(merges, key=int)]
+    return [MergeJob(job, waiting.get(job, ended.get(job, "unknown"))) for job in sorted(merges, key=int)]
 
 
 def _of_merge(life: Accounted) -> str:

@@ -4,127 +4,200 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import kind_of_reason, read_sums
 from labelyard.generate.run_folder.standing import Standing
+from labelyard.launch.slurm.jobs_overview import JobsSeen
 from labelyard.launch.watching.progress import duration
-from labelyard.launch.watching.workers import LIVING, images_per_second, is_at_work, workers_of
+from labelyard.launch.watching.time_spent import Failure
+from labelyard.launch.watching.workers import WorkerSeen, images_per_second, workers_of
 from labelyard.utils.text import one_line
 
 
-def overview(folder: RunFolder) -> dict[str, Any]:
-    plan = folder.read_plan()
-    standing = Standing(folder)
-    reasons: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    done = quarantined = instances = gone = 0
+@dataclass(frozen=True)
+class Shards:
+    all: int
+    finished: int
+    begun: int
 
-    def count(lines: Iterable[dict[str, Any]]) -> None:
-        nonlocal done, quarantined, instances
+    @property
+    def waiting(self) -> int:
+        return self.all - self.finished - self.begun
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A kind of failure."""
+
+    reason: str
+    items: int
+    example: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Its fields are what `status --json` says; what is None at its end is left out there."""
+
+    run: str
+    items: int
+    done: int
+    quarantined: int
+    pending: int
+    gone: int  # finished records that were removed since; they are pending again
+    duplicates: int
+    instances: int
+    shards: Shards
+    images_per_second: float | None
+    seconds_left: int | None
+    workers: Sequence[WorkerSeen]
+    reasons: Sequence[Reason]  # the most frequent first
+    # What only status asks:
+    spent: Mapping[str, float] = field(default_factory=dict)  # seconds of the workers by step, of late
+    bound_by: str | None = None
+    latest_failures: Sequence[Failure] = ()
+    gpu_peak_bytes: int | None = None
+    slurm: JobsSeen | None = None
+
+    @property
+    def share(self) -> float:
+        """Of the items, how many have come to their end; 1 where there are none."""
+        return (self.done + self.quarantined) / self.items if self.items else 1.0
+
+
+MAY_BE_ABSENT = ("gpu_peak_bytes", "slurm")
+
+
+def as_json(seen: Overview) -> dict[str, Any]:
+    return {key: value for key, value in asdict(seen).items() if value is not None or key not in MAY_BE_ABSENT}
+
+
+class _Tally:
+    """What the shards come to, one after another."""
+
+    def __init__(self) -> None:
+        self.done = self.quarantined = self.instances = self.gone = 0
+        self._reasons: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+
+    def add_lines(self, lines: Iterable[dict[str, Any]]) -> None:
         for line in lines:
-            done += line["status"] == "done"
-            quarantined += line["status"] == "quarantined"
-            instances += line.get("instances", 0)
+            self.done += line["status"] == "done"
+            self.quarantined += line["status"] == "quarantined"
+            self.instances += line.get("instances", 0)
             if line["status"] == "quarantined":
                 kind = kind_of_reason(line["step"], line["reason"])
-                reasons[kind] += 1
-                examples.setdefault(kind, one_line(f"{line['image']}: {line['reason']}"))
+                self._add_reason(kind, 1, one_line(f"{line['image']}: {line['reason']}"))
 
+    def add_sums(self, sums: dict[str, Any], lost: int) -> None:
+        self.done += sums["done"] - lost
+        self.gone += lost
+        self.quarantined += sums["quarantined"]
+        self.instances += sums["instances"]
+        for kind, (items, example) in sums.get("reasons", {}).items():
+            self._add_reason(kind, items, example)
+
+    def _add_reason(self, kind: str, items: int, example: str) -> None:
+        self._reasons[kind] += items
+        self._examples.setdefault(kind, example)
+
+    def reasons(self) -> list[Reason]:
+        return [Reason(kind, items, self._examples[kind]) for kind, items in self._reasons.most_common()]
+
+
+def overview(folder: RunFolder) -> Overview:
+    plan = folder.read_plan()
+    standing = Standing(folder)
+    tally = _Tally()
     for number in sorted(standing.finished):
         try:
             sums = read_sums(folder.manifest(number))
         except FileNotFoundError:  # taken back by a retry since the listing
-            count(standing.of(number))
-            continue
-        lost = standing.lost(number, sums["done"])
-        gone, done, instances = gone + lost, done + sums["done"] - lost, instances + sums["instances"]
-        quarantined += sums["quarantined"]
-        for kind, (items, example) in sums.get("reasons", {}).items():
-            reasons[kind] += items
-            examples.setdefault(kind, example)
+            tally.add_lines(standing.of(number))
+        else:
+            tally.add_sums(sums, standing.lost(number, sums["done"]))
     begun = standing.begun()
     for number in begun:
-        count(standing.of(number))
+        tally.add_lines(standing.of(number))
     workers = workers_of(folder)
     rate = images_per_second(workers)
-    pending = plan.items - done - quarantined
-    return {
-        "run": str(folder.path),
-        "items": plan.items,
-        "done": done,
-        "quarantined": quarantined,
-        "pending": pending,
-        "gone": gone,  # finished records that were removed since; they are pending again
-        "duplicates": plan.duplicates,
-        "instances": instances,
-        "shards": {"all": plan.shards, "finished": len(standing.finished), "begun": len(begun)},
-        "images_per_second": round(rate, 3) if rate else None,
-        "seconds_left": round(pending / rate) if rate and pending else None,
-        "workers": workers,
-        "reasons": [{"reason": r, "items": n, "example": examples[r]} for r, n in reasons.most_common()],
-    }
+    pending = plan.items - tally.done - tally.quarantined
+    return Overview(
+        run=str(folder.path),
+        items=plan.items,
+        done=tally.done,
+        quarantined=tally.quarantined,
+        pending=pending,
+        gone=tally.gone,
+        duplicates=plan.duplicates,
+        instances=tally.instances,
+        shards=Shards(plan.shards, len(standing.finished), len(begun)),
+        images_per_second=round(rate, 3) if rate else None,
+        seconds_left=round(pending / rate) if rate and pending else None,
+        workers=workers,
+        reasons=tally.reasons(),
+    )
 
 
-def table(seen: dict[str, Any]) -> str:
-    share = 100 * (seen["done"] + seen["quarantined"]) / seen["items"] if seen["items"] else 100.0
-    shards = seen["shards"]
-    rate = f"{seen['images_per_second']:.3g} images/s" if seen["images_per_second"] else _no_rate(seen["workers"])
-    left = f", {duration(seen['seconds_left'])} left" if seen["seconds_left"] else ""
+def table(seen: Overview) -> str:
+    shards = seen.shards
+    rate = f"{seen.images_per_second:.3g} images/s" if seen.images_per_second else _no_rate(seen.workers)
+    left = f", {duration(seen.seconds_left)} left" if seen.seconds_left else ""
     lines = [
-        f"run          {seen['run']}",
-        f"items        {seen['items']}: {seen['done']} done, {seen['quarantined']} quarantined, "
-        f"{seen['pending']} pending ({share:.1f} %)",
-        f"instances    {seen['instances']}",
-        f"shards       {shards['all']}: {shards['finished']} finished, {shards['begun']} begun",
-        f"speed        {'complete' if not seen['pending'] else rate + left}",
+        f"run          {seen.run}",
+        f"items        {seen.items}: {seen.done} done, {seen.quarantined} quarantined, "
+        f"{seen.pending} pending ({100 * seen.share:.1f} %)",
+        f"instances    {seen.instances}",
+        f"shards       {shards.all}: {shards.finished} finished, {shards.begun} begun",
+        f"speed        {'complete' if not seen.pending else rate + left}",
     ]
-    if seen["gone"]:
+    if seen.gone:
         lines.append(
-            f"gone         {seen['gone']} of the pending were finished, and their records are gone since; to have them "
-            f"made again: python launch/retry.py {shlex.quote(seen['run'])} --damaged, and the same command"
+            f"gone         {seen.gone} of the pending were finished, and their records are gone since; to have them "
+            f"made again: python launch/retry.py {shlex.quote(seen.run)} --damaged, and the same command"
         )
-    lines += _worker_lines(seen["workers"])
-    for entry in seen["reasons"][:5]:
-        lines.append(f"quarantined  {entry['items']:>6}  {entry['reason']}   e.g. {entry['example'][:100]}")
-    if len(seen["reasons"]) > 5:
-        lines.append(f"             and {len(seen['reasons']) - 5} more reasons")
+    lines += _worker_lines(seen.workers)
+    for entry in seen.reasons[:5]:
+        lines.append(f"quarantined  {entry.items:>6}  {entry.reason}   e.g. {entry.example[:100]}")
+    if len(seen.reasons) > 5:
+        lines.append(f"             and {len(seen.reasons) - 5} more reasons")
     return "\n".join(lines)
 
 
-def _no_rate(workers: list[dict[str, Any]]) -> str:
-    if any(is_at_work(worker) for worker in workers):
+def _no_rate(workers: Sequence[WorkerSeen]) -> str:
+    if any(worker.is_at_work for worker in workers):
         return "not known yet: no worker has brought its first images to their end"
     return "no worker is at work"
 
 
-def _worker_lines(workers: list[dict[str, Any]]) -> list[str]:
-    states = Counter("silent" if worker["silent"] else worker["state"] for worker in workers)
+def _worker_lines(workers: Sequence[WorkerSeen]) -> list[str]:
+    states = Counter(worker.shown_state for worker in workers)
     lines = [f"workers      {', '.join(f'{number} {state}' for state, number in states.most_common()) or 'none yet'}"]
-    lively = [worker for worker in workers if worker["state"] in LIVING]
-    for worker in sorted(lively, key=lambda w: (not w["silent"], w["overdue"] is None, w["rate"] or 0.0))[:10]:
-        more = f"   on {worker['node']}" if worker["node"] else ""
+    lively = [worker for worker in workers if worker.is_living]
+    for worker in sorted(lively, key=lambda w: (not w.silent, w.overdue is None, w.rate or 0.0))[:10]:
+        more = f"   on {worker.node}" if worker.node else ""
         more += f"   {trouble_of(worker)}" if trouble_of(worker) else ""
-        rate = "      ?/s" if worker["rate"] is None else f"{worker['rate']:>7.3g}/s"
-        lines.append(f"  {worker['worker']:<40} {worker['state']:<9} {worker['done']:>8} done  {rate}{more}")
+        rate = "      ?/s" if worker.rate is None else f"{worker.rate:>7.3g}/s"
+        lines.append(f"  {worker.worker:<40} {worker.state:<9} {worker.done:>8} done  {rate}{more}")
     if len(lively) > 10:
         lines.append(f"  and {len(lively) - 10} faster ones")
-    failed = Counter(worker["reason"] for worker in workers if worker["state"] == "failed")
+    failed = Counter(worker.reason for worker in workers if worker.state == "failed")
     lines += [f"  {number} failed: {reason}" for reason, number in failed.most_common(3)]
     return lines
 
 
-def trouble_of(worker: dict[str, Any]) -> str:
+def trouble_of(worker: WorkerSeen) -> str:
     """Of a living worker: that it may be frozen, and what ends it, so that another does its work."""
-    if worker["state"] not in LIVING:
+    if not worker.is_living:
         return ""
-    if worker["silent"]:
-        what = f"silent for {duration(worker['seconds_since'])}"
-    elif worker["overdue"] is not None:
-        what = f"no image for {duration(worker['overdue'])}"
+    if worker.silent:
+        what = f"silent for {duration(worker.seconds_since)}"
+    elif worker.overdue is not None:
+        what = f"no image for {duration(worker.overdue)}"
     else:
         return ""
-    end = f"scontrol requeue {worker['job']}" if worker["job"] else f"kill -9 {worker['pid']}, on {worker['host']}"
+    end = f"scontrol requeue {worker.job}" if worker.job else f"kill -9 {worker.pid}, on {worker.host}"
     return f"{what}; if it is frozen: {end}"

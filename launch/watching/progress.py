@@ -9,7 +9,7 @@ from pathlib import Path
 from labelyard.generate.run_folder.journal import parse_event, read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import read_sums
-from labelyard.launch.watching.workers import Worker, images_per_second, workers_of
+from labelyard.launch.watching.workers import WorkerSeen, images_per_second, workers_of
 
 ASK_WORKERS = 2.0  # seconds between two looks at what they said
 PART = 0.1  # of the time may go into it
@@ -43,7 +43,7 @@ class Watch:
         self._items = folder.read_plan().items
         self._finished: dict[int, tuple[int, int]] = {}
         self._journals: dict[Path, _Tail] = {}
-        self.workers: list[Worker] = []
+        self.workers: list[WorkerSeen] = []
         self._ask_workers_at = 0.0
 
     def look(self) -> Progress:

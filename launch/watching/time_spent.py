@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,11 +35,19 @@ def read_spent(folder: RunFolder) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
+class Failure:
+    at: float
+    image: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Latest:
     """Of the journals that were written to last."""
 
     spent: dict[str, float]  # seconds by step
-    failures: list[dict[str, Any]]
+    failures: list[Failure]
     gpu_bytes: int | None  # the most that a worker ever took; None without a GPU
     ended: dict[str, list[tuple[float, bool]]]  # by worker: when, by its own clock, and whether done
 
@@ -70,7 +78,7 @@ def latest(folder: RunFolder, most: int = 5) -> Latest:
     return Latest(spent, list(islice(_still_failed(folder, failed), most)), max(taken, default=None), ended)
 
 
-def _still_failed(folder: RunFolder, failed: list[tuple[float, int, str]]) -> Iterator[dict[str, Any]]:
+def _still_failed(folder: RunFolder, failed: list[tuple[float, int, str]]) -> Iterator[Failure]:
     """Those that count: not what retry.py has put back since, nor what another worker did well; each of them once."""
     journals = folder.journals_by_shard() if failed else {}
     histories: dict[int, History] = {}
@@ -82,8 +90,7 @@ def _still_failed(folder: RunFolder, failed: list[tuple[float, int, str]]) -> It
         if outcome is None or outcome.done or item_id in told:
             continue
         told.add(item_id)
-        step, reason = outcome.facts["step"], outcome.facts["reason"]
-        yield {"at": at, "image": _image(folder, shard, item_id), "step": step, "reason": reason}
+        yield Failure(at, _image(folder, shard, item_id), outcome.facts["step"], outcome.facts["reason"])
 
 
 def total_seconds(events: Iterable[dict[str, Any]]) -> dict[str, float]:
@@ -96,7 +103,7 @@ def total_seconds(events: Iterable[dict[str, Any]]) -> dict[str, float]:
     return {name: round(seconds, 3) for name, seconds in total.most_common()}
 
 
-def shares(spent: dict[str, float]) -> dict[str, float]:
+def shares(spent: Mapping[str, float]) -> dict[str, float]:
     """Of the whole, the largest first."""
     total = sum(spent.values()) or 1.0
     return {name: seconds / total for name, seconds in sorted(spent.items(), key=lambda part: -part[1])}

@@ -18,7 +18,7 @@ from labelyard.launch.clusters.slurm import Slurm, what_next
 from labelyard.launch.slurm import script
 from labelyard.launch.slurm.arrays import windows
 from labelyard.launch.slurm.jobs_lines import lines
-from labelyard.launch.slurm.jobs_overview import seen
+from labelyard.launch.slurm.jobs_overview import Failed, Held, MergeJob, seen
 from labelyard.launch.slurm.logs import word_of_setup
 from labelyard.launch.slurm.options import Options, as_parameters, seconds_of
 from labelyard.launch.slurm.parse import Accounted, Queued, indices, read_config, read_sacct, read_squeue
@@ -205,7 +205,7 @@ def test_which_setup_line_failed_is_told_with_and_without_accounting(tmp_path: P
     (folder.logs / "slurm-5_1_0.log").write_text("all went well\n")
     for accounted in ([], [Accounted("5", (0,), "FAILED", "1:0", "n2", "x")]):
         found = seen({"5_0", "5_1"}, {"9"}, [], accounted, [], {}, lambda task: word_of_setup(folder, task))
-        assert found["states"] == {"failed": 1, "unknown": 1}
+        assert found.states == {"failed": 1, "unknown": 1}
         assert any(
             line.endswith("cluster.setup failed with exit status 1 at: module load x")
             for line in lines(found, tmp_path)
@@ -350,15 +350,13 @@ def test_what_is_seen_of_a_run() -> None:
     ]
     presence = [life(0, 0, "n1", "working", 5), *(life(2, n, "n2", "failed", began=n) for n in range(3))]
     found = seen({f"5_{n}" for n in range(8)}, {"9"}, queue, accounted, presence, {})
-    assert found["states"] == {"pending": 3, "running": 1, "requeued": 1, "held": 1, "failed": 1, "completed": 1}
-    assert found["pending_because"] == {"Priority": 3, "BeginTime": 1}
-    assert found["bad_nodes"] == ["n2", "n3"]
-    assert found["nodes"]["n1"]["running"] == 1
-    assert found["held"] == [
-        {"job": "5_6", "tasks": 1, "state": "PENDING", "reason": "launch failed requeued held"},
-    ]
-    assert found["failed"] == [{"job": "5_2", "nodes": "n2", "state": "FAILED", "reason": "no libcudnn"}]
-    assert found["merge"] == [{"job": "9", "state": "pending (Dependency)"}]
+    assert found.states == {"pending": 3, "running": 1, "requeued": 1, "held": 1, "failed": 1, "completed": 1}
+    assert found.pending_because == {"Priority": 3, "BeginTime": 1}
+    assert found.bad_nodes == ["n2", "n3"]
+    assert found.nodes["n1"]["running"] == 1
+    assert found.held == [Held("5_6", 1, "PENDING", "launch failed requeued held")]
+    assert found.failed == [Failed("5_2", "n2", "FAILED", "no libcudnn")]
+    assert found.merge == [MergeJob("9", "pending (Dependency)")]
 
 
 @pytest.mark.parametrize(
@@ -381,7 +379,7 @@ def test_what_is_seen_of_a_run() -> None:
 def test_each_reason_to_wait_for_a_person_has_what_helps_with_it(state: str, reason: str, told: str) -> None:
     queue = [Queued("5", (0, 1, 2, 4), state, "", "x", reason)]
     found = seen(set(), set(), queue, [], [], {})
-    assert found["states"] == {"held": 4} and found["pending_because"] == {}
+    assert found.states == {"held": 4} and found.pending_because == {}
     (line,) = [line for line in lines(found, RUN) if line.startswith("  held")]
     assert told in line and (("release" in told) or "scontrol release" not in line)
     if "administrator" not in told and "release" not in told:
@@ -395,18 +393,16 @@ def test_each_reason_to_wait_for_a_person_has_what_helps_with_it(state: str, rea
 )  # fmt: skip
 def test_what_passes_by_itself_is_no_person_s_task(reason: str) -> None:
     found = seen(set(), set(), [Queued("5", (0, 1), "PENDING", "", "x", reason)], [], [], {})
-    assert (
-        found["states"] == {"pending": 2} and found["held"] == [] and found["pending_because"] == {reason or "None": 2}
-    )
+    assert found.states == {"pending": 2} and found.held == [] and found.pending_because == {reason or "None": 2}
 
 
 def test_without_accounting_the_workers_own_words_count() -> None:
     presence = [life(0, 0, "n1", "finished", 5), life(1, 0, "n2", "failed")]
     found = seen({"5_0", "5_1", "5_2"}, {"9"}, [], [], presence, {"sacct": "disabled"})
-    assert found["states"] == {"completed": 1, "failed": 1, "unknown": 1}
-    assert found["failed"][0]["nodes"] == "n2" and found["reachable"]
+    assert found.states == {"completed": 1, "failed": 1, "unknown": 1}
+    assert found.failed[0].nodes == "n2" and found.reachable
     blind = seen({"5_0", "5_1"}, {"9"}, [], [], presence, {"sacct": "disabled", "squeue": "gone"})
-    assert blind["states"] == {} and not blind["reachable"]
+    assert blind.states == {} and not blind.reachable
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from labelyard.generate.worker.vigil import Vigil
 from labelyard.launch.clusters import local
 from labelyard.launch.clusters.base import Start
 from labelyard.launch.clusters.local import Slot
-from labelyard.launch.watching.workers import SILENT_AFTER
+from labelyard.launch.watching.workers import SILENT_AFTER, WorkerSeen
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
 from tests.launch.test_run import wait_for
 
@@ -120,6 +120,11 @@ class Undying:
         raise subprocess.TimeoutExpired("worker", timeout)
 
 
+def heard(seconds_since: float, overdue: float | None = None) -> WorkerSeen:
+    """A worker of this machine, by its last word."""
+    return WorkerSeen("a", "h", 4242, True, "", "", "working", "", 0, 0, None, overdue, False, 0.0, seconds_since)
+
+
 @pytest.mark.parametrize("complete", [False, True])
 def test_who_can_not_even_be_killed_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complete: bool
@@ -131,10 +136,9 @@ def test_who_can_not_even_be_killed_is_not_waited_for(
     slot._process = cast(Any, process)
     monkeypatch.setattr(slot, "start", started.append)
     monkeypatch.setattr(local, "is_complete", lambda folder: complete)
-    word = {"pid": 4242, "here": True, "seconds_since": 10.0, "overdue": None}
-    slot.judge([cast(Any, word)], Vigil(), False, told.append)
+    slot.judge([heard(10.0)], Vigil(), False, told.append)
     assert slot.look(1, False) and not told and not process.killed
-    slot.judge([cast(Any, {**word, "seconds_since": STALE_AFTER + 1})], Vigil(), False, told.append)
+    slot.judge([heard(STALE_AFTER + 1)], Vigil(), False, told.append)
     assert process.killed and "is frozen" in told[0]
     assert slot.look(1, False) is not complete and started == ([] if complete else [1])
 
@@ -143,8 +147,7 @@ def test_a_worker_that_beats_but_ends_nothing_is_told_and_left_alone(tmp_path: P
     folder = RunFolder(tmp_path)
     slot, told = Slot(0, Start(folder, folder.read_plan(), tmp_path)), list[str]()
     slot._process = cast(Any, Undying())
-    word = {"pid": 4242, "here": True, "seconds_since": 10.0, "overdue": 1500.0}
     for _ in range(2):
-        slot.judge([word], Vigil(), False, told.append)
+        slot.judge([heard(10.0, overdue=1500.0)], Vigil(), False, told.append)
     assert told == ["worker 0 (process 4242) has ended no image for 25 min. If it hangs: kill -9 4242; another goes on"]
     assert slot.look(1, False)

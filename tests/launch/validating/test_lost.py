@@ -97,17 +97,17 @@ def test_status_sees_what_is_gone_by_a_glance_at_each_shard(run: RunFolder, monk
 
     monkeypatch.setattr(RunFolder, "record_names", watched)
     seen = overview(run)
-    assert (seen["done"], seen["quarantined"], seen["pending"], seen["gone"]) == (22, 1, 1, 0)
+    assert (seen.done, seen.quarantined, seen.pending, seen.gone) == (22, 1, 1, 0)
     assert asked == [], "nothing has come or gone: no folder of a finished shard is listed"
     assert "\ngone " not in table(seen)
     for path in records(run.path)[:3]:
         path.unlink()
     seen = overview(run)
-    assert (seen["done"], seen["pending"], seen["gone"]) == (19, 4, 3) and asked == [0]
+    assert (seen.done, seen.pending, seen.gone) == (19, 4, 3) and asked == [0]
     assert "gone         3 of the pending were finished" in table(seen)
     shutil.rmtree(run.path / "records")
     seen = overview(run)
-    assert (seen["done"], seen["quarantined"], seen["pending"], seen["gone"]) == (0, 1, 23, 15)
+    assert (seen.done, seen.quarantined, seen.pending, seen.gone) == (0, 1, 23, 15)
 
 
 def test_the_same_command_makes_again_what_is_gone(make_list: MakeList, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import termios
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rich.console import Console
 from labelyard.generate.run_folder.journal import Journal, read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.status import Looking
+from labelyard.launch.watching.overview import Overview, Reason
 from labelyard.launch.watching.prometheus import metrics
 from labelyard.launch.watching.screen import screen
 from labelyard.launch.watching.time_spent import bound_by, latest, read_spent
@@ -39,7 +41,7 @@ def run(photos: dict[str, Image.Image], tmp_path: Path) -> RunFolder:
     return make_run(tmp_path / "run", pictures, 24, 8, failing=(5, 18), open_shards=1)
 
 
-def text_of(seen: dict[str, Any], width: int = 100) -> str:
+def text_of(seen: Overview, width: int = 100) -> str:
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     with console.file:
         console.print(screen(seen))
@@ -60,8 +62,9 @@ def test_a_worker_that_failed_says_why_and_steers_nothing(run: RunFolder) -> Non
     state |= {"worker": "host-2-b", "host": "node-b", "state": "failed", "reason": "no [bold]GPU\x1b[2J here"}
     (run.workers / "host-2-b.json").write_text(json.dumps(state))
     seen = Looking(run).look()
-    seen["latest_failures"][0]["image"] = "/p/\x1b]0;title\x07.jpg"
-    text = text_of(seen, 120)
+    odd = replace(seen.latest_failures[0], image="/p/\x1b]0;title\x07.jpg")
+    text = text_of(replace(seen, latest_failures=[odd]), 120)
+    assert "]0;title" in text
     assert "1 failed: no [bold]GPU?[2J here" in text and re.search(r"node-b +1 failed", text)
     assert "\x1b" not in text and "\x07" not in text
 
@@ -69,13 +72,13 @@ def test_a_worker_that_failed_says_why_and_steers_nothing(run: RunFolder) -> Non
 def test_what_was_put_back_is_no_failure_any_more(run: RunFolder) -> None:
     (item,) = (item for item in run.items(2) if item.index == 18)
     assert call("retry", run.path, "--reason", "0018.jpg").returncode == 0
-    assert [failure["image"] for failure in latest(run).failures] == ["/pictures/0005.jpg"]
+    assert [failure.image for failure in latest(run).failures] == ["/pictures/0005.jpg"]
     history = read_history(run.journals_of(2))
     journal = Journal(run.journal(2, "host-3-c"))
     journal.write("opened", retries=history.retries)
     journal.write("quarantined", id=item.id, reason="again", step="tag", attempts=2)
     journal.close()
-    assert [failure["reason"] for failure in latest(run).failures] == ["again", "no such file: /pictures/0005.jpg"]
+    assert [failure.reason for failure in latest(run).failures] == ["again", "no such file: /pictures/0005.jpg"]
 
 
 def test_before_anything_is_known(run: RunFolder) -> None:
@@ -108,7 +111,7 @@ def test_where_the_time_goes(run: RunFolder) -> None:
         file.write(b'{"t":1,"event":"spent","seconds":{"tag":9')
     late = latest(run)
     assert late.spent == {"tag": 100.0, **spent}
-    assert late.failures[0]["reason"] == "at last" and len(late.failures) == 3
+    assert late.failures[0].reason == "at last" and len(late.failures) == 3
     assert "at most 41.5 GB" in text_of(Looking(run).look())
     told = call("status", run.path).stdout
     assert "bound by     the step tag" in told and "GPU memory   at most 41.5 GB" in told
@@ -135,8 +138,7 @@ def test_the_same_numbers_everywhere(run: RunFolder, tmp_path: Path) -> None:
 
 
 def test_labels_of_metrics_are_escaped(run: RunFolder) -> None:
-    seen = Looking(run).look()
-    seen["reasons"] = [{"reason": 'a "b" \\ c\nd \ud800', "items": 3, "example": ""}]
+    seen = replace(Looking(run).look(), reasons=[Reason('a "b" \\ c\nd \ud800', 3, "")])
     found = samples(metrics(seen, 1.5))
     assert found["quarantined", ("run", str(run.path)), ("reason", 'a "b" \\ c\nd ?')] == 3
 

@@ -19,14 +19,14 @@ from labelyard.generate.worker.tally import Tally
 from labelyard.launch.status import Looking
 from labelyard.launch.watching.overview import table
 from labelyard.launch.watching.progress import Watch
-from labelyard.launch.watching.workers import SILENT_AFTER, images_per_second
+from labelyard.launch.watching.workers import SILENT_AFTER, WorkerSeen, images_per_second
 from tests.conftest import crops
 from tests.generate.worker.test_tally import Clock, batches
 from tests.launch.made import make_run
 
 
-def worker(rate: float | None, state: str = "working", silent: bool = False) -> dict[str, Any]:
-    return {"rate": rate, "state": state, "silent": silent}
+def worker(rate: float | None, state: str = "working", silent: bool = False) -> WorkerSeen:
+    return WorkerSeen("a", "h", 1, False, "", "", state, "", 0, 0, rate, None, silent, 0.0, 0.0)
 
 
 def test_only_who_works_now_counts() -> None:
@@ -97,24 +97,24 @@ def test_a_worker_s_count_is_what_its_journals_say_now(run: RunFolder) -> None:
         journal.write("done", id=f"{n:016x}", file="label_x.json", bytes=1, instances=0)
     journal.write("quarantined", id="f" * 16, reason="x", step="tag", attempts=1)
     journal.close()
-    seen = {worker["worker"]: worker for worker in Looking(run).look()["workers"]}
-    assert (seen["slurm-7_0_0-r0.1"]["done"], seen["slurm-7_0_0-r0.1"]["quarantined"]) == (37, 1)
-    assert seen["host-1-a"]["done"] == 64, "it spoke after its last item"
+    seen = {worker.worker: worker for worker in Looking(run).look().workers}
+    assert (seen["slurm-7_0_0-r0.1"].done, seen["slurm-7_0_0-r0.1"].quarantined) == (37, 1)
+    assert seen["host-1-a"].done == 64, "it spoke after its last item"
 
 
 def test_status_and_the_bar_have_the_same_speed_however_often_they_look(run: RunFolder) -> None:
     says(run, "b", rate=0.15)
     looking, watch = Looking(run), Watch(run)
-    speeds = {looking.look()["images_per_second"] for _ in range(3)} | {watch.look().rate for _ in range(3)}
+    speeds = {looking.look().images_per_second for _ in range(3)} | {watch.look().rate for _ in range(3)}
     assert speeds == {0.4}
-    assert looking.look()["seconds_left"] == pytest.approx(1 / 0.4, abs=1)
+    assert looking.look().seconds_left == pytest.approx(1 / 0.4, abs=1)
 
 
 def test_before_the_first_batch_it_says_that_it_does_not_know(run: RunFolder) -> None:
     (run.workers / "host-1-a.json").unlink()
     says(run, "b")
     seen = Looking(run).look()
-    assert seen["images_per_second"] is None and seen["seconds_left"] is None
+    assert seen.images_per_second is None and seen.seconds_left is None
     assert "not known yet" in table(seen) and "?/s" in table(seen)
 
 
@@ -122,7 +122,7 @@ def test_a_frozen_worker_is_named_with_what_ends_it_and_counts_no_more(run: RunF
     (run.workers / "host-1-a.json").unlink()
     says(run, "b", age=SILENT_AFTER + 5, rate=0.1)
     seen = Looking(run).look()
-    assert seen["seconds_left"] is None
+    assert seen.seconds_left is None
     assert "silent for 85 s; if it is frozen: kill -9 7, on node-b" in table(seen)
     slurm = {"SLURM_JOB_ID": "12", "SLURM_ARRAY_JOB_ID": "11", "SLURM_ARRAY_TASK_ID": "3", "SLURMD_NODENAME": "n1"}
     says(run, "b", rate=0.1, overdue=1500.0, slurm=slurm)
