@@ -19,8 +19,17 @@ def names_in_queue(slurm: Cluster) -> set[str]:
 
 
 def test_cancel_ends_the_jobs_of_one_run_only(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
-    train, one, other = make_list(200), tmp_path / "one", tmp_path / "other"
-    submitted(slurm, train, one, "cluster.num_jobs=6", "cluster.gpus_per_node=0", "cluster.successors=1", *SLOW)
+    train, one, other = make_list(600), tmp_path / "one", tmp_path / "other"  # more than anybody can do meanwhile
+    submitted(
+        slurm,
+        train,
+        one,
+        "shard_size=20",
+        "cluster.num_jobs=6",
+        "cluster.gpus_per_node=0",
+        "cluster.successors=1",
+        *SLOW,
+    )
     said = submitted(slurm, train, one, "cluster.num_jobs=1", "cluster.gpus_per_node=0", *SLOW)
     assert "12 jobs of this run are in SLURM's queue already; these come in addition" in said
     submitted(slurm, train, other, "cluster.num_jobs=1", *SLOW)
