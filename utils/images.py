@@ -167,6 +167,14 @@ def _looks_like(data: bytes) -> str:
     return f"{len(data)} bytes that begin with {data[:8]!r}"
 
 
+ENDINGS = {b"\xff\xd8": "jpg", b"\x89P": "png", b"RI": "webp"}
+
+
+def ending(data: bytes) -> str:
+    """Of a file's name, by what is in it, for the codings that records hold."""
+    return ENDINGS.get(data[:2], "jpg")
+
+
 def encode_jpeg(image: Image, quality: int) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)

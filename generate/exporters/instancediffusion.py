@@ -13,10 +13,11 @@ from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.body import image_of, instances_of, read_record
 from labelyard.generate.record_json.check import record_problems
-from labelyard.generate.record_json.decode import read_record
 from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed
 from labelyard.generate.record_json.encode import Frame, Write, to_json
+from labelyard.generate.record_json.fields import LABEL_EMBEDDING
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import LONGEST_SIDE, setting
@@ -79,14 +80,15 @@ class InstanceDiffusion(Exporter):
         body = record.written(self.min_score, image=True)
         if (frame.width, frame.height) != record.size():
             body = self._in_frame(record)
-        if any("text_embedding_before" not in entry for entry in body["annos"]):
+        if any(LABEL_EMBEDDING not in entry for entry in body["annos"]):
             raise ItemError("an instance without an embedding of its label, which the trainer needs", record.item.id)
         for entry in body.get("images", {}).values():
             entry["path"] = str(self._run.path / entry["path"])
         return body
 
     def _take_out(self, body: dict[str, Any], folder: Path, record: Finished) -> None:
-        data = base64.b64decode(body.pop("image"))
+        data = image_of(body)
+        del body["image"]
         if self.image == "file":
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / record.image_name(data)
@@ -121,8 +123,7 @@ class InstanceDiffusion(Exporter):
             problems = ["not whole JSON"] if body is None else self._problems(body)
             if body is None or problems:
                 raise Damage(f"{path}: {problems[0]}")
-            annotations: Any = body["annos"]
-            instances += sum(1 for entry in annotations if not entry.get("pad"))
+            instances += len(instances_of(body))
         expected = sum(part.records for part in parts), sum(part.instances for part in parts)
         if (len(paths), instances) != expected:
             raise Damage(f"{dest} has {len(paths)} records with {instances} instances, not {expected}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
+from labelyard.generate.record_json.body import instances_of
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing
@@ -67,7 +68,7 @@ class Lmdb(Exporter):
             for _, value in transaction.cursor():
                 body = json.loads(value)
                 entries += 1
-                instances += sum(1 for entry in body["annos"] if not entry.get("pad"))
+                instances += len(instances_of(body))
         self._environment.close()
         expected = sum(part.records for part in parts), sum(part.instances for part in parts)
         if (entries, instances) != expected:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.exporter import Damage, Labels, Part, Pictured
-from labelyard.generate.record_json.encode import OWN_KEYS
+from labelyard.generate.record_json.body import given_of
 from labelyard.generate.record_json.finished import Finished, Found
 from labelyard.generate.settings import setting
 from labelyard.utils.atomic import replacing
@@ -68,7 +68,7 @@ class Parquet(Pictured):
             "caption": record.body["caption"],
             "tags": [{"name": tag["name"], "score": tag["score"]} for tag in record.body["tags"]],
             "instances": [_instance(entry) for entry in found],
-            "given": dump({k: v for k, v in record.body.items() if k not in OWN_KEYS}).decode().strip(),
+            "given": dump(given_of(record.body)).decode().strip(),
         }
         if self.with_images:
             for _, data in self.pictured([record], part):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
 from labelyard.generate.exporters.common.coded import CODINGS, coded
+from labelyard.generate.record_json.body import instances_of
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.settings import setting
 from labelyard.utils.atomic import replacing, write_atomic
@@ -60,7 +61,7 @@ class Webdataset(Exporter):
             tars = webdataset.SimpleShardList([path.resolve().as_uri()])
             for sample in webdataset.DataPipeline(tars, webdataset.tarfile_to_samples(), webdataset.decode()):
                 samples += 1
-                instances += sum(1 for entry in sample["json"]["annos"] if not entry.get("pad"))
+                instances += len(instances_of(sample["json"]))
                 endings = {name for name in sample if not name.startswith("__")}
                 if len(endings) != 3 or not endings > {"json", "txt"} or not endings & images:
                     raise Damage(f"{path}: the sample {sample['__key__']} has {', '.join(sorted(endings))}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.record_json.decode import image_in_record
+from labelyard.generate.record_json.body import image_in_record
 
 OPEN_FILES = 8  # per thread
 CELLS_AT_ONCE = 32  # rows of a table that are unpacked together

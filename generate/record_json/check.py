@@ -8,9 +8,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labelyard.generate.record_json.encode import EMBEDDING_WIDTH, SCHEMA
-
-EMBEDDINGS = ("text_embedding_before", "blip_clip_embeddings")
+from labelyard.generate.record_json.fields import ALWAYS, EMBEDDING_WIDTH, EMBEDDINGS, LABEL_EMBEDDING, SCHEMA
 
 
 def trainer_problems(record: Mapping[str, Any]) -> list[str]:
@@ -54,8 +52,8 @@ def _annotation_problems(annotation: Mapping[str, Any], size: tuple[int, int] | 
         yield f"bbox is {box!r:.60}, not [x, y, width, height]"
     elif size and not (box[0] >= 0 and box[1] >= 0 and box[0] + box[2] <= size[0] and box[1] + box[3] <= size[1]):
         yield f"bbox {box} is not inside the image of {size[0]}x{size[1]}"
-    if "text_embedding_before" not in annotation:
-        yield "text_embedding_before is absent: the trainer needs it for every anno"
+    if LABEL_EMBEDDING not in annotation:
+        yield f"{LABEL_EMBEDDING} is absent: the trainer needs it for every anno"
     for key in EMBEDDINGS:
         if key in annotation and annotation[key] != "":
             try:
@@ -115,12 +113,12 @@ def _own_problems(record: Mapping[str, Any]) -> Iterator[str]:
     if record.get("schema") != SCHEMA:
         yield f"schema is {record.get('schema')!r:.40}, not {SCHEMA!r}"
         return
-    for key, kind in OWN.items():
+    for key, kind in ALWAYS.items():
         if not isinstance(record.get(key), kind):
             yield f"{key} is {record.get(key)!r:.40}, not {kind.__name__}"
     listed = record.get("annos")
     annotations = [a for a in listed if isinstance(a, dict)] if isinstance(listed, list) else []
-    for key in ("caption", "blip_clip_embeddings", "text_embedding_before"):
+    for key in ("caption", *EMBEDDINGS):
         if any(annotation.get(key) == "" for annotation in annotations):
             yield f"an anno has an empty {key}: it must be absent then"
     if len(annotations) == 1:
@@ -133,20 +131,6 @@ def _own_problems(record: Mapping[str, Any]) -> Iterator[str]:
         return
     if size != (record.get("width"), record.get("height")):
         yield f"the image is {size[0]}x{size[1]}, but width and height say {record.get('width')}x{record.get('height')}"
-
-
-OWN = {
-    "id": str,
-    "file_name": str,
-    "width": int,
-    "height": int,
-    "original": dict,
-    "file": dict,
-    "tags": list,
-    "models": dict,
-    "made_by": dict,
-    "dataset_name": str,
-}
 
 
 def _unbase64(text: Any) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from itertools import islice
 
+from labelyard.generate.record_json.fields import LABEL_EMBEDDING
 from labelyard.generate.record_json.finished import finished
 from labelyard.generate.run_folder.layout import RunFolder
 
@@ -19,7 +20,7 @@ def has_embeddings(run: RunFolder) -> bool:
         except (OSError, ValueError):
             continue
         if found:
-            return all("text_embedding_before" in entry for entry in found)
+            return all(LABEL_EMBEDDING in entry for entry in found)
     return True
 
 

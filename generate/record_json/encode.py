@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.record import Box, Instance, Record
+from labelyard.generate.record_json.fields import CAPTION_EMBEDDING, EMBEDDING_WIDTH, LABEL_EMBEDDING, OWN_KEYS, SCHEMA
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.utils import rle
 from labelyard.utils.images import encode_jpeg
@@ -20,33 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
-
-SCHEMA = "labelyard/1"
-EMBEDDING_WIDTH = 768
-# The record's own keys; what the user gave under one of these names goes to `given`.
-OWN_KEYS = frozenset(
-    [
-        "schema",
-        "id",
-        "data_id",
-        "caption",
-        "file_name",
-        "image",
-        "is_det",
-        "dataset_name",
-        "width",
-        "height",
-        "original",
-        "file",
-        "annos",
-        "tags",
-        "images",
-        "models",
-        "made_by",
-        "given",
-        "segs",
-    ]
-)
 
 
 @dataclass(kw_only=True)
@@ -133,7 +107,7 @@ def padded(annotations: list[dict[str, Any]], frame: Frame) -> list[dict[str, An
     if len(annotations) != 1:
         return annotations
     (lonely,) = annotations
-    return [lonely, _pad(frame, "mask" in lonely, "text_embedding_before" in lonely)]
+    return [lonely, _pad(frame, "mask" in lonely, LABEL_EMBEDDING in lonely)]
 
 
 def _annotation(
@@ -164,13 +138,13 @@ def _annotation(
         result["mask"] = rle.empty(frame.width, frame.height)
         result["mask_area"] = 0
     if instance.label_embedding is not None:
-        result["text_embedding_before"] = encode_embedding(instance.label_embedding)
+        result[LABEL_EMBEDDING] = encode_embedding(instance.label_embedding)
     if instance.caption:
         # Absent where there is none: the trainer takes "" for an embedding of no numbers and stops.
         result["caption"] = instance.caption
         result["caption_source"] = instance.caption_source or "model"
         if instance.caption_embedding is not None:
-            result["blip_clip_embeddings"] = encode_embedding(instance.caption_embedding)
+            result[CAPTION_EMBEDDING] = encode_embedding(instance.caption_embedding)
     result.update((key, value) for key, value in instance.extra.items() if key not in result)
     return result
 
@@ -195,7 +169,7 @@ def _pad(frame: Frame, masked: bool, embedded: bool) -> dict[str, Any]:
         "area": 1,
     }
     if embedded:
-        result["text_embedding_before"] = encode_embedding(np.zeros((1, EMBEDDING_WIDTH), np.float32))
+        result[LABEL_EMBEDDING] = encode_embedding(np.zeros((1, EMBEDDING_WIDTH), np.float32))
     if masked:
         result["mask"] = rle.empty(frame.width, frame.height)
         result["mask_area"] = 0

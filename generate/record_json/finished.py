@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.body import image_of, instances_of, parsed, size_of
 from labelyard.generate.record_json.encode import Frame, padded
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import read_manifest
 from labelyard.utils import rle
+from labelyard.utils.images import ending
 from labelyard.utils.rle import Rle
-
-ENDINGS = {b"\xff\xd8": "jpg", b"\x89P": "png", b"RI": "webp"}
 
 
 @dataclass(frozen=True)
@@ -44,19 +42,15 @@ class Finished:
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        found = json.loads(self.path.read_bytes())
-        if not isinstance(found, dict) or not isinstance(found.get("annos"), list):
-            raise ValueError("not a record")
-        return found
+        return parsed(self.path.read_bytes())
 
     @property
     def annotations(self) -> list[dict[str, Any]]:
         """The instances; what was written for the trainer's sake alone is left out."""
-        return [entry for entry in self.body["annos"] if not entry.get("pad")]
+        return instances_of(self.body)
 
     def size(self, original: bool = False) -> tuple[int, int]:
-        size = self.body["original"] if original else self.body
-        return size["width"], size["height"]
+        return size_of(self.body, original)
 
     def instances(self, min_score: float = 0.0, original: bool = False) -> list[Found]:
         return [_found(entry, original) for entry in self.annotations if entry["pred_score"] >= min_score]
@@ -71,15 +65,10 @@ class Finished:
 
     def image(self) -> bytes:
         """In the record's frame."""
-        return base64.b64decode(self.body["image"])
+        return image_of(self.body)
 
     def image_name(self, data: bytes) -> str:
         return f"{self.item.name}.{ending(data)}"
-
-
-def ending(data: bytes) -> str:
-    """Of a file's name, by what is in it. Records hold no other codings than these."""
-    return ENDINGS.get(data[:2], "jpg")
 
 
 def _found(entry: dict[str, Any], original: bool) -> Found:

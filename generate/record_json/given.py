@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labelyard.generate.errors import ItemError
 from labelyard.generate.record import Instance, Record
-from labelyard.generate.record_json.decode import _from_record
-
-if TYPE_CHECKING:
-    pass
+from labelyard.generate.record_json.decode import from_record
 
 
 def take_over(record: Record, known: Mapping[str, Any]) -> None:
     if "record" in known:
-        _from_record(record, Path(known["record"]), known.get("from") == "record")
+        from_record(record, Path(known["record"]), known.get("from") == "record")
     if "instances" in known:
         _check_size(known.get("size"), record)
         record.instances = [_given(entry, record) for entry in known["instances"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labelyard.generate.file_system import patiently
 from labelyard.generate.record import Item
-from labelyard.generate.record_json.decode import done_facts, read_record
+from labelyard.generate.record_json.body import done_facts, read_record
 from labelyard.generate.run_folder.journal import History, Journal, Outcome, read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import write_manifest

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from labelyard.generate.exporters.common.list_place import refuse_others
-from labelyard.generate.record_json.decode import read_record
+from labelyard.generate.record_json.body import read_record
 from labelyard.generate.run_folder.layout import RunFolder, refuse_line_break
 from labelyard.generate.run_folder.manifest import kind_of_reason
 from labelyard.generate.run_folder.standing import Line, Standing

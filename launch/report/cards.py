@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-HEAVY = ("image", "text_embedding_before", "blip_clip_embeddings")
-
-
-def instances(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Those that were found; the second entry beside a lonely one is no instance."""
-    return [annotation for annotation in record.get("annos", []) if not annotation.get("pad")]
+from labelyard.generate.record_json.body import instances_of
+from labelyard.generate.record_json.fields import HEAVY
 
 
 def card(record: Mapping[str, Any], pictures: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +21,7 @@ def card(record: Mapping[str, Any], pictures: Mapping[str, Any]) -> dict[str, An
         "tags": [[tag["name"], _rounded(tag["score"])] for tag in record["tags"]],
         "found": [
             [found["category_name"], _rounded(found["pred_score"]), found["bbox"], found.get("caption", "")]
-            for found in instances(record)
+            for found in instances_of(record)
         ],
         **pictures,
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelyard.launch.report.cards import instances
+from labelyard.generate.record_json.body import instances_of
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Facts:
     sizes: list[tuple[int, int]] = field(default_factory=list)  # of the images as they were read
 
     def add(self, record: Mapping[str, Any]) -> None:
-        found = instances(record)
+        found = instances_of(record)
         pixels = record["width"] * record["height"]
         self.records += 1
         self.per_image.append(len(found))

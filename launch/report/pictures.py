@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelyard.launch.report.cards import instances
+from labelyard.generate.record_json.body import image_of, instances_of
 from labelyard.utils import rle
+from labelyard.utils.images import ending
 from labelyard.utils.text import safe_stem
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ COLOURS = (
 )  # fmt: skip
 OPACITY = 0.45
 
-SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"RI": ".webp"}
-
 
 @dataclass(frozen=True)
 class Pictures:
@@ -40,9 +38,9 @@ class Pictures:
 def pictures(record: Mapping[str, Any], run: Path) -> Pictures:
     from PIL import Image
 
-    data = base64.b64decode(record["image"])
+    data = image_of(record)
     name = record["id"]
-    full = f"full/{name}{SUFFIXES.get(data[:2], '.img')}"
+    full = f"full/{name}.{ending(data)}"
     files = {full: data}
     entry: dict[str, Any] = {"full": full, "turn": turn(name)}
     with Image.open(io.BytesIO(data)) as image:
@@ -76,7 +74,7 @@ def _masks(record: Mapping[str, Any], size: tuple[int, int]) -> bytes | None:
     """All masks in their colours on a clear ground, the small ones over the large ones."""
     from PIL import Image
 
-    found = [(number, one["mask"]) for number, one in enumerate(instances(record)) if one.get("mask")]
+    found = [(number, one["mask"]) for number, one in enumerate(instances_of(record)) if one.get("mask")]
     if not found:
         return None
     import numpy as np

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 
-from labelyard.generate.record_json.finished import ending
-from labelyard.utils.images import encode_jpeg, encode_png
+from labelyard.utils.images import encode_jpeg, encode_png, ending
 
 CODINGS = ("jpg", "png", "original")
 QUALITY = 95

@@ -1,0 +1,84 @@
+"""A record's JSON as it was read: the one place that knows how to get at what is in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labelyard.generate.errors import ItemError, PassingError
+from labelyard.generate.file_system import UNWELL
+from labelyard.generate.record_json.fields import OWN_KEYS
+
+Body = Mapping[str, Any]
+
+
+def read_record(path: Path, to_the_end: bool = False) -> dict[str, Any] | None:
+    """A record's JSON; None if there is none, or a torn one. Ours end with a line feed."""
+    try:
+        data = path.read_bytes()
+        found = json.loads(data) if data.endswith(b"\n") or not to_the_end else None
+    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def parsed(data: bytes) -> dict[str, Any]:
+    """ValueError if it is no record."""
+    found = json.loads(data)
+    if not isinstance(found, dict) or not isinstance(found.get("annos"), list):
+        raise ValueError("not a record")
+    return found
+
+
+def earlier(path: Path, item_id: str) -> dict[str, Any]:
+    """The record of an earlier run. What is wrong with it is this item's trouble."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ItemError(f"no such record: {path}", item_id) from None
+    except OSError as error:
+        if error.errno in UNWELL:
+            raise PassingError(f"{error.strerror}: {path}") from error
+        raise ItemError(f"{error.strerror}: {path}", item_id) from None
+    try:
+        return parsed(data)
+    except json.JSONDecodeError as error:
+        raise ItemError(f"the earlier record is not whole JSON: {error}: {path}", item_id) from None
+    except ValueError:
+        raise ItemError(f"not a record: {path}", item_id) from None
+
+
+def instances_of(body: Body) -> list[dict[str, Any]]:
+    """The instances; what was written for the trainer's sake alone is left out."""
+    return [entry for entry in body["annos"] if not entry.get("pad")]
+
+
+def size_of(body: Body, original: bool = False) -> tuple[int, int]:
+    """Of the frame, or of the image as it was read."""
+    size = body["original"] if original else body
+    return size["width"], size["height"]
+
+
+def image_of(body: Body) -> bytes:
+    """In the record's frame."""
+    return base64.b64decode(body["image"])
+
+
+def image_in_record(path: Path, item_id: str) -> bytes:
+    return image_of(earlier(path, item_id))
+
+
+def given_of(body: Body) -> dict[str, Any]:
+    """What the user gave, but for what stands under `given`."""
+    return {key: value for key, value in body.items() if key not in OWN_KEYS}
+
+
+def done_facts(path: Path, body: Body) -> dict[str, object] | None:
+    """What journal and manifest say of a finished record; None if it is none of ours."""
+    annotations = body.get("annos")
+    if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
+        return None
+    return {"file": path.name, "bytes": path.stat().st_size, "instances": len(instances_of(body))}
