@@ -30,6 +30,7 @@ from labelyard.generate.worker.identity import identity
 from labelyard.generate.worker.loop import make_worker, pick_device
 from labelyard.generate.worker.stop_signals import Stop
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import as_called, call
 from labelyard.utils.redact import redacted
 
 FINISHED, FAILED, STOPPED = 0, 1, 75  # 75: sysexits.h's "try again later"
@@ -37,7 +38,7 @@ BROKEN = 70  # this process can't go on, another can: its GPU failed under it
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python generate", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog=call("generate"), description=as_called(__doc__ or "").splitlines()[0])
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--config", type=Path, help="the config of this start (default: as the run was planned)")
     parser.add_argument("--parent", type=int, help="stop when this process is no longer the parent")

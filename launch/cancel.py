@@ -10,7 +10,6 @@ Exit code 0: nothing of the run is left in SLURM's queue. 1: it could not be don
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -19,20 +18,21 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.launch.slurm.commands import Unreachable, ask
 from labelyard.launch.slurm.own_jobs import queued, submitted
 from labelyard.launch.slurm.parse import Queued
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import as_called
 
 PATIENCE = 90.0  # seconds for the jobs to leave the queue: they have SLURM's KillWait to stop
 
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="the run folder")
-    chosen = parser.parse_args(arguments)
+    asking = parser(__doc__)
+    asking.add_argument("run", type=Path, help="the run folder")
+    chosen = asking.parse_args(arguments)
     try:
         return cancel(RunFolder.open(chosen.run))
     except Unreachable as error:
@@ -59,7 +59,7 @@ def cancel(folder: RunFolder) -> int:
             )
             return 1
         time.sleep(1)
-    print("They are gone. What is finished stays; the same run.py command goes on from there")
+    print(as_called("They are gone. What is finished stays; the same run.py command goes on from there"))
     return 0
 
 

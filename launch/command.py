@@ -7,12 +7,13 @@
     run       start a run, or go on with one
     status    how far it is, how fast, what failed
     retry     quarantined items are pending again
-    merge     finished records to a train list (launch/jsons2txt.py)
+    merge     finished records to a train list
     validate  check records against the schema
     view      a page with a gallery and plots
     export    to COCO, YOLO, WebDataset, …
     fetch     the models' weights, where there is internet
     cancel    end the run's jobs on SLURM
+    worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/
     labelyard --version
@@ -30,12 +31,16 @@ import sys
 from pathlib import Path
 
 from labelyard import __version__
-from labelyard.utils.errors import nearest
-from labelyard.utils.programs import CALLED, COMMAND, NAMES, VERBS
+from labelyard.launch.program import program
+from labelyard.utils.errors import UserError, nearest
+from labelyard.utils.programs import CALLED, COMMAND, NAMES, VERBS, WORKER
 
-PROGRAMS = {VERBS.get(name, name): name for name in NAMES}
+# Where the program behind each verb lives.
+PROGRAMS = {VERBS.get(name, name): f"labelyard.launch.{name}" for name in NAMES}
+PROGRAMS[VERBS[WORKER]] = "labelyard.generate.__main__"
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     os.environ[CALLED] = COMMAND
@@ -54,17 +59,15 @@ def main(arguments: list[str] | None = None) -> int:
     if verb not in PROGRAMS:
         likely = nearest(verb, list(PROGRAMS))
         hint = f"Did you mean {likely}?" if likely else "labelyard --help says what each does"
-        print(f"labelyard: there is no {verb!r}; there are {', '.join(PROGRAMS)}. {hint}", file=sys.stderr)
-        return 1
+        raise UserError(f"there is no {verb!r}; there are {', '.join(PROGRAMS)}. {hint}")
     sys.argv = [f"{COMMAND} {verb}", *rest]  # the name that argparse and Hydra show
-    found: int = importlib.import_module(f"labelyard.launch.{PROGRAMS[verb]}").main(rest)
+    found: int = importlib.import_module(PROGRAMS[verb]).main(rest)
     return found
 
 
 def _completion(rest: list[str]) -> int:
     if rest != ["bash"]:
-        print(f"labelyard: --completion {' '.join(rest) or 'nothing'}: give bash", file=sys.stderr)
-        return 1
+        raise UserError(f"--completion {' '.join(rest) or 'of no shell'}: give bash")
     print(BASH.format(verbs=" ".join(PROGRAMS)))
     return 0
 

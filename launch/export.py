@@ -33,7 +33,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import made, target
 from labelyard.launch.exporting import Totals, export
 from labelyard.launch.merging.summary import short
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.text import harmless
 
@@ -43,14 +43,12 @@ SHOWN = 20
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s RUN FORMAT DEST …"
-    )
-    parser.add_argument("--config-dir", "-cd", metavar="DIR", help="formats of your own: DIR/export/*.yaml")
-    parser.add_argument("run", nargs="?", help="the run folder")
-    parser.add_argument("format", nargs="?", help=" ".join(formats()))
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="the destination, and options")
-    chosen = parser.parse_args(arguments)
+    asking = parser(__doc__, usage="%(prog)s RUN FORMAT DEST …")
+    asking.add_argument("--config-dir", "-cd", metavar="DIR", help="formats of your own: DIR/export/*.yaml")
+    asking.add_argument("run", nargs="?", help="the run folder")
+    asking.add_argument("format", nargs="?", help=" ".join(formats()))
+    asking.add_argument("rest", nargs=argparse.REMAINDER, help="the destination, and options")
+    chosen = asking.parse_args(arguments)
     try:
         if chosen.run is None or chosen.format is None:
             raise UserError(f"give RUN FORMAT DEST. Formats: {', '.join(formats())}")

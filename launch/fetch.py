@@ -20,16 +20,17 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
+from labelyard.utils.programs import as_called
 
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
-    parser.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
-    parser.add_argument("overrides", nargs="*", metavar="SETTING", help="as for run.py")
-    chosen = parser.parse_intermixed_args(arguments)
+    asking = parser(__doc__)
+    asking.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
+    asking.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
+    asking.add_argument("overrides", nargs="*", metavar="SETTING", help=as_called("as for run.py"))
+    chosen = asking.parse_intermixed_args(arguments)
 
     from labelyard.generate.steps.tools.download import download
     from labelyard.generate.steps.tools.licences import told

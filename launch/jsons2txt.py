@@ -17,7 +17,6 @@ Exit code 0: all is listed. 3: something is not, see above. 1: it could not be d
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from labelyard.generate.file_system import explained
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.merging.merge import merge, merge_plain_folder
 from labelyard.launch.merging.summary import summary
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.utils.errors import UserError
 from labelyard.utils.latest import until_latest
 from labelyard.utils.text import harmless
@@ -36,11 +35,11 @@ from labelyard.utils.text import harmless
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="a run folder, or a plain folder of JSON files")
-    parser.add_argument("train", type=Path, nargs="?", help="where the list goes (default: train.txt in that folder)")
-    parser.add_argument("--check", action="store_true", help="look at every record, however many there are")
-    chosen = parser.parse_args(arguments)
+    asking = parser(__doc__)
+    asking.add_argument("run", type=Path, help="a run folder, or a plain folder of JSON files")
+    asking.add_argument("train", type=Path, nargs="?", help="where the list goes (default: train.txt in that folder)")
+    asking.add_argument("--check", action="store_true", help="look at every record, however many there are")
+    chosen = asking.parse_args(arguments)
     try:
         if is_plain_folder(chosen.run):
             return plain(chosen.run, chosen.train or chosen.run / "train.txt")

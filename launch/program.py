@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -12,6 +13,7 @@ from pathlib import Path
 from labelyard.generate.errors import FatalError
 from labelyard.generate.file_system import FULL, IN_THE_WAY, REFUSED, UNWELL, explained
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import as_called, verb
 from labelyard.utils.redact import redacted
 
 Main = Callable[..., int]
@@ -49,8 +51,13 @@ def _told(name: str, main: Main, arguments: list[str] | None) -> int:
         text = str(error)
     except OSError as error:
         text = str(UserError(in_words(error)))
-    print(f"{name}: {redacted(text)}", file=sys.stderr, flush=True)
+    print(f"{verb(name)}: {redacted(text)}", file=sys.stderr, flush=True)
     return FAILED
+
+
+def parser(doc: str | None, kind: type[ArgumentParser] = ArgumentParser, usage: str | None = None) -> ArgumentParser:
+    """What asks for a program's arguments, and shows its docstring as help."""
+    return kind(description=as_called(doc or ""), formatter_class=RawDescriptionHelpFormatter, usage=usage)
 
 
 def in_words(error: OSError) -> str:

@@ -32,7 +32,7 @@ from labelyard.generate.run_folder.journal import read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import kind_of_reason, read_sums
 from labelyard.generate.run_folder.standing import Line, Standing
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.jsons import dump
 
@@ -53,12 +53,12 @@ class Retried:
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="the run folder")
-    parser.add_argument("--reason", default="", metavar="TEXT", help="only what failed for such a reason")
-    parser.add_argument("--damaged", action="store_true", help="finished records that are gone or torn, instead")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be put back")
-    chosen = parser.parse_args(arguments)
+    asking = parser(__doc__)
+    asking.add_argument("run", type=Path, help="the run folder")
+    asking.add_argument("--reason", default="", metavar="TEXT", help="only what failed for such a reason")
+    asking.add_argument("--damaged", action="store_true", help="finished records that are gone or torn, instead")
+    asking.add_argument("--dry-run", action="store_true", help="only say what would be put back")
+    chosen = asking.parse_args(arguments)
     try:
         folder = RunFolder.open(chosen.run)
         wanted = is_damaged if chosen.damaged else failed_for(chosen.reason)

@@ -32,8 +32,9 @@ from typing import TYPE_CHECKING, NoReturn
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import call
 
 if TYPE_CHECKING:
     from labelyard.launch.config.compose import Composed
@@ -55,7 +56,7 @@ HYDRAS_OWN = {
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. Settings are key=value; see python launch/run.py --help")
+        raise UserError(f"{message}. Settings are key=value; see {call('run')} --help")
 
 
 @program
@@ -72,12 +73,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def asked(given: Sequence[str]) -> Composed:
     """The configuration that a command line of this program means."""
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s …")
-    parser.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
-    parser.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
-    parser.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
-    chosen = parser.parse_intermixed_args(given)
+    asking = parser(__doc__, Parser, usage="%(prog)s …")
+    asking.add_argument("--config-name", "-cn", default="config", help=argparse.SUPPRESS)
+    asking.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
+    asking.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
+    asking.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+    chosen = asking.parse_intermixed_args(given)
     overrides = [*chosen.overrides, *(["cluster.wait=true"] if chosen.wait else [])]
 
     from labelyard.launch.config.compose import composed

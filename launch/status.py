@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -23,7 +22,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.launch.slurm.jobs_lines import lines
 from labelyard.launch.slurm.jobs_overview import Look
 from labelyard.launch.watching.overview import Overview, as_json, overview, table
@@ -40,12 +39,12 @@ Show = Callable[[Overview], None]
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="the run folder")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--watch", action="store_true", help="look again and again")
-    parser.add_argument("--prometheus", type=Path, metavar="FILE", help="write the numbers there, each time anew")
-    chosen = parser.parse_args(arguments)
+    asking = parser(__doc__)
+    asking.add_argument("run", type=Path, help="the run folder")
+    asking.add_argument("--json", action="store_true", help="print JSON")
+    asking.add_argument("--watch", action="store_true", help="look again and again")
+    asking.add_argument("--prometheus", type=Path, metavar="FILE", help="write the numbers there, each time anew")
+    chosen = asking.parse_args(arguments)
     try:
         folder = RunFolder.open(chosen.run)
         look = Looking(folder)

@@ -13,7 +13,6 @@ Exit code 0: nothing was found. 1: something was; each kind of finding is a line
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -35,10 +34,11 @@ from labelyard.generate.run_folder.shard_lines import BYTES
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.merging.merge import CHECKED, records_of
 from labelyard.launch.planning.seen_ids import Marks
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.launch.validating.findings import Findings
 from labelyard.launch.watching.terminal import Gauge
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import call
 from labelyard.utils.text import harmless
 
 SHOWN = 100
@@ -48,10 +48,10 @@ KNOWN, SEEN = 1, 2  # marks of a path: a record of the run; met before
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", type=Path, nargs="+", metavar="RUN_OR_FILE")
-    parser.add_argument("--sample", type=int, help="check only so many records, picked at random")
-    chosen = parser.parse_args(arguments)
+    asking = parser(__doc__)
+    asking.add_argument("paths", type=Path, nargs="+", metavar="RUN_OR_FILE")
+    asking.add_argument("--sample", type=int, help="check only so many records, picked at random")
+    chosen = asking.parse_args(arguments)
     checked, findings, advice = 0, Findings(), dict[str, None]()
     try:
         for path in chosen.paths:
@@ -98,7 +98,7 @@ class Check:
             unembedded = unembedded or "text_embedding_before is absent" in problem
             yield where, problem
         if lost:
-            retry = f"python launch/retry.py {shlex.quote(str(folder.path))} --damaged"
+            retry = f"{call('retry')} {shlex.quote(str(folder.path))} --damaged"
             self.advice.append(f"Have what is gone or torn made again: {retry}, then the same command as before")
         if unembedded and not has_embeddings(folder):
             self.advice.append(f"No step of this run makes embeddings. {how_to_embed(folder)}")
@@ -223,7 +223,7 @@ def list_problems(folder: RunFolder, train: Path, check: bool = False) -> Iterat
     if strangers:
         yield f"{train}: {strangers} lines are not finished records of this run (or no more), the first is {first}"
     if listed < records:
-        again = f"python launch/jsons2txt.py {shlex.quote(str(folder.path))}"
+        again = f"{call('jsons2txt')} {shlex.quote(str(folder.path))}"
         yield f"{train} lists {listed} of {records} records; merge again: {again}"
 
 

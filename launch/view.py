@@ -10,7 +10,6 @@ while workers are at it. The plots are in RUN/report/plots as PNG files too.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import webbrowser
 from pathlib import Path
@@ -19,19 +18,19 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.program import program
+from labelyard.launch.program import parser, program
 from labelyard.utils.errors import UserError
 from labelyard.utils.text import harmless
 
 
 @program
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="the run folder")
-    parser.add_argument("--sample", type=int, default=200, help="at most so many records (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed picks others (default: 0)")
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    chosen = parser.parse_args(arguments)
+    asking = parser(__doc__)
+    asking.add_argument("run", type=Path, help="the run folder")
+    asking.add_argument("--sample", type=int, default=200, help="at most so many records (default: 200)")
+    asking.add_argument("--seed", type=int, default=0, help="another seed picks others (default: 0)")
+    asking.add_argument("--open", action="store_true", help="open the page in a browser")
+    chosen = asking.parse_args(arguments)
     if chosen.sample < 1:
         raise UserError(f"--sample {chosen.sample}: give a number of records, at least 1")
     return view(RunFolder.open(chosen.run), chosen.sample, chosen.seed, chosen.open)

@@ -52,5 +52,6 @@ def test_the_bare_names_are_used_nowhere() -> None:
     """Neither in code that stands in a string, nor in a script or a document, where ruff does not look."""
     texts = [path for kind in ("*.py", "*.md", "*.sh", "*.sbatch") for path in ROOT.rglob(kind)]
     ours = [path for path in texts if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
+    ours = [path for path in ours if path.name != "CHANGELOG.md"]  # it says how things were called once
     assert len(ours) > 300
     assert {str(path): found.group() for path in ours if (found := BARE.search(path.read_text()))} == {}

@@ -8,6 +8,7 @@ from itertools import islice
 from labelyard.generate.record_json.fields import LABEL_EMBEDDING
 from labelyard.generate.record_json.finished import finished
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.utils.programs import program
 
 LOOKED_AT = 100  # records, of which the first that has an instance tells: all of a run come from one pipeline
 
@@ -27,4 +28,4 @@ def has_embeddings(run: RunFolder) -> bool:
 def how_to_embed(run: RunFolder) -> str:
     """What adds them. Boxes, masks and captions are taken over as they are."""
     settings = [f"source.path={run.path}", "pipeline.steps=[embed]", f"output={run.path}-embedded"]
-    return f"Have them added by a run of its own: {shlex.join(['python', 'launch/run.py', *settings])}"
+    return f"Have them added by a run of its own: {shlex.join([*program('run'), *settings])}"

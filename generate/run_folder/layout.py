@@ -40,6 +40,7 @@ from labelyard.utils.atomic import (
 )
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump
+from labelyard.utils.programs import call
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class RunFolder:
             there = "an empty folder" if folder.is_free() else "no run folder: it has no run.json"
             raise UserError(
                 f"{location} is {there if folder.path.exists() else 'not there'}. "
-                "A run folder is what `python launch/run.py … output=FOLDER` makes"
+                f"A run folder is what `{call('run')} … output=FOLDER` makes"
             )
         return folder
 

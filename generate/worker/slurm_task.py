@@ -38,6 +38,7 @@ from labelyard.generate.worker.stop_signals import SIGNALS
 from labelyard.generate.worker.task_history import fruitless
 from labelyard.generate.worker.vigil import watch_over
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import call
 
 FINISHED, FAILED, STOPPED = 0, 1, 75
 LIVES_WITHOUT_PROGRESS = 3
@@ -65,7 +66,9 @@ class Task:
         self._folder = folder
         self._name = slurm_task()[0]
         if not self._name:
-            raise UserError("generate/worker/slurm_task.py is what SLURM starts. By hand: python generate RUN_FOLDER")
+            raise UserError(
+                f"generate/worker/slurm_task.py is what SLURM starts. By hand: {call('generate')} RUN_FOLDER"
+            )
         self._command = [sys.executable, "-u", str(WORKER), str(folder.path), "--parent", str(os.getpid())]
         self._command += ["--config", str(config)] if config else []
         self._worker: subprocess.Popen[bytes] | None = None

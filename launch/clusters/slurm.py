@@ -14,6 +14,7 @@ from labelyard.launch.clusters.base import Cluster, Start, exit_code
 from labelyard.launch.merging.summary import short
 from labelyard.launch.slurm.options import Options
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import call
 
 if TYPE_CHECKING:
     from labelyard.launch.slurm.submit import Site
@@ -103,6 +104,6 @@ def what_next(folder: RunFolder) -> str:
     """Lines to copy, and places to look at: each path as a shell takes it."""
     run, logs, train = (shlex.quote(short(path)) for path in (folder.path, folder.logs, folder.path / "train.txt"))
     return (
-        f"look         python launch/status.py {run}\nend them     python launch/cancel.py {run}\n"
+        f"look         {call('status')} {run}\nend them     {call('cancel')} {run}\n"
         f"logs         {logs}\ntrain list   {train}, once the merge job has run"
     )

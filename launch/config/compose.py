@@ -28,6 +28,7 @@ from labelyard.launch.config.asked import Asked
 from labelyard.launch.config.override_errors import Culprit, is_choice
 from labelyard.launch.config.typed_values import as_typed, needs_a_look
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import call
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 # Groups that are no kind of step.
@@ -191,7 +192,7 @@ def plain(node: DictConfig) -> dict[str, Any]:
     if missing:
         raise UserError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not given. For example: "
-            "python launch/run.py source.path=train_data.json output=train-data"
+            f"{call('run')} source.path=train_data.json output=train-data"
         )
     result = OmegaConf.to_container(node, resolve=True)
     assert isinstance(result, dict)

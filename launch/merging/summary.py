@@ -10,6 +10,7 @@ from labelyard.generate.run_folder.claims import at_work
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.merging.merge import Merged
 from labelyard.utils.english import counted
+from labelyard.utils.programs import call
 from labelyard.utils.text import harmless
 
 SHOWN = 5  # of the workers that are at work elsewhere
@@ -68,7 +69,7 @@ def _pending(folder: RunFolder, where: str) -> list[str]:
 def to_type(program: str, path: Path) -> str:
     """A command to copy, whatever letters are in the path."""
     place = short(path)
-    return f"python launch/{program}.py {shlex.quote(f'./{place}' if place.startswith('-') else place)}"
+    return f"{call(program)} {shlex.quote(f'./{place}' if place.startswith('-') else place)}"
 
 
 def short(path: Path) -> str:

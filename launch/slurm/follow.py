@@ -17,6 +17,7 @@ from labelyard.launch.slurm.jobs_overview import Look
 from labelyard.launch.watching.overview import trouble_of
 from labelyard.launch.watching.progress import Watch
 from labelyard.launch.watching.terminal import Bar
+from labelyard.utils.programs import call
 from labelyard.utils.text import harmless
 
 LOOK = 1.0  # seconds between two looks into the run folder
@@ -44,7 +45,7 @@ def follow(folder: RunFolder, submission: Submission) -> int:
     except KeyboardInterrupt:
         run = shlex.quote(short(folder.path))
         print(
-            f"The jobs go on. Look: python launch/status.py {run}   End them: python launch/cancel.py {run}",
+            f"The jobs go on. Look: {call('status')} {run}   End them: {call('cancel')} {run}",
             file=sys.stderr,
         )
         return INTERRUPTED

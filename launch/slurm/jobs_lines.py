@@ -10,6 +10,7 @@ from labelyard.launch.merging.summary import short
 from labelyard.launch.slurm.advice import what_to_do
 from labelyard.launch.slurm.jobs_overview import JobsSeen
 from labelyard.launch.slurm.logs import last_line, log_of_task
+from labelyard.utils.programs import call
 
 SHOWN = 10
 WORDS = {"failed": "failed lives"}
@@ -19,7 +20,7 @@ def lines(found: JobsSeen, run: Path) -> list[str]:
     text = [f"slurm        {_states(found)}"]
     text += [f"  not asked  {why}" for why in found.troubles.values()]
     text += _nodes(found)
-    cancel = f"python launch/cancel.py {shlex.quote(short(run))}"
+    cancel = f"{call('cancel')} {shlex.quote(short(run))}"
     for job in found.held[:SHOWN]:
         what = what_to_do(job.job, job.state, job.reason, cancel)
         text.append(f"  held       {job.job} ({job.reason or job.state}) until a person acts: {what}")

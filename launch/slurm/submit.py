@@ -30,6 +30,7 @@ from labelyard.launch.slurm.jobs import (
 from labelyard.launch.slurm.options import Options
 from labelyard.launch.slurm.script import array_parameters, merge_command, merge_parameters, worker_command
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import call
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _explained(options: Options, folder: RunFolder, halted: _Halted) -> str:
     run = shlex.quote(str(folder.path))
     if "timed out" in halted.reason.lower():
         # The record stays open, so that status and cancel look for such jobs by their name.
-        lines.append(f"SLURM may have taken it all the same; what it has is shown by: python launch/status.py {run}")
+        lines.append(f"SLURM may have taken it all the same; what it has is shown by: {call('status')} {run}")
     elif submission.jobs:
         write_submission(folder, replace(submission, whole=True))
     else:
@@ -125,10 +126,8 @@ def _explained(options: Options, folder: RunFolder, halted: _Halted) -> str:
     lines.append("These jobs stand, and can finish the run:")
     lines += [f"  {told(job)}" for job in submission.jobs]
     if not merge_stands:
-        lines.append(f"When they have ended, merge: python launch/jsons2txt.py {run}")
-    lines.append(
-        f"To end them: python launch/cancel.py {run}   (scancel {' '.join(job.id for job in submission.jobs)})"
-    )
+        lines.append(f"When they have ended, merge: {call('jsons2txt')} {run}")
+    lines.append(f"To end them: {call('cancel')} {run}   (scancel {' '.join(job.id for job in submission.jobs)})")
     lines.append("The same command, once SLURM takes jobs again, adds workers to the run")
     return "\n".join(lines)
 

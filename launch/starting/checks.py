@@ -12,6 +12,7 @@ from labelyard.launch.config.compose import Composed
 from labelyard.launch.starting.request import Wish
 from labelyard.utils.english import counted
 from labelyard.utils.errors import UserError
+from labelyard.utils.programs import program
 
 
 def check_models(composed: Composed, wish: Wish) -> None:
@@ -26,7 +27,7 @@ def check_models(composed: Composed, wish: Wish) -> None:
             "models are missing:\n"
             + "\n".join(f"  {line}" for line in lacking)
             + "\nWhere there is internet: "
-            + shlex.join(["python", "launch/fetch.py", *names, *own, *settings])
+            + shlex.join([*program("fetch"), *names, *own, *settings])
         )
 
 

@@ -35,6 +35,7 @@ from labelyard.launch.starting.run_json import settle
 from labelyard.launch.watching.terminal import tell_rows
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.english import counted
+from labelyard.utils.programs import call
 
 
 def start(composed: Composed) -> int:
@@ -74,7 +75,7 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     if wish.plan_only:
         print(
             "Planned only. Start workers by the same command without plan_only, or: "
-            f"python generate {shlex.quote(wish.location)}"
+            f"{call('generate')} {shlex.quote(wish.location)}"
         )
         return COMPLETE
     tell_gone(folder)
@@ -89,7 +90,7 @@ def tell_gone(folder: RunFolder) -> None:
     if left:
         print(
             f"run: {left} finished records are gone. Is a disk not mounted? They are left so; to have them made again: "
-            f"python launch/retry.py {shlex.quote(short(folder.path))} --damaged",
+            f"{call('retry')} {shlex.quote(short(folder.path))} --damaged",
             file=sys.stderr,
         )
 

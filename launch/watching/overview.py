@@ -15,6 +15,7 @@ from labelyard.launch.slurm.jobs_overview import JobsSeen
 from labelyard.launch.watching.progress import duration
 from labelyard.launch.watching.time_spent import Failure
 from labelyard.launch.watching.workers import WorkerSeen, images_per_second, workers_of
+from labelyard.utils.programs import call
 from labelyard.utils.text import one_line
 
 
@@ -157,7 +158,7 @@ def table(seen: Overview) -> str:
     if seen.gone:
         lines.append(
             f"gone         {seen.gone} of the pending were finished, and their records are gone since; to have them "
-            f"made again: python launch/retry.py {shlex.quote(seen.run)} --damaged, and the same command"
+            f"made again: {call('retry')} {shlex.quote(seen.run)} --damaged, and the same command"
         )
     lines += _worker_lines(seen.workers)
     for entry in seen.reasons[:5]:

@@ -75,19 +75,26 @@ def test_a_run_by_the_command(installed: Path, make_list: MakeList, tmp_path: Pa
     user, out = hostile.make(tmp_path, make_list), tmp_path / "out"
     settings = {**user.environment(), "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
 
-    def labelyard(*arguments: object) -> str:
+    def labelyard(*arguments: object, code: int = 0) -> str:
         done = subprocess.run(
             ["labelyard", *map(str, arguments)], cwd=user.folder, env=settings, capture_output=True, text=True
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "launch/" not in done.stdout + done.stderr, "a program by a name that is not to be had here"
+        return done.stdout + done.stderr
 
     said = labelyard("run", *user.arguments(out, "cluster.num_jobs=2", "shard_size=1"))
     hostile.assert_done(out, 3)
-    assert "labelyard view" in said and "python launch" not in said
+    assert "look at it   labelyard view" in said
     for verb in ("status", "validate", "merge", "view"):
         labelyard(verb, out)
     labelyard("export", out, "coco", tmp_path / "coco")
+    planned = labelyard("run", *user.arguments(tmp_path / "by hand", "plan_only=true"))
+    assert f"labelyard worker '{tmp_path / 'by hand'}'" in planned
+    labelyard("worker", tmp_path / "by hand")
+    labelyard("merge", tmp_path / "by hand")
+    hostile.assert_done(tmp_path / "by hand", 3)
+    assert labelyard("merge", tmp_path / "nowhere", code=1).startswith("merge: ")
     home = Path(labelyard("--home").strip())
     assert home.is_relative_to(installed.parent) and (home / "slurm" / "generate.sbatch").exists()
 

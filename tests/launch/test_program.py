@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,19 @@ def run(make_list: MakeList, tmp_path: Path) -> Path:
 
 
 def unheard(program: str, *arguments: object) -> subprocess.Popen[str]:
+    return unread(command(program, *arguments))
+
+
+def unheard_command(*arguments: str) -> subprocess.Popen[str]:
+    return unread([sys.executable, "-m", "labelyard.launch.command", *arguments])
+
+
+def unread(words: list[str]) -> subprocess.Popen[str]:
     """As `program | head` that has ended already."""
     reader, writer = os.pipe()
     os.close(reader)
     variables = {**environment(), "PYTHONUNBUFFERED": ""}  # as users have it: what is left is printed at the end
-    process = subprocess.Popen(
-        command(program, *arguments), env=variables, stdout=writer, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(words, env=variables, stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     return process
 
@@ -36,15 +43,16 @@ def unheard(program: str, *arguments: object) -> subprocess.Popen[str]:
 def test_who_reads_no_further_is_told_nothing_more(run: Path) -> None:
     helping = {program: unheard(program, "--help") for program in PROGRAMS}
     reading = {program: unheard(program, run) for program in ("status", "validate", "jsons2txt", "view")}
+    helping["labelyard"] = unheard_command("--help")
     told = {program: process.communicate(timeout=120)[1] for program, process in helping.items()}
-    assert told == dict.fromkeys(PROGRAMS, "")
+    assert told == dict.fromkeys([*PROGRAMS, "labelyard"], "")
     ended = {program: (process.communicate(timeout=120)[1], process.returncode) for program, process in reading.items()}
     assert ended == dict.fromkeys(reading, ("", 141)), "as of a program that SIGPIPE ended"
 
 
 def told(capsys: pytest.CaptureFixture[str], program: str, *arguments: object) -> str:
     """What it says where it can't go on, in one line."""
-    code = importlib.import_module(f"launch.{program}").main([str(argument) for argument in arguments])
+    code = importlib.import_module(f"labelyard.launch.{program}").main([str(argument) for argument in arguments])
     said = capsys.readouterr().err
     assert code == 1 and len(said.splitlines()) == 1 and said.startswith(f"{program}: "), said
     return said

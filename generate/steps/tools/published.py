@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.step import PublishedFile
-from labelyard.generate.steps.tools.weights import FETCH, FILE_ENDINGS, missing_package
+from labelyard.generate.steps.tools.weights import FILE_ENDINGS, how_to_fetch, missing_package
 from labelyard.utils.text import one_line
 
 HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+)")
@@ -59,7 +59,7 @@ def _from_hub(repository: str, name: str, revision: str | None) -> Path:
         if package := missing_package(error):
             raise FatalError(f"{repository}/{name}: the hub's library needs {package} ({reason})") from error
         raise FatalError(
-            f"{repository}/{name}: neither in the hub's cache here nor to be had now; {FETCH} ({reason})"
+            f"{repository}/{name}: neither in the hub's cache here nor to be had now; {how_to_fetch()} ({reason})"
         ) from error
 
 
@@ -74,7 +74,7 @@ def find_list(published: PublishedFile, given: str | None, checkpoint: Path, opt
     if given is not None:
         path = Path(given).expanduser()
         if not path.is_file():
-            raise FatalError(f"{option}={given}: there is no such file; check the path, or {FETCH}")
+            raise FatalError(f"{option}={given}: there is no such file; check the path, or {how_to_fetch()}")
         return path
     places = [checkpoint.parent, lists_folder()]
     package = importlib.util.find_spec("ram")  # found, not imported: its import needs an old transformers
@@ -85,6 +85,6 @@ def find_list(published: PublishedFile, given: str | None, checkpoint: Path, opt
             return place / published.name
     looked = ", ".join(str(place) for place in places)
     raise FatalError(
-        f"{published.name}: not found (looked in {looked}); {FETCH}; "
+        f"{published.name}: not found (looked in {looked}); {how_to_fetch()}; "
         f"or download {published.url} and give it as {option}"
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelyard.generate.errors import FatalError
+from labelyard.utils.programs import call
 from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ Loaded = TypeVar("Loaded")
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 DTYPES = ("float32", "bfloat16", "float16")
-FETCH = "bring it with `python launch/fetch.py` and this run's options from the internet, or give a local folder"
 # How transformers and the hub's library say that a package is missing. The last is a hint in other errors, too.
 WANTED = (
     re.compile(r"requires? (?:the )?[`'\"]?([\w.-]+)[`'\"]? (?:library|to be installed|package)\b"),
@@ -67,6 +67,10 @@ def read_state_dict(path: str) -> dict[str, Tensor]:
     _check_file(file)
     content = _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickle(file)
     return _only_tensors(content, file)
+
+
+def how_to_fetch() -> str:
+    return f"bring it with `{call('fetch')}` and this run's options from the internet, or give a local folder"
 
 
 def load_pretrained(
@@ -180,7 +184,7 @@ def _refuse_file(location: str, loaded_class: type) -> None:
             "folder with its config.json"
         )
     if kind(location) == "folder" and not Path(location).expanduser().is_dir():
-        raise FatalError(f"{location}: there is no such folder; check the path, or {FETCH}")
+        raise FatalError(f"{location}: there is no such folder; check the path, or {how_to_fetch()}")
 
 
 def _explained(location: str, loaded_class: type, error: Exception) -> FatalError:
@@ -190,7 +194,7 @@ def _explained(location: str, loaded_class: type, error: Exception) -> FatalErro
     if package:
         return FatalError(f"{location}: {loaded_class.__name__} needs {package} ({text})")
     if kind(location) == "hub" and isinstance(error, OSError):
-        return FatalError(f"{location}: neither in the hub's cache here nor to be had now; {FETCH} ({text})")
+        return FatalError(f"{location}: neither in the hub's cache here nor to be had now; {how_to_fetch()} ({text})")
     if kind(location) == "folder":
         files = [file for file in sorted(Path(location).expanduser().iterdir()) if file.is_file()]
         for pointer in filter(_is_pointer, files):
@@ -231,7 +235,7 @@ def _check_file(file: Path) -> None:
     if file.is_dir():
         raise FatalError(f"{file}: a folder, where a weights file ({', '.join(FILE_ENDINGS)}) is needed")
     if not file.exists():
-        raise FatalError(f"{file}: there is no such file; check the path, or {FETCH}")
+        raise FatalError(f"{file}: there is no such file; check the path, or {how_to_fetch()}")
     try:
         with file.open("rb") as opened:
             head = opened.read(64)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.steps.tools.published import find_checkpoint
-from labelyard.generate.steps.tools.weights import FETCH, kind, read_state_dict
+from labelyard.generate.steps.tools.weights import how_to_fetch, kind, read_state_dict
 from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
@@ -73,4 +73,6 @@ def _folder(text_encoder: str) -> str:
     try:
         return snapshot_download(text_encoder, allow_patterns=["*.json", "*.txt", "*.safetensors"])
     except Exception as error:  # whatever the network or the hub raises: the user's next step is the same
-        raise FatalError(f"{text_encoder}: neither in the hub's cache here nor to be had now; {FETCH}") from error
+        raise FatalError(
+            f"{text_encoder}: neither in the hub's cache here nor to be had now; {how_to_fetch()}"
+        ) from error
