@@ -27,8 +27,9 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.steps.tools.model_cache import use
 from labelyard.generate.worker.heartbeat import Presence
 from labelyard.generate.worker.identity import identity
-from labelyard.generate.worker.loop import make_worker, pick_device
+from labelyard.generate.worker.loop import make_worker
 from labelyard.generate.worker.stop_signals import Stop
+from labelyard.generate.worker.work import pick_device
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import as_called, call
 from labelyard.utils.redact import redacted

@@ -6,8 +6,6 @@ may span shards. All bookkeeping happens in this thread.
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -15,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from labelyard.generate.compute.gpu_memory import peak
@@ -29,47 +26,15 @@ from labelyard.generate.record_json.files import write
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.settings import MOST_THREADS, transient
 from labelyard.generate.worker.failure_budget import Budget
 from labelyard.generate.worker.image_threads import Job, Readers
 from labelyard.generate.worker.next_shard import Claiming
 from labelyard.generate.worker.shard import ShardWork
 from labelyard.generate.worker.stop_signals import Stop
 from labelyard.generate.worker.tally import Tally
+from labelyard.generate.worker.work import Work
 from labelyard.utils.redact import redacted
 from labelyard.utils.text import one_line
-
-
-@dataclass(kw_only=True)
-class Work:
-    """How a worker goes about it. None of this changes what comes out."""
-
-    batch: int = transient(16, least=1, most=100_000)  # images in flight together
-    # or staged: one step after another over many images, one model loaded at a time
-    schedule: str = transient("fused", words=("fused", "staged"))
-    # images in flight together when staged; each is in memory, decoded
-    staged_batch: int = transient(256, least=1, most=100_000)
-    device: str = transient("auto")  # auto, cpu or cuda
-    write_threads: int = transient(4, least=1, most=MOST_THREADS)  # records written behind the steps, so many at a time
-    max_attempts: int = transient(
-        3, least=1, most=10_000
-    )  # workers that an item may take down before it is quarantined
-    # above that, after the first hundred, something else is wrong
-    max_failure_rate: float = transient(0.5, least=0, most=1)
-    # seconds after which an image that does not come is given up
-    read_timeout: float = transient(120.0, above=0, most=1_000_000)
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", self.device):
-            raise ValueError(f"work.device={self.device}: give auto, cpu or cuda")
-
-    @property
-    def staged(self) -> bool:
-        return self.schedule == "staged"
-
-    @property
-    def in_flight(self) -> int:
-        return self.staged_batch if self.staged else self.batch
 
 
 @dataclass(frozen=True)
@@ -363,20 +328,3 @@ def make_worker(folder: RunFolder, config: dict[str, Any], owner: Owner, pipelin
         made_by=folder.read_run()["made_by"],
         stop=stop,
     )
-
-
-def pick_device(asked: str) -> str:
-    """'cuda' if there is a GPU for this process. Torch is not even imported where there can be none."""
-    if asked != "auto":
-        return asked
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not Path("/dev/nvidiactl").exists():
-        return "cpu"
-    import torch
-
-    if not torch.cuda.is_available():
-        raise FatalError(
-            "this machine has an NVIDIA GPU, but torch can't use it: "
-            f"torch {torch.__version__} was built for CUDA {torch.version.cuda}. "
-            "Install a torch that fits the driver, or say work.device=cpu"
-        )
-    return "cuda"

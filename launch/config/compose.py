@@ -23,7 +23,7 @@ from labelyard.generate.media.load import Load
 from labelyard.generate.record_json.encode import Write
 from labelyard.generate.settings import target
 from labelyard.generate.steps.tools.model_cache import Models
-from labelyard.generate.worker.loop import Work
+from labelyard.generate.worker.work import Work
 from labelyard.launch.config.asked import Asked
 from labelyard.launch.config.override_errors import Culprit, is_choice
 from labelyard.launch.config.typed_values import as_typed, needs_a_look

@@ -15,8 +15,9 @@ from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Pass, Plan
 from labelyard.generate.step import Step
-from labelyard.generate.worker.loop import Work, Worker
+from labelyard.generate.worker.loop import Worker
 from labelyard.generate.worker.stop_signals import Stop
+from labelyard.generate.worker.work import Work
 from labelyard.launch.watching.time_spent import read_spent
 
 

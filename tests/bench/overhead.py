@@ -24,7 +24,7 @@ from labelyard.generate.record_json.encode import Write
 from labelyard.generate.record_json.files import encoded
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.step import Step
-from labelyard.generate.worker.loop import Work
+from labelyard.generate.worker.work import Work
 from tests.bench import photos
 from tests.bench.compare import compare
 from tests.bench.engine import engine, plan

@@ -25,7 +25,7 @@ from labelyard.generate.media.load import Load
 from labelyard.generate.record import Item
 from labelyard.generate.step import Step
 from labelyard.generate.steps.segment.box_masks import BoxMasks
-from labelyard.generate.worker.loop import Work
+from labelyard.generate.worker.work import Work
 from tests.bench import kits, photos
 from tests.bench.compare import Agreement, compare
 from tests.bench.encoder import encoder_rates
