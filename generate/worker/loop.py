@@ -6,19 +6,14 @@ may span shards. All bookkeeping happens in this thread.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from labelyard.generate.compute.gpu_memory import peak
-from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
-from labelyard.generate.file_system import PATIENCE, explained
-from labelyard.generate.media.load import Load, load, read
+from labelyard.generate.errors import BrokenDevice, FatalError, ItemError
+from labelyard.generate.file_system import explained
+from labelyard.generate.media.load import Load
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.encode import Write
@@ -26,33 +21,17 @@ from labelyard.generate.record_json.files import write
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.worker.accounts import Accounts
 from labelyard.generate.worker.failure_budget import Budget
-from labelyard.generate.worker.image_threads import Job, Readers
+from labelyard.generate.worker.in_flight import Begun, Flight, InFlight, Loading
 from labelyard.generate.worker.next_shard import Claiming
 from labelyard.generate.worker.shard import ShardWork
 from labelyard.generate.worker.stop_signals import Stop
 from labelyard.generate.worker.tally import Tally
 from labelyard.generate.worker.work import Work
+from labelyard.generate.worker.written import Written
 from labelyard.utils.redact import redacted
 from labelyard.utils.text import one_line
-
-
-@dataclass(frozen=True)
-class Flight:
-    """Items that go through the steps together."""
-
-    items: list[tuple[ShardWork, Item]]
-    # Suspected of having taken a worker down: nothing else may be under way with them, or it would be suspected too.
-    alone: bool = False
-
-
-@dataclass(frozen=True)
-class Loading:
-    """An item whose image is being decoded."""
-
-    shard: ShardWork
-    item: Item
-    job: Job[Record]
 
 
 class Worker:
@@ -69,19 +48,17 @@ class Worker:
         made_by: dict[str, str],
         stop: Stop,
     ) -> None:
-        self._folder, self._owner, self._pipeline = folder, owner, pipeline
-        self._root, self._load, self._write, self._work = root, load, write, work
-        self._made_by = made_by
-        self._stop = stop
+        self._folder, self._pipeline, self._work, self._stop = folder, pipeline, work, stop
+        self._write, self._made_by = write, made_by
         self.claims = Claims(folder, owner)
-        self._claiming = Claiming(folder, self.claims, owner.worker, work.max_attempts, stop)
-        self._budget = Budget(work.max_failure_rate, self._still_well, self._ever_well)
-        self._open: dict[int, ShardWork] = {}
-        self._writing: deque[tuple[ShardWork, Item, Future[Outcome]]] = deque()
-        self._last_done: Item | None = None
-        self._orders: dict[str, int] = {}  # of the items under way: the how-many-th each is that was begun
-        self._begun = 0
         self.tally = Tally()
+        self._claiming = Claiming(folder, self.claims, owner.worker, work.max_attempts, stop)
+        self._open: dict[int, ShardWork] = {}
+        self._in_flight = InFlight(root, load, work.read_timeout, stop)
+        self._written = Written(work.write_threads, self._write_one, lambda: pipeline.timed("wait for writing"))
+        self._budget = Budget(work.max_failure_rate, self._still_well, folder.has_records)
+        self._accounts = Accounts(pipeline)
+        self._last_done: Item | None = None
 
     @property
     def done(self) -> int:
@@ -94,9 +71,6 @@ class Worker:
 
     def run(self) -> None:
         """Work until nothing is left to claim or a stop is asked for."""
-        self._readers = Readers(max(1, self._load.threads), self._work.read_timeout)
-        self._writers = ThreadPoolExecutor(max(1, self._work.write_threads), "write")
-        self._accounted = time.perf_counter()
         blameless = False  # whether unfinished items had no part in why this worker ends
         try:
             self._folder.sweep_small()
@@ -121,7 +95,7 @@ class Worker:
             if not flight.items:
                 self._judge()
                 continue
-            ahead.append(self._start(flight))
+            ahead.append(self._in_flight.start(flight))
             if flight.alone or self._work.staged or len(ahead) > 1:
                 self._compute(ahead.popleft())
             if flight.alone:
@@ -161,68 +135,24 @@ class Worker:
             idle = shard is None
             yield shard
 
-    def _start(self, flight: Flight) -> list[Loading]:
-        by_shard: dict[int, list[str]] = {}
-        for shard, item in flight.items:
-            by_shard.setdefault(shard.number, []).append(item.id)
-        alone = {"alone": True} if len(flight.items) == 1 and flight.alone else {}
-        for number, ids in by_shard.items():
-            # On disk before anything is touched: an item that takes the process down leaves this line behind.
-            self._open[number].journal.write("started", ids=ids, **alone)
-        for _, item in flight.items:
-            self._begun += 1
-            self._orders[item.id] = self._begun
-        return [Loading(shard, item, self._submit(item)) for shard, item in flight.items]
-
-    def _submit(self, item: Item, first: bool = False) -> Job[Record]:
-        return self._readers.submit(partial(self._read, item), item.image, first)
-
-    def _read(self, item: Item) -> Record:
-        for pause in (*PATIENCE, None):
-            try:
-                return load(item, self._root, self._load)
-            except PassingError as error:
-                if pause is None or self._stop.asked:
-                    raise ItemError(f"{error} (tried {len(PATIENCE) + 1} times)", item.id) from error
-                time.sleep(pause)
-        raise AssertionError("the last try returns or raises")
-
-    def _loaded(self, loading: Loading) -> Record | None:
-        """The record, as soon as its image is there; None if a stop is asked for meanwhile."""
-        job = loading.job
-        for tries in (1, 2):
-            while not self._readers.wait(job):
-                if self._stop.asked:
-                    return None
-            try:
-                return job.future.result()
-            except PassingError as error:  # it hangs
-                if tries == 2:
-                    raise ItemError(f"{error} (tried twice)", loading.item.id) from error
-                job = self._submit(loading.item, first=True)
-        raise AssertionError("the second try returns or raises")
-
     def _compute(self, flight: list[Loading]) -> None:
+        begun = {loading.begun.item.id: loading.begun for loading in flight}
         records: list[Record] = []
-        shards: dict[str, ShardWork] = {}
         for loading in flight:
-            shards[loading.item.id] = loading.shard
             try:
                 with self._pipeline.timed("wait for images"):
-                    record = self._loaded(loading)
+                    record = self._in_flight.loaded(loading)
             except ItemError as error:
-                self._fail(loading.shard, loading.item, "load", error.reason)
+                self._fail(loading.begun, "load", error.reason)
                 continue
             if record is None:
                 return  # the flight is left as it is: a stop is asked for
             records.append(record)
         finished = self._pipeline.run(
-            records,
-            lambda record, step, reason: self._fail(shards[record.item.id], record.item, step, reason),
+            records, lambda record, step, reason: self._fail(begun[record.item.id], step, reason)
         )
         for record in finished:
-            shard = shards[record.item.id]
-            self._writing.append((shard, record.item, self._writers.submit(self._write_one, shard, record)))
+            self._written.add(begun[record.item.id], record)
         self._collect(at_most=self._work.in_flight)
 
     def _write_one(self, shard: ShardWork, record: Record) -> Outcome:
@@ -233,44 +163,29 @@ class Worker:
 
     def _collect(self, at_most: int) -> None:
         """Take in what is written; wait only while more than `at_most` are under way."""
-        while self._writing and (self._writing[0][2].done() or len(self._writing) > at_most):
-            shard, item, future = self._writing.popleft()
-            try:
-                with self._pipeline.timed("wait for writing"):
-                    outcome = future.result()
-            except ItemError as error:
-                self._fail(shard, item, "write", error.reason)
+        for begun, outcome in self._written.ended(at_most):
+            if isinstance(outcome, ItemError):
+                self._fail(begun, "write", outcome.reason)
                 continue
-            self._last_done = item
-            shard.ended(outcome)
-            self._budget.done(self._orders.pop(item.id))
-            self._finish_if_complete(shard)
+            self._last_done = begun.item
+            begun.shard.ended(outcome)
+            self._budget.done(begun.order)
+            self._finish_if_complete(begun.shard)
 
-    def _fail(self, shard: ShardWork, item: Item, step: str, reason: str) -> None:
+    def _fail(self, begun: Begun, step: str, reason: str) -> None:
         def mark(outcome: Outcome) -> None:
-            shard.journal.outcome(outcome)
+            begun.shard.journal.outcome(outcome)
             self.tally.count(done=False)
-            shard.ended(outcome)
-            self._finish_if_complete(shard)
+            begun.shard.ended(outcome)
+            self._finish_if_complete(begun.shard)
 
         told = redacted(one_line(reason, 1000))
-        outcome = Outcome(item.id, "quarantined", {"reason": told, "step": step, "attempts": 1})
-        self._budget.failed(self._orders.pop(item.id), outcome, mark)
+        outcome = Outcome(begun.item.id, "quarantined", {"reason": told, "step": step, "attempts": 1})
+        self._budget.failed(begun.order, outcome, mark)
 
     def _still_well(self) -> str | None:
-        """Look again at an image that was read before: if that fails too, it is not the items' fault."""
-        item = self._last_done
-        if item is None:
-            return None
-        job = self._readers.submit(partial(read, item, self._root), item.image, first=True)
-        while not self._readers.wait(job):
-            if self._stop.asked:
-                return "a stop was asked for"
-        error = job.future.exception()
-        return None if error is None else f"an image that could be read before can't be read any more ({error})"
-
-    def _ever_well(self) -> bool:
-        return self._folder.has_records()
+        """If what went well before fails too, it is not the items' fault."""
+        return None if self._last_done is None else self._in_flight.still_readable(self._last_done)
 
     def _drain(self, ahead: deque[list[Loading]]) -> None:
         while ahead and not self._stop.asked:
@@ -285,29 +200,20 @@ class Worker:
         if not shard.complete or shard.number not in self._open:
             return
         del self._open[shard.number]
-        self._account(shard)
+        self._accounts.tell(shard.journal)
         shard.finish()
         self.claims.free(shard.number)
 
-    def _account(self, shard: ShardWork) -> None:
-        """Where the time went since the last such line, and the most GPU memory that was ever taken."""
-        seconds, now = self._pipeline.take_seconds(), time.perf_counter()
-        known = sum(spent for name, spent in seconds.items() if not name.startswith("setup "))
-        seconds["claims and journals"] = round(max(0.0, now - self._accounted - known), 3)
-        self._accounted = now
-        taken = peak()
-        shard.journal.write("spent", seconds=seconds, **({"gpu_bytes": taken} if taken is not None else {}))
-
     def _leave(self, blameless: bool) -> None:
         """Whatever the reason: what is written counts, the rest is free for others."""
-        self._readers.close()
+        self._in_flight.close()
         if blameless:
             for place, shard in enumerate(self._open.values()):
                 with suppress(FatalError):  # a full disk may be the very reason for leaving
                     shard.journal.write("stopping")
                     if place == 0:
-                        self._account(shard)
-        self._writers.shutdown(wait=True)
+                        self._accounts.tell(shard.journal)
+        self._written.close()
         for shard in self._open.values():
             shard.journal.close()
         with suppress(OSError):  # a claim that can't be taken back gets stale
