@@ -19,7 +19,6 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from labelyard.generate.file_system import explained
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.journal import read_history
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.run_folder.manifest import kind_of_reason, read_sums
+from labelyard.generate.run_folder.manifest import kind_of_reason
 from labelyard.generate.run_folder.standing import Line, Standing
 from labelyard.launch.program import parser, program
 from labelyard.utils.atomic import write_atomic
@@ -84,8 +83,8 @@ def retry(folder: RunFolder, wanted: Wanted, damaged: bool = False, dry_run: boo
     standing = Standing(folder)
     claims = Claims(folder, Owner.here(f"retry-{socket.gethostname()[:40]}-{os.getpid()}"))
     try:
-        for number in sorted({*standing.finished, *standing.begun()}):
-            if not damaged and number in standing.finished and _flawless(folder, number):
+        for number in standing.touched():
+            if not damaged and number in standing.finished and not standing.counts(number, said=True).quarantined:
                 continue
             lines = list(standing.of(number))
             picked = [line for line in lines if wanted(line)]
@@ -111,11 +110,10 @@ def put_back_what_is_gone(folder: RunFolder) -> tuple[int, int]:
     standing, done = Standing(folder), 0
     lost = dict[int, int]()
     for number in sorted(standing.finished):
-        with suppress(FileNotFoundError):  # taken back by a retry since the listing
-            sums = read_sums(folder.manifest(number))
-            done += sums["done"]
-            if missed := standing.lost(number, sums["done"]):
-                lost[number] = missed
+        counts = standing.counts(number)
+        done += counts.done + counts.gone
+        if counts.gone:
+            lost[number] = counts.gone
     gone, found = sum(lost.values()), 0
     if gone > max(FEW, FEW_OF_ALL * done):
         return 0, gone
@@ -155,14 +153,6 @@ def put_back(folder: RunFolder, number: int, wanted: Wanted) -> list[Line]:
     write_atomic(folder.journal(number, f"retry-{mark}"), b"".join(map(dump, events)))
     folder.manifest(number).unlink(missing_ok=True)
     return picked
-
-
-def _flawless(folder: RunFolder, number: int) -> bool:
-    try:
-        quarantined: int = read_sums(folder.manifest(number))["quarantined"]
-        return quarantined == 0
-    except FileNotFoundError:
-        return False
 
 
 def _kind(line: Line) -> str:

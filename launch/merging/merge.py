@@ -180,7 +180,7 @@ def records_of(folder: RunFolder, check: bool = False) -> Iterator[list[str]]:
     standing = Standing(folder, check)
     for shard in range(standing.shards):
         place = folder.records_of(shard)
-        yield [f"{place}/{line['file']}" for line in standing.of(shard) if line["status"] == "done"]
+        yield [f"{place}/{line['file']}" for line in standing.done(shard)]
 
 
 def merge_plain_folder(folder: Path, train: Path) -> tuple[int, list[tuple[Path, str]]]:

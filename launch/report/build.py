@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +16,9 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from labelyard.generate.record_json.body import read_record
-from labelyard.generate.run_folder.journal import read_history
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.run_folder.manifest import kind_of_reason, read_manifest, read_sums
+from labelyard.generate.run_folder.manifest import kind_of_reason
+from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.report import page
 from labelyard.launch.report.cards import card, detail
 from labelyard.launch.report.dataset_counts import Facts
@@ -93,9 +93,9 @@ def _fill(
             facts.add(record)
     everything = {"base": f"{name}/", "colours": COLOURS, "records": cards}
     (building / "cards.js").write_bytes(page.data_file("cards", everything))
-    items = list(_quarantined(folder))
+    items = list(itertools.islice(_quarantined(folder), LISTED))
     listed = {
-        "items": items[:LISTED],
+        "items": items,
         "total": seen.quarantined,
         "reasons": [[entry.reason, entry.items] for entry in seen.reasons],
     }
@@ -137,38 +137,12 @@ def _one(folder: RunFolder, building: Path, chosen: Chosen) -> tuple[dict[str, A
 
 
 def _quarantined(folder: RunFolder) -> Iterator[dict[str, Any]]:
-    """The quarantined items that are listed, in the order of the plan."""
-    finished = folder.finished()
-    begun = folder.journals_by_shard()
-    left = LISTED
-    for number in sorted(finished | begun.keys()):
-        if left <= 0:
-            return
-        lines = _in_manifest(folder, number) if number in finished else _in_journals(folder, number, begun[number])
-        if lines is None:
-            lines = _in_journals(folder, number, folder.journals_of(number))
-        for line in lines:
-            left -= 1
+    """The quarantined items, in the order of the plan."""
+    standing = Standing(folder)
+    for number in standing.touched():
+        for line in standing.quarantined(number):
             kept = {key: line[key] for key in ("id", "image", "step", "reason", "attempts")}
             yield {**kept, "kind": kind_of_reason(line["step"], line["reason"])}
-
-
-def _in_manifest(folder: RunFolder, number: int) -> Iterable[dict[str, Any]] | None:
-    """None if a retry has taken the manifest back since."""
-    try:
-        if not read_sums(folder.manifest(number))["quarantined"]:
-            return []
-        return [line for line in read_manifest(folder.manifest(number)) if line.get("status") == "quarantined"]
-    except FileNotFoundError:
-        return None
-
-
-def _in_journals(folder: RunFolder, number: int, journals: list[Path]) -> Iterator[dict[str, Any]]:
-    outcomes = read_history(journals).outcomes.values()
-    failed = {outcome.id: outcome.facts for outcome in outcomes if not outcome.done}
-    for item in folder.items(number) if failed else ():
-        if item.id in failed:
-            yield {**failed[item.id], "id": item.id, "image": item.image}
 
 
 def _write_plots(place: Path, plots: list[Plot]) -> None:

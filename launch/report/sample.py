@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from labelyard.generate.run_folder.journal import read_history
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.run_folder.manifest import read_manifest, read_sums
+from labelyard.generate.run_folder.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -32,19 +30,10 @@ class Sample:
 def sample(folder: RunFolder, size: int, seed: int) -> Sample:
     """Of finished shards the first line of the manifest tells how many records there are; the others' journals are
     read. Only the manifests that a chosen record stands in are read further."""
-    finished = folder.finished()
-    begun = folder.journals_by_shard()
-    shards = sorted(finished | begun.keys())
-    unfinished = {number: _done_in_journals(begun[number]) for number in shards if number not in finished}
-    counts = []
-    for number in shards:
-        try:
-            counts.append(
-                len(unfinished[number]) if number in unfinished else read_sums(folder.manifest(number))["done"]
-            )
-        except FileNotFoundError:  # taken back by a retry since the listing
-            unfinished[number] = _done_in_journals(folder.journals_of(number))
-            counts.append(len(unfinished[number]))
+    standing = Standing(folder)
+    shards = standing.touched()
+    begun = {number: standing.done(number, said=True) for number in standing.begun()}
+    counts = [len(begun[n]) if n in begun else standing.counts(n, said=True).done for n in shards]
     ends = list(accumulate(counts))
     done = ends[-1] if ends else 0
     places = sorted(random.Random(seed).sample(range(done), min(size, done)))
@@ -55,22 +44,7 @@ def sample(folder: RunFolder, size: int, seed: int) -> Sample:
     chosen: list[Chosen] = []
     for at, within in sorted(wanted.items()):
         number = shards[at]
-        lines = unfinished[number] if number in unfinished else _done_in_manifest(folder, number)
-        for position, (item_id, name) in enumerate(lines):
+        for position, line in enumerate(begun.get(number) or standing.done(number, said=True)):
             if position in within:
-                chosen.append(Chosen(item_id, number, folder.path / "records" / f"{number:05d}" / name))
+                chosen.append(Chosen(line["id"], number, folder.records_of(number) / line["file"]))
     return Sample(chosen, done)
-
-
-def _done_in_manifest(folder: RunFolder, number: int) -> Iterable[tuple[str, str]]:
-    try:
-        lines = read_manifest(folder.manifest(number))
-    except FileNotFoundError:  # taken back by a retry since it was counted
-        return _done_in_journals(folder.journals_of(number))
-    next(lines)
-    return ((line["id"], line["file"]) for line in lines if line["status"] == "done")
-
-
-def _done_in_journals(paths: list[Path]) -> list[tuple[str, str]]:
-    outcomes = read_history(paths).outcomes.values()
-    return [(outcome.id, outcome.facts["file"]) for outcome in outcomes if outcome.done]

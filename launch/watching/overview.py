@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.run_folder.manifest import kind_of_reason, read_sums
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.slurm.jobs_overview import JobsSeen
 from labelyard.launch.watching.progress import duration
 from labelyard.launch.watching.time_spent import Failure
 from labelyard.launch.watching.workers import WorkerSeen, images_per_second, workers_of
 from labelyard.utils.programs import call
-from labelyard.utils.text import one_line
 
 
 @dataclass(frozen=True)
@@ -76,70 +74,37 @@ def as_json(seen: Overview) -> dict[str, Any]:
     return {key: value for key, value in asdict(seen).items() if value is not None or key not in MAY_BE_ABSENT}
 
 
-class _Tally:
-    """What the shards come to, one after another."""
-
-    def __init__(self) -> None:
-        self.done = self.quarantined = self.instances = self.gone = 0
-        self._reasons: Counter[str] = Counter()
-        self._examples: dict[str, str] = {}
-
-    def add_lines(self, lines: Iterable[dict[str, Any]]) -> None:
-        for line in lines:
-            self.done += line["status"] == "done"
-            self.quarantined += line["status"] == "quarantined"
-            self.instances += line.get("instances", 0)
-            if line["status"] == "quarantined":
-                kind = kind_of_reason(line["step"], line["reason"])
-                self._add_reason(kind, 1, one_line(f"{line['image']}: {line['reason']}"))
-
-    def add_sums(self, sums: dict[str, Any], lost: int) -> None:
-        self.done += sums["done"] - lost
-        self.gone += lost
-        self.quarantined += sums["quarantined"]
-        self.instances += sums["instances"]
-        for kind, (items, example) in sums.get("reasons", {}).items():
-            self._add_reason(kind, items, example)
-
-    def _add_reason(self, kind: str, items: int, example: str) -> None:
-        self._reasons[kind] += items
-        self._examples.setdefault(kind, example)
-
-    def reasons(self) -> list[Reason]:
-        return [Reason(kind, items, self._examples[kind]) for kind, items in self._reasons.most_common()]
-
-
 def overview(folder: RunFolder) -> Overview:
     plan = folder.read_plan()
     standing = Standing(folder)
-    tally = _Tally()
-    for number in sorted(standing.finished):
-        try:
-            sums = read_sums(folder.manifest(number))
-        except FileNotFoundError:  # taken back by a retry since the listing
-            tally.add_lines(standing.of(number))
-        else:
-            tally.add_sums(sums, standing.lost(number, sums["done"]))
+    done = quarantined = instances = gone = 0
+    reasons: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     begun = standing.begun()
-    for number in begun:
-        tally.add_lines(standing.of(number))
+    for number in (*sorted(standing.finished), *begun):
+        counts = standing.counts(number)
+        done, quarantined = done + counts.done, quarantined + counts.quarantined
+        instances, gone = instances + counts.instances, gone + counts.gone
+        for kind, (items, example) in counts.reasons.items():
+            reasons[kind] += items
+            examples.setdefault(kind, example)
     workers = workers_of(folder)
     rate = images_per_second(workers)
-    pending = plan.items - tally.done - tally.quarantined
+    pending = plan.items - done - quarantined
     return Overview(
         run=str(folder.path),
         items=plan.items,
-        done=tally.done,
-        quarantined=tally.quarantined,
+        done=done,
+        quarantined=quarantined,
         pending=pending,
-        gone=tally.gone,
+        gone=gone,
         duplicates=plan.duplicates,
-        instances=tally.instances,
+        instances=instances,
         shards=Shards(plan.shards, len(standing.finished), len(begun)),
         images_per_second=round(rate, 3) if rate else None,
         seconds_left=round(pending / rate) if rate and pending else None,
         workers=workers,
-        reasons=tally.reasons(),
+        reasons=[Reason(kind, items, examples[kind]) for kind, items in reasons.most_common()],
     )
 
 
