@@ -12,7 +12,7 @@ from labelyard.generate.record import Item
 from labelyard.generate.record_json.body import image_of, instances_of, parsed, size_of
 from labelyard.generate.record_json.encode import Frame, padded
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.run_folder.manifest import read_manifest
+from labelyard.generate.run_folder.standing import Standing
 from labelyard.utils import rle
 from labelyard.utils.images import ending
 from labelyard.utils.rle import Rle
@@ -81,23 +81,10 @@ def _found(entry: dict[str, Any], original: bool) -> Found:
 
 
 def finished(folder: RunFolder) -> Iterator[Finished]:
-    """Records appear whole or not at all; where a manifest says how many bytes one has, that is seen to besides."""
-    done = folder.finished()
-    for number in range(folder.read_plan().shards):
-        sizes = _sizes(folder, number) if number in done else None
-        for item in folder.items(number):
-            path = folder.record(number, item)
-            try:
-                size = path.stat().st_size
-            except FileNotFoundError:
-                continue
-            if sizes is None or sizes.get(item.id) == size:
-                yield Finished(item, path)
-
-
-def _sizes(folder: RunFolder, number: int) -> dict[str, int] | None:
-    try:
-        lines = list(read_manifest(folder.manifest(number)))[1:]
-    except FileNotFoundError:  # taken back since the listing
-        return None
-    return {line["id"]: line["bytes"] for line in lines if line["status"] == "done"}
+    """Those that a merge would list, each looked at: it is there, and has as many bytes as when it was written."""
+    standing = Standing(folder)
+    for number in range(standing.shards):
+        names = {line["id"]: line["file"] for line in standing.done(number)}
+        for item in folder.items(number) if names else ():
+            if item.id in names:
+                yield Finished(item, folder.records_of(number) / names[item.id])
