@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 from labelyard.generate.compute.batches import is_out_of_memory
 from labelyard.generate.compute.gpu_memory import free_memory
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
 from labelyard.generate.record import Record
-from labelyard.generate.settings import build
+from labelyard.generate.settings import build, in_full
 from labelyard.generate.step import Step
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.text import one_line
@@ -49,7 +51,7 @@ class Pipeline:
                 self._free(step)
 
     def _load(self, name: str, step: Step) -> None:
-        with self.timed(f"setup {name}"):
+        with self.timed(f"setup {name}"), _in_the_name_of(name, step):
             step.setup(self._device)
 
     def _free(self, step: Step) -> None:
@@ -97,7 +99,8 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
     alive, pauses = list(records), list(patience)
     while alive:
         try:
-            step(alive)
+            with _in_the_name_of(name, step):
+                step(alive)
             return alive
         except ItemError as error:
             culprit = _culprit(alive, error)
@@ -108,9 +111,6 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
         except FatalError:
             raise
         except Exception as error:
-            told = getattr(error, "inner_exception", None)  # torch.compile wraps what its backend says
-            if isinstance(told, FatalError):
-                raise told from error
             if is_broken_device(error):
                 raise BrokenDevice(
                     f"step '{name}': the GPU failed ({one_line(str(error))}). Nothing was marked; a new worker goes on"
@@ -125,6 +125,21 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
         middle = len(alive) // 2
         return _apply(step, name, alive[:middle], fail) + _apply(step, name, alive[middle:], fail)
     return []
+
+
+@contextmanager
+def _in_the_name_of(name: str, step: Step) -> Iterator[None]:
+    """What ends the worker says which step it was, and that step's settings in full: a step knows only its fields."""
+    try:
+        yield
+    except Exception as error:
+        told = getattr(error, "inner_exception", error)  # torch.compile wraps what its backend says
+        if not isinstance(told, FatalError):
+            raise
+        told.args = (in_full(str(told), name, type(step)),)
+        if told is error:
+            raise
+        raise told from error
 
 
 def _culprit(records: list[Record], error: ItemError) -> Record | None:
@@ -161,6 +176,8 @@ def build_steps(names: Sequence[str], nodes: Mapping[str, Any]) -> dict[str, Ste
                 + f" Choose one with {name}=…"
             )
         steps[name] = build(node, name)
+        if "name" not in {f.name for f in fields(steps[name])}:  # which would be a setting of the step's own
+            steps[name].name = name
     return steps
 
 

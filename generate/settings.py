@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any
@@ -152,12 +153,19 @@ def made(kind: type, values: Mapping[str, Any], place: str = "") -> Any:
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:
-        raise UserError(_said(place, str(error))) from None
+        raise UserError(in_full(str(error), place, kind)) from None
 
 
-def _said(place: str, text: str) -> str:
-    """A class may name the setting in full itself."""
-    return text if not place or text.startswith((f"{place}.", f"{place}:")) else f"{place}: {text}"
+def in_full(text: str, place: str, kind: type) -> str:
+    """What a configured class says of its own fields (`side=3: too small; use side=4`), as whoever set them under
+    `place` knows them: `detail.side=3: too small; use detail.side=4`. What names no field first is told to be of
+    `place`."""
+    if not place or text.startswith((f"{place}.", f"{place}:")):
+        return text
+    names = "|".join(re.escape(f.name) for f in fields(kind)) if is_dataclass(kind) else ""
+    if names:
+        text = re.sub(rf"(^|\b(?:use|give|as|see|or) )({names})(?=[=:;]|$)", rf"\1{place}.\2", text)
+    return text if text.startswith(f"{place}.") else f"{place}: {text}"
 
 
 def what_makes_the_data(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Step:
     A step may be called again with a record that it has seen before: it sets its fields, and never appends to them.
     """
 
+    name = ""  # in the pipeline; there from the moment it is built for one. No setting, and so without a type
+
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[tuple[str, ...]] = ()
 

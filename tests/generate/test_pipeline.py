@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from PIL import Image
 import labelyard.generate.pipeline
 from labelyard.generate.compute.batches import MOST, Batches
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
-from labelyard.generate.pipeline import Pipeline
+from labelyard.generate.pipeline import Pipeline, build_steps
 from labelyard.generate.record import Record
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.step import Step
@@ -156,6 +157,54 @@ def test_only_units_of_one_key_share_a_batch() -> None:
 
     assert Batches(4).map(call, list(range(20)), key=lambda unit: unit % 3) == list(range(20))
     assert all(len(keys) == 1 for keys in seen)
+
+
+@dataclass(kw_only=True)
+class Narrow(Step):
+    """Is told of its setting `side` at composing, while it is loaded, or while it works."""
+
+    side: int = 3
+    when: str = "never"
+
+    def __post_init__(self) -> None:
+        if self.when == "built":
+            raise ValueError(f"side={self.side}: odd; use side=4")
+
+    def setup(self, device: str) -> None:
+        if self.when == "loaded":
+            raise FatalError(f"side={self.side}: odd; use side=4, or give it another setting")
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        if self.when == "at work":
+            raise FatalError(f"weights.pth: has no side; sides=2, but give side: see side={self.side}")
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_step_s_settings_are_told_by_the_name_that_it_has_in_the_pipeline(staged: bool) -> None:
+    def pipeline(when: str) -> Pipeline:
+        node = {"_target_": f"{__name__}.Narrow", "when": when}
+        return Pipeline(build_steps(["fine"], {"fine": node}), staged=staged)
+
+    with pytest.raises(UserError) as built:
+        pipeline("built")
+    assert str(built.value) == "fine.side=3: odd; use fine.side=4"
+    with pytest.raises(FatalError) as loaded:
+        pipeline("loaded").setup("cpu")
+    assert str(loaded.value) == "fine.side=3: odd; use fine.side=4, or give it another setting"
+    with pytest.raises(FatalError) as working:
+        pipeline("at work").run(make(3), lambda *_: None)
+    assert str(working.value) == "fine: weights.pth: has no side; sides=2, but give fine.side: see fine.side=3"
+    assert pipeline("never").steps["fine"].name == "fine"
+
+
+def test_a_step_that_has_a_setting_called_name_keeps_it() -> None:
+    @dataclass(kw_only=True)
+    class Named(Step):
+        name: str = "mine"
+
+    with patch.dict(globals(), {"Named": Named}):
+        step = build_steps(["fine"], {"fine": {"_target_": f"{__name__}.Named"}})["fine"]
+    assert step.name == "mine"
 
 
 def test_out_of_memory_for_one_unit_alone_is_its_fault() -> None:

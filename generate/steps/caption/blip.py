@@ -32,7 +32,7 @@ class BLIP(Captioner):
             ),
         )
         if self.compile:
-            compile_in_place(self._model.vision_model, "caption.compile")
+            compile_in_place(self._model.vision_model)
         self._images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
         self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
         self._prompt = self._tokenizer(self.prompt)["input_ids"]

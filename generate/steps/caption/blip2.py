@@ -62,7 +62,7 @@ class BLIP2(Captioner):
             ),
         )
         if self.compile:
-            compile_in_place(self._model.vision_model, "caption.compile")
+            compile_in_place(self._model.vision_model)
         self._images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
         self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
         # The same for every crop, so nothing is ever padded: the places of the picture, then the prompt's tokens

@@ -38,8 +38,8 @@ class VLM(Captioner):
         super().__post_init__()
         if not self.prompt.strip():
             raise ValueError(
-                "caption.prompt is empty: a chat model must be asked something, e.g. "
-                "caption.prompt='Describe what is in this picture in one short sentence.'"
+                "prompt='': a chat model must be asked something; give "
+                "prompt='Describe what is in this picture in one short sentence.'"
             )
 
     def setup(self, device: str) -> None:

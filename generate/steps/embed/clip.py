@@ -58,7 +58,7 @@ class CLIP(Step):
         if end is None or self._tokenizer.vocab_size > self._model.config.vocab_size:
             raise FatalError(f"{self.checkpoint}: its tokenizer is not this CLIP's; fetch the whole folder again")
         if self.compile:
-            compile_in_place(self._model, "embed.compile")
+            compile_in_place(self._model)
         self._device = device
         self._labels: dict[str, NDArray[np.float32]] = {}  # few different ones in a run, each asked for many times
 

@@ -176,8 +176,8 @@ class PortNetwork:
 
         if dtype != "float32" and transformers.__version__.startswith("4."):
             raise FatalError(
-                f"ground.dtype={dtype}: the port in transformers {transformers.__version__} mixes it with float32 and "
-                "fails; use ground.dtype=float32, or transformers 5"
+                f"dtype={dtype}: the port in transformers {transformers.__version__} mixes it with float32 and "
+                "fails; use dtype=float32, or transformers 5"
             )
         self._model = model
         self._dtype = torch_dtype(dtype)

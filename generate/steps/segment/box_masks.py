@@ -81,7 +81,7 @@ class BoxMasks(Step):
         self._device = device
         self._masker = self.load_masker(device)
         if self.compile:
-            compile_in_place(self._masker.encoder, "segment.compile")
+            compile_in_place(self._masker.encoder)
 
     def __call__(self, records: Sequence[Record]) -> None:
         waiting = [record for record in records if record.instances]

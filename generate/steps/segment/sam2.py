@@ -23,7 +23,7 @@ class Sam2(BoxMasks):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.compile:
-            raise ValueError("compile=true: SAM 2 is not compiled; use segment=sam or sam_hq for that")
+            raise ValueError("compile=true: SAM 2 is not compiled; the options sam and sam_hq can be")
 
     def load_masker(self, device: str) -> Masker:
         from transformers import Sam2Model

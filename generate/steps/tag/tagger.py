@@ -100,13 +100,13 @@ class Tagger(Step):
         path = find_checkpoint(self.checkpoint, self.revision)
         state = ram.published_names(read_state_dict(str(path)))
         self._check_network(ram.which(state))
-        self._tags = read_lines(find_list(self.published_tags, self.tag_list, path, "tag.tag_list"))
+        self._tags = read_lines(find_list(self.published_tags, self.tag_list, path, "tag_list"))
         self._check_tag_count(ram, state)
         self._thresholds = self._read_thresholds(path)
         self._check_names()
         unit = ram.smallest_image(state)
         if self.image_size % unit:
-            raise FatalError(f"tag.image_size={self.image_size}: this checkpoint needs a multiple of {unit}")
+            raise FatalError(f"image_size={self.image_size}: this checkpoint needs a multiple of {unit}")
         self._device, self._dtype = device, torch_dtype(self.dtype)
         self._logits = self._load(state)
 
@@ -136,7 +136,7 @@ class Tagger(Step):
                 "fetch it again, or give another"
             ) from error
         if self.compile:
-            compile_in_place(network.visual_encoder, "tag.compile")
+            compile_in_place(network.visual_encoder)
         return network
 
     def _pixels(self, record: Record) -> Tensor:
@@ -165,17 +165,17 @@ class Tagger(Step):
                 f"{self.checkpoint}: not a {self.network} checkpoint: no label embeddings in it; "
                 "give the published file"
             )
-        raise FatalError(f"{self.checkpoint}: is of {found}, not of {self.network}; use tag={found}")
+        raise FatalError(f"{self.checkpoint}: is of {found}, not of {self.network}; choose the option {found}")
 
     def _check_tag_count(self, ram: Any, state: dict[str, Tensor]) -> None:
         try:
             count = ram.tag_count(state, self.descriptions)
         except ValueError as error:
-            raise FatalError(f"{self.checkpoint}: {error}; see tag.descriptions") from None
+            raise FatalError(f"{self.checkpoint}: {error}; see descriptions") from None
         if count != len(self._tags):
             raise FatalError(
                 f"{self.checkpoint}: knows {count} tags, but the tag list has {len(self._tags)}; "
-                "give the list that belongs to it as tag.tag_list"
+                "give the list that belongs to it as tag_list"
             )
 
     def _read_thresholds(self, checkpoint: Path) -> list[float]:
@@ -183,7 +183,7 @@ class Tagger(Step):
             values = [0.5 if self.threshold is None else self.threshold] * len(self._tags)
         else:
             published = self.published_thresholds or RAM_THRESHOLDS
-            path = find_list(published, self.threshold_list, checkpoint, "tag.threshold_list")
+            path = find_list(published, self.threshold_list, checkpoint, "threshold_list")
             values = read_numbers(path)
             if len(values) != len(self._tags):
                 raise FatalError(f"{path}: {len(values)} thresholds for {len(self._tags)} tags; give as many")
@@ -193,7 +193,7 @@ class Tagger(Step):
         for option in ("tag_thresholds", "skip_tags"):
             for name in getattr(self, option):
                 if name not in self._tags:
-                    raise FatalError(f"tag.{option}: {name!r} is not in the tag list; check its spelling")
+                    raise FatalError(f"{option}: {name!r} is not in the tag list; check its spelling")
 
 
 def as_tensor(image: Image, size: int, interpolation: str) -> Tensor:

@@ -21,7 +21,7 @@ from typing import Any
 from labelyard.generate.errors import FatalError
 from labelyard.utils.text import one_line
 
-_gone: list[str] = []  # settings of compiled modules that are no more
+_gone: list[None] = []  # one for each compiled module that is no more
 SHAPES = 64  # that a module may be compiled for: batches halve when memory runs out
 
 
@@ -31,14 +31,12 @@ def check_compile(wanted: bool, backend: str) -> None:
         raise ValueError(f"compile=true: backend={backend} is computed as its authors do; use backend=port")
 
 
-def compile_in_place(module: Any, setting: str) -> None:
-    """It is compiled when it is first called with a shape. `setting` is what the user gave, for messages."""
+def compile_in_place(module: Any) -> None:
+    """It is compiled when it is first called with a shape."""
     import torch
 
     if not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "gcc", "clang")):
-        raise FatalError(
-            f"{setting}=true: there is no C++ compiler on this machine; install g++, or use {setting}=false"
-        )
+        raise FatalError("compile=true: there is no C++ compiler on this machine; install g++, or use compile=false")
     _forget_the_gone()
     torch._dynamo.config.recompile_limit = SHAPES
 
@@ -49,12 +47,10 @@ def compile_in_place(module: Any, setting: str) -> None:
                 return inductor(graph, inputs)
             except Exception as error:
                 cause = one_line(f"{type(error).__name__}: {error}", 300)
-                raise FatalError(
-                    f"{setting}=true: torch can't compile it here ({cause}); use {setting}=false"
-                ) from error
+                raise FatalError(f"compile=true: torch can't compile it here ({cause}); use compile=false") from error
 
     module.compile(backend=compiled, dynamic=False)
-    weakref.finalize(module, _gone.append, setting).atexit = False
+    weakref.finalize(module, _gone.append, None).atexit = False
 
 
 def _forget_the_gone() -> None:

@@ -1,4 +1,4 @@
-"""GroundingDINO by its authors' own package: `ground.backend=native`. It does not work with transformers 5."""
+"""GroundingDINO by its authors' own package: `backend=native`. It does not work with transformers 5."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class NativeNetwork:
     def __init__(self, location: str, revision: str | None, text_encoder: str, device: str) -> None:
         build, read_config, package = _imported()
         if kind(location) != "file":
-            raise FatalError(f"{location}: ground.backend=native reads the authors' file, groundingdino_swint_ogc.pth")
+            raise FatalError(f"{location}: backend=native reads the authors' file, groundingdino_swint_ogc.pth")
         weights = read_state_dict(str(find_checkpoint(location, revision)))
         width = weights[FIRST].shape[0] if FIRST in weights else None
         if width not in CONFIGS:
-            raise FatalError(f"{location}: neither GroundingDINO's Swin-T nor its Swin-B; use ground.backend=port")
+            raise FatalError(f"{location}: neither GroundingDINO's Swin-T nor its Swin-B; use backend=port")
         settings = read_config(str(package / "config" / CONFIGS[width]))
         settings.device, settings.text_encoder_type = device, _folder(text_encoder)
         network = build(settings)
@@ -58,8 +58,8 @@ def _imported() -> tuple[Any, Any, Path]:
     except ImportError as error:
         reason = one_line(f"{type(error).__name__}: {error}", 120)
         raise FatalError(
-            f"ground.backend=native: groundingdino can't be imported ({reason}); "
-            "pip install -e '.[native]', or use ground.backend=port"
+            f"backend=native: groundingdino can't be imported ({reason}); "
+            "pip install -e '.[native]', or use backend=port"
         ) from error
     return build_model, SLConfig.fromfile, Path(groundingdino.__file__).parent
 

@@ -1,4 +1,4 @@
-"""Captions by LAVIS itself, the package salesforce-lavis: caption.backend=native.
+"""Captions by LAVIS itself, the package salesforce-lavis: backend=native.
 
 LAVIS fetches its parts from several places of the internet when a model is built, so its caches must have been filled
 on a machine that has it; nothing here can do that for it.
@@ -16,27 +16,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Describe = Callable[["Sequence[Image]", str, dict[str, Any]], list[str]]
-REMEDY = "it needs an environment of its own, see requirements/lavis.txt; or use caption.backend=port"
+REMEDY = "it needs an environment of its own, see requirements/lavis.txt; or use backend=port"
 
 
 def load(native_model: str, device: str) -> Describe:
     name, slash, kind = native_model.partition("/")
     if not (name and slash and kind):
-        raise FatalError(
-            f"caption.native_model={native_model}: not of the form name/type, such as blip2_t5/pretrain_flant5xxl"
-        )
+        raise FatalError(f"native_model={native_model}: not of the form name/type, such as blip2_t5/pretrain_flant5xxl")
     try:
         from lavis.models import load_model_and_preprocess
     except Exception as error:  # its imports break in many ways beside a newer numpy or transformers
         reason = one_line(f"{type(error).__name__}: {error}", 120)
-        raise FatalError(f"caption.backend=native: lavis can't be imported ({reason}); {REMEDY}") from error
+        raise FatalError(f"backend=native: lavis can't be imported ({reason}); {REMEDY}") from error
     try:
         model, processors, _ = load_model_and_preprocess(name=name, model_type=kind, is_eval=True, device=device)
     except Exception as error:  # from its registry, its downloads, or torch
         reason = one_line(f"{type(error).__name__}: {error}", 160)
         raise FatalError(
-            f"caption.native_model={native_model}: LAVIS can't build it ({reason}); it downloads what it needs, so "
-            "build it once on a machine with internet and the same home, or use caption.backend=port"
+            f"native_model={native_model}: LAVIS can't build it ({reason}); it downloads what it needs, so "
+            "build it once on a machine with internet and the same home, or use backend=port"
         ) from error
     return describer(model, processors["eval"], device)
 

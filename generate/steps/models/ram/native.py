@@ -1,4 +1,4 @@
-"""RAM and RAM++ by their authors' own code, the package `ram`: tag.backend=native.
+"""RAM and RAM++ by their authors' own code, the package `ram`: backend=native.
 
 The project's own network (models/ram.py) gives the same logits; this is for those who want the original.
 """
@@ -17,7 +17,7 @@ from labelyard.utils.text import one_line
 if TYPE_CHECKING:
     from torch import Tensor
 
-REMEDY = "it needs an environment of its own, see requirements/lavis.txt; or use tag.backend=port"
+REMEDY = "it needs an environment of its own, see requirements/lavis.txt; or use backend=port"
 SIZES = {128: "swin_b", 192: "swin_l"}  # width of the first stage -> the original's name
 NOT_FOR_TAGS = ("tag_encoder.", "text_decoder.")
 COMPUTED = ("relative_position_index", "attn_mask")
@@ -53,15 +53,15 @@ def _construct(option: str, state: dict[str, Tensor], text_encoder: str, image_s
         original = getattr(importlib.import_module("ram.models"), option)
     except ImportError as error:
         reason = one_line(f"{type(error).__name__}: {error}", 120)
-        raise FatalError(f"tag.backend=native: `ram` can't be imported ({reason}); {REMEDY}") from error
+        raise FatalError(f"backend=native: `ram` can't be imported ({reason}); {REMEDY}") from error
     width = state["visual_encoder.patch_embed.proj.weight"].shape[0]
     if width not in SIZES:
-        raise FatalError(f"the original {option} knows no Swin of width {width}; use tag.backend=port")
+        raise FatalError(f"the original {option} knows no Swin of width {width}; use backend=port")
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it prints every weight that it ties
             return original(image_size=image_size, vit=SIZES[width], text_encoder_type=text_encoder)
     except OSError as error:
         raise FatalError(
-            f"tag.text_encoder={text_encoder}: the original RAM wants this tokenizer "
+            f"text_encoder={text_encoder}: the original RAM wants this tokenizer "
             f"({one_line(str(error), 120)}); give a folder with bert-base-uncased's vocab.txt"
         ) from error

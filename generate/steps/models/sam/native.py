@@ -1,4 +1,4 @@
-"""SAM and SAM-HQ by their authors' own packages: `segment.backend=native`."""
+"""SAM and SAM-HQ by their authors' own packages: `backend=native`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ class NativeMasker:
     def __init__(self, location: str, revision: str | None, hq: bool, device: str) -> None:
         package = _imported("segment_anything_hq" if hq else "segment_anything")
         if kind(location) != "file":
-            raise FatalError(
-                f"{location}: segment.backend=native reads the authors' file, sam_vit_h_4b8939.pth or its like"
-            )
+            raise FatalError(f"{location}: backend=native reads the authors' file, sam_vit_h_4b8939.pth or its like")
         weights = read_state_dict(str(find_checkpoint(location, revision)))
         size = SIZES.get(len(weights[WIDTH])) if WIDTH in weights else None
         if size is None:
-            raise FatalError(f"{location}: not SAM's ViT-B, -L or -H; use segment.backend=port")
+            raise FatalError(f"{location}: not SAM's ViT-B, -L or -H; use backend=port")
         network = package.sam_model_registry[size](checkpoint=None)
         try:
             network.load_state_dict(weights)
@@ -88,6 +86,5 @@ def _imported(name: str) -> Any:
     except ImportError as error:
         reason = one_line(f"{type(error).__name__}: {error}", 120)
         raise FatalError(
-            f"segment.backend=native: {name} can't be imported ({reason}); "
-            "pip install -e '.[native]', or use segment.backend=port"
+            f"backend=native: {name} can't be imported ({reason}); pip install -e '.[native]', or use backend=port"
         ) from error

@@ -130,9 +130,9 @@ def _check(weights: dict[str, Tensor], location: str, hq: bool) -> None:
             "give sam_vit_h_4b8939.pth or sam_hq_vit_h.pth (or their l or b size), or a hub id"
         )
     if is_hq(weights) and not hq:
-        raise FatalError(f"{location}: a checkpoint of SAM-HQ, not of SAM; use segment=sam_hq")
+        raise FatalError(f"{location}: a checkpoint of SAM-HQ, not of SAM; choose the option sam_hq")
     if hq and not is_hq(weights):
-        raise FatalError(f"{location}: a checkpoint of SAM, not of SAM-HQ; use segment=sam")
+        raise FatalError(f"{location}: a checkpoint of SAM, not of SAM-HQ; choose the option sam")
 
 
 def _matches(weights: dict[str, Tensor], pattern: str) -> list[re.Match[str]]:

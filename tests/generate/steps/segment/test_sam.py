@@ -54,9 +54,9 @@ def test_a_checkpoint_of_another_model_is_fatal(tmp_path: Path) -> None:
 def test_a_checkpoint_of_sam_hq_is_not_one_of_sam(tmp_path: Path) -> None:
     from labelyard.generate.steps.segment.sam_hq import SamHQ
 
-    with pytest.raises(FatalError, match=r"a checkpoint of 'sam', where .*use segment=sam"):
+    with pytest.raises(FatalError, match=r"a checkpoint of 'sam', where .*choose the option sam$"):
         SamHQ(checkpoint=str(make_sam(tmp_path / "sam"))).setup("cpu")
-    with pytest.raises(FatalError, match="use segment=sam_hq"):
+    with pytest.raises(FatalError, match="choose the option sam_hq"):
         Sam(checkpoint=str(make_sam_hq(tmp_path / "hq"))).setup("cpu")
 
 

@@ -53,9 +53,9 @@ def test_the_description_that_fits_the_picture_speaks_for_the_tag(checkpoint: Pa
 
 
 def test_messages(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(FatalError, match=r"60 label embeddings are not 51 for each tag; see tag\.descriptions"):
+    with pytest.raises(FatalError, match=r"60 label embeddings are not 51 for each tag; see descriptions$"):
         ready(checkpoint, descriptions=51)
     with pytest.raises(FatalError, match=r"knows 30 tags, but the tag list has 20"):
         ready(checkpoint, descriptions=2)
-    with pytest.raises(FatalError, match=r"is of ram, not of ram_plus; use tag=ram"):
+    with pytest.raises(FatalError, match=r"is of ram, not of ram_plus; choose the option ram$"):
         ready(make_ram(tmp_path))

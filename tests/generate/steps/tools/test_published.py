@@ -61,8 +61,8 @@ def test_what_is_on_this_machine_is_no_hub_file(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_list_that_is_given_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(FatalError, match=r"tag\.tag_list=absent\.txt: there is no such file"):
-        find_list(RAM_TAGS, "absent.txt", tmp_path / "ram.pth", "tag.tag_list")
+    with pytest.raises(FatalError, match=r"^tag_list=absent\.txt: there is no such file"):
+        find_list(RAM_TAGS, "absent.txt", tmp_path / "ram.pth", "tag_list")
 
 
 def test_a_list_is_looked_for_in_the_ram_package_without_importing_it(
@@ -74,4 +74,4 @@ def test_a_list_is_looked_for_in_the_ram_package_without_importing_it(
     (data.parent / "__init__.py").write_text("raise ImportError('an old transformers is needed')")
     (data / RAM_TAGS.name).write_text("cat")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    assert find_list(RAM_TAGS, None, tmp_path / "ram.pth", "tag.tag_list") == data / RAM_TAGS.name
+    assert find_list(RAM_TAGS, None, tmp_path / "ram.pth", "tag_list") == data / RAM_TAGS.name

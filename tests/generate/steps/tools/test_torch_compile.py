@@ -98,8 +98,10 @@ def test_a_machine_without_compiler_says_so_before_any_item(tmp_path: Path, monk
     chosen = step("ram", tmp_path, compile=True)
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(FatalError, match=r"tag\.compile=true: there is no C\+\+ compiler"):
-        chosen.setup("cpu")
+    with pytest.raises(
+        FatalError, match=r"^detail\.compile=true: there is no C\+\+ compiler.*use detail\.compile=false"
+    ):
+        Pipeline({"detail": chosen}).setup("cpu")
 
 
 def test_what_cannot_be_compiled_ends_the_worker_and_marks_no_item(
