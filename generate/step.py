@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, cast
 
 from labelyard.generate.compute.batches import AUTO, Batches
 from labelyard.generate.compute.gpu_memory import GpuMemory
@@ -13,8 +13,6 @@ from labelyard.generate.settings import setting, transient
 from labelyard.generate.steps.tools.licences import Licence, licence_of
 
 __all__ = ["Checkpoint", "PublishedFile", "Step", "setting", "transient"]
-
-BATCHES = "_batches"  # where a step keeps its batch size, which has to outlive a freeing
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -46,7 +44,10 @@ class Step:
     A step may be called again with a record that it has seen before: it sets its fields, and never appends to them.
     """
 
-    name = ""  # in the pipeline; there from the moment it is built for one. No setting, and so without a type
+    # No settings, and so without a type:
+    name = ""  # in the pipeline, from the moment it is built for one
+    device = "cpu"  # or cuda, as setup was told
+    batching = cast("Batches | None", None)  # how many units at once; what they learned outlives a freeing
 
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[tuple[str, ...]] = ()
@@ -63,15 +64,16 @@ class Step:
         return ()
 
     def setup(self, device: str) -> None:
-        """Load what is needed, once per worker. `device` is 'cpu' or 'cuda'; `map` looks for it in `self._device`."""
+        """Load what is needed, once per worker. `device` is 'cpu' or 'cuda'; keep it as `self.device`: `map`
+        goes by that."""
 
     def __call__(self, records: Sequence[Record]) -> None:
         """Fill the fields of each; raise ItemError(reason, record.item.id) for one that can't be done."""
         raise NotImplementedError
 
     def free(self) -> None:
-        """Let go of what `setup` loaded; it may be called again later."""
-        for name in [name for name in vars(self) if name.startswith("_") and name != BATCHES]:
+        """Let go of what `setup` has loaded, which may be called again later: of all that begins with `_`."""
+        for name in [name for name in vars(self) if name.startswith("_")]:
             delattr(self, name)
 
     def model(self) -> dict[str, Any]:
@@ -95,10 +97,9 @@ class Step:
         batch is computed. When the GPU's memory runs out, the batch size is halved for good and the same units are
         tried again.
         """
-        batches: Batches | None = self.__dict__.get(BATCHES)
-        if batches is None:
-            batches = self.__dict__[BATCHES] = self._new_batches()
-        return batches.map(call, units, key, prepare, full)
+        if self.batching is None:
+            self.batching = self._new_batches()
+        return self.batching.map(call, units, key, prepare, full)
 
     def at_once(self, most: int) -> int:
         """How many units may go through a network in one call: `most` on a GPU, one on a CPU.
@@ -111,12 +112,12 @@ class Step:
         return most if self._on_gpu() else 1
 
     def _on_gpu(self) -> bool:
-        """By what `setup` has kept as `_device`."""
-        return str(getattr(self, "_device", "cpu")).startswith("cuda")
+        """By what `setup` has kept as `device`, or as `_device`, which was its name at first."""
+        return str(getattr(self, "_device", self.device)).startswith("cuda")
 
     def _new_batches(self) -> Batches:
         size = getattr(self, "batch_size", 1)
         if size != AUTO:
             return Batches(self.at_once(size))
-        usual = next(f.default for f in fields(self) if f.name == "batch_size")
+        usual = getattr(type(self), "batch_size", AUTO)  # the field's default
         return Batches(self.at_once(usual if isinstance(usual, int) else 1), GpuMemory() if self._on_gpu() else None)

@@ -25,11 +25,11 @@ def encoder_rates(step: BoxMasks, items: Sequence[Item], device: str) -> dict[in
             break
         pixels = torch.stack(framed[:size])
         with torch.inference_mode():
-            step._masker.encode(pixels.to(device))  # what the first of a shape pays for
+            step.loaded.masker.encode(pixels.to(device))  # what the first of a shape pays for
             _wait(device)
             began = time.perf_counter()
             for _ in range(ROUNDS):
-                step._masker.encode(pixels.to(device))
+                step.loaded.masker.encode(pixels.to(device))
             _wait(device)
         rates[size] = ROUNDS * size / (time.perf_counter() - began)
     return rates

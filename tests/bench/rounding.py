@@ -21,6 +21,7 @@ from labelyard.generate.step import Step
 from labelyard.generate.steps.contract import as_on_a_gpu, kind, leaves, run_on_copies
 from labelyard.generate.steps.rounding import rounding_by_place
 from tests.bench.published import STEPS, photos, published
+from tests.bench.sequential import remembered
 from tests.generate.steps.segment.checks import logits_of
 
 
@@ -43,7 +44,7 @@ def main() -> None:
         alone = numbers(step, [[record] for record in records])
         with rounding_by_place():
             disturbed = numbers(step, [[record] for record in records])
-        step.__dict__.pop("_batches", None)
+        step.batching = None
         with as_on_a_gpu():
             together = numbers(step, [records])
         for number, values in alone.items():
@@ -57,7 +58,7 @@ def numbers(step: Step, calls: list[list[Record]]) -> dict[str, Any]:
     if hasattr(step, "boxes_at_once"):
         return {"logits": logits_of(step, calls)}
     found: dict[str, list[Any]] = {}
-    step.__dict__["_labels"] = {}  # what a step has remembered from before
+    remembered(step).clear()
     for records in calls:
         for record in run_on_copies(step, records):
             for name, value in leaves(record).items():

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item, Record
@@ -50,13 +51,19 @@ def sequential(
     return spent
 
 
+def remembered(step: Step) -> dict[str, Any]:
+    """Embeddings of labels that a step has seen before."""
+    labels: dict[str, Any] = getattr(getattr(step, "loaded", None), "labels", vars(step).get("_labels", {}))
+    return labels
+
+
 def parts(step: Step, record: Record) -> Iterator[list[Record]]:
     """What the step is called with: the image, or one of its boxes after the other."""
     if type(step).__name__ not in BOX_BY_BOX:
         yield [record]
         return
     for instance in record.instances:
-        vars(step).get("_labels", {}).clear()
+        remembered(step).clear()
         yield [Record(record.item, record.image, caption=record.caption, instances=[instance])]
 
 

@@ -52,7 +52,7 @@ def compare(step: Any, predictor: Any) -> tuple[float, float, int]:
     one = record("china", boxes=BOXES)
     step.setup("cpu")
     step([one])
-    masker = step._masker
+    masker = step.loaded.masker
     with torch.inference_mode():
         theirs = native_logits(predictor, one.image)
         encoded = masker.encode(masker.pixels(one.image)[None])[0]

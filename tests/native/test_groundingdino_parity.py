@@ -86,7 +86,7 @@ def answers(published: tuple[Any, Path, Path]) -> dict[str, Any]:
     question = step._ready(asked)
     (single,) = step._answer([question])
 
-    port: Any = step._network
+    port: Any = step.loaded.network
     port._model.double()
     port._dtype = torch.float64
     (double,) = step._answer([question])

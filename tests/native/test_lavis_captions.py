@@ -33,8 +33,7 @@ def ready(original: Any, prompt: str = "") -> BLIP2:
     from lavis.processors.blip_processors import BlipImageEvalProcessor
 
     step = BLIP2(backend="native", max_new_tokens=6, batch_size=3, prompt=prompt)
-    step._device = "cpu"
-    step._native = describer(original, BlipImageEvalProcessor(image_size=SIDE), "cpu")
+    step.loaded.native = describer(original, BlipImageEvalProcessor(image_size=SIDE), "cpu")
     return step
 
 

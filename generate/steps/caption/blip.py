@@ -21,42 +21,45 @@ class BLIP(Captioner):
     checkpoint: str = "Salesforce/blip-image-captioning-large"
     compile: bool = False  # what looks at the crops by torch.compile: a minute at the start, other last digits
 
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         from transformers import AutoImageProcessor, AutoTokenizer, BlipForConditionalGeneration
 
-        self._device = device
-        self._model = cast(
+        self.loaded.model = cast(
             Any,
             load_pretrained(
-                BlipForConditionalGeneration, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
+                BlipForConditionalGeneration,
+                self.checkpoint,
+                device=self.device,
+                dtype=self.dtype,
+                revision=self.revision,
             ),
         )
         if self.compile:
-            compile_in_place(self._model.vision_model)
-        self._images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
-        self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
-        self._prompt = self._tokenizer(self.prompt)["input_ids"]
-        self._prompt[0] = self._model.config.text_config.bos_token_id
+            compile_in_place(self.loaded.model.vision_model)
+        self.loaded.images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
+        self.loaded.tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+        self.loaded.prompt = self.loaded.tokenizer(self.prompt)["input_ids"]
+        self.loaded.prompt[0] = self.loaded.model.config.text_config.bos_token_id
 
     def model(self) -> dict[str, Any]:
         return super().model() | ({"compile": True} if self.compile else {})
 
     def ready(self, image: Image) -> Any:
-        return self._images(images=[image], return_tensors="pt")["pixel_values"][0]
+        return self.loaded.images(images=[image], return_tensors="pt")["pixel_values"][0]
 
     def describe(self, images: Sequence[Any]) -> list[str]:
         import torch
 
         pixels = torch.stack(list(images))
-        prompt = torch.tensor([self._prompt] * len(images), device=self._device)
+        prompt = torch.tensor([self.loaded.prompt] * len(images), device=self.device)
         with torch.inference_mode():
-            answers = self._model.generate(
-                pixel_values=pixels.to(self._device, torch_dtype(self.dtype)),
+            answers = self.loaded.model.generate(
+                pixel_values=pixels.to(self.device, torch_dtype(self.dtype)),
                 input_ids=prompt.clone(),
                 attention_mask=torch.ones_like(prompt),
                 **self.generation(),
             )
         # The model goes on from the prompt without its end mark.
         words = without_prompt(answers, prompt[:, :-1])
-        texts: list[str] = self._tokenizer.batch_decode(words, skip_special_tokens=True)
+        texts: list[str] = self.loaded.tokenizer.batch_decode(words, skip_special_tokens=True)
         return texts

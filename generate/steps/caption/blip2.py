@@ -46,50 +46,55 @@ class BLIP2(Captioner):
         location = f"lavis:{self.native_model}"
         return {location: licence_of(Checkpoint(location))}
 
-    def setup(self, device: str) -> None:
-        self._device = device
+    def load(self) -> None:
         if self.backend == "native":
             from labelyard.generate.steps.models.lavis import native as lavis_native
 
-            self._native = lavis_native.load(self.native_model, device)
+            self.loaded.native = lavis_native.load(self.native_model, self.device)
             return
         from transformers import AutoImageProcessor, AutoTokenizer, Blip2ForConditionalGeneration
 
-        self._model = cast(
+        self.loaded.model = cast(
             Any,
             load_pretrained(
-                Blip2ForConditionalGeneration, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
+                Blip2ForConditionalGeneration,
+                self.checkpoint,
+                device=self.device,
+                dtype=self.dtype,
+                revision=self.revision,
             ),
         )
         if self.compile:
-            compile_in_place(self._model.vision_model)
-        self._images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
-        self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+            compile_in_place(self.loaded.model.vision_model)
+        self.loaded.images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
+        self.loaded.tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
         # The same for every crop, so nothing is ever padded: the places of the picture, then the prompt's tokens
         # (an empty one is not nothing: T5 gets its end mark, OPT its start mark, as in LAVIS).
-        config = self._model.config
-        self._prompt = [config.image_token_index] * config.num_query_tokens + self._tokenizer(self.prompt)["input_ids"]
+        config = self.loaded.model.config
+        places = [config.image_token_index] * config.num_query_tokens
+        self.loaded.prompt = places + self.loaded.tokenizer(self.prompt)["input_ids"]
 
     def ready(self, image: Image) -> Any:
         if self.backend == "native":
             return image
-        return self._images(images=[image], return_tensors="pt")["pixel_values"][0]
+        return self.loaded.images(images=[image], return_tensors="pt")["pixel_values"][0]
 
     def describe(self, images: Sequence[Any]) -> list[str]:
         if self.backend == "native":
-            return self._native(images, self.prompt, self.generation())
+            said: list[str] = self.loaded.native(images, self.prompt, self.generation())
+            return said
         import torch
 
         pixels = torch.stack(list(images))
-        prompt = torch.tensor([self._prompt] * len(images), device=self._device)
+        prompt = torch.tensor([self.loaded.prompt] * len(images), device=self.device)
         with torch.inference_mode():
-            answers = self._model.generate(
-                pixel_values=pixels.to(self._device, torch_dtype(self.dtype)),
+            answers = self.loaded.model.generate(
+                pixel_values=pixels.to(self.device, torch_dtype(self.dtype)),
                 input_ids=prompt,
                 attention_mask=torch.ones_like(prompt),
                 **self.generation(),
             )
-        texts: list[str] = self._tokenizer.batch_decode(without_prompt(answers, prompt), skip_special_tokens=True)
+        texts: list[str] = self.loaded.tokenizer.batch_decode(without_prompt(answers, prompt), skip_special_tokens=True)
         return texts
 
     def model(self) -> dict[str, Any]:

@@ -6,12 +6,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.compute.batches import AUTO
+from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
-from labelyard.generate.step import Checkpoint, Step, transient
 from labelyard.generate.steps.caption.crops import Crop, crops
-from labelyard.generate.steps.tools.weights import check_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,7 +18,7 @@ MIN_SIDE = 32
 
 
 @dataclass(kw_only=True)
-class Captioner(Step):
+class Captioner(ModelStep):
     """A caption for every instance that is large enough; on a GPU crops of all records of a call form the batches.
 
     What is too small gets none, and so does one to which the model says nothing.
@@ -30,7 +28,6 @@ class Captioner(Step):
     writes: ClassVar[tuple[str, ...]] = ("instances.caption",)
 
     checkpoint: str = ""  # a hub's id or a folder
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
     prompt: str = ""  # what the model is asked, or how its answer begins
     min_area: float = setting(MIN_SIDE * MIN_SIDE, least=0)  # of the box, in square pixels
     num_beams: int = setting(5, least=1, most=1000)  # of the beam search; 1: the likeliest word each time
@@ -38,15 +35,8 @@ class Captioner(Step):
     # above 1 for longer captions, where there are several beams
     length_penalty: float = setting(1.0, least=-100, most=100)
     repetition_penalty: float = setting(1.0, above=0, most=100)  # above 1 against saying things twice
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # crops at once on a GPU, of all images in flight; or auto
-    batch_size: int | str = transient(8, least=1, most=100_000, words=(AUTO,))
-
-    def __post_init__(self) -> None:
-        check_dtype(self.dtype)
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
+    batch_size: int | str = batch_of(8)
 
     def __call__(self, records: Sequence[Record]) -> None:
         for instance in (instance for record in records for instance in record.instances):
@@ -58,9 +48,7 @@ class Captioner(Step):
                 crop.instance.caption, crop.instance.caption_source = caption, "model"
 
     def model(self) -> dict[str, Any]:
-        made: dict[str, Any] = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
-        if self.revision is not None:
-            made["revision"] = self.revision
+        made = super().model()
         if self.prompt:
             made["prompt"] = self.prompt
         return made | {"num_beams": self.num_beams, "max_new_tokens": self.max_new_tokens}

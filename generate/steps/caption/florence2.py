@@ -28,17 +28,16 @@ class Florence2(Captioner):
         if self.prompt not in TASKS:
             raise ValueError(f"prompt={self.prompt!r}: unknown to Florence-2; one of {', '.join(TASKS)}")
 
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         from transformers import AutoProcessor, Florence2ForConditionalGeneration
 
-        self._device = device
-        self._processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
-        self._model = cast(
+        self.loaded.processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
+        self.loaded.model = cast(
             Any,
             load_pretrained(
                 Florence2ForConditionalGeneration,
                 self.checkpoint,
-                device=device,
+                device=self.device,
                 dtype=self.dtype,
                 revision=self.revision,
             ),
@@ -47,9 +46,9 @@ class Florence2(Captioner):
     def describe(self, images: Sequence[Image]) -> list[str]:
         import torch
 
-        given = self._processor(images=list(images), text=[self.prompt] * len(images), return_tensors="pt")
-        given = given.to(self._device, torch_dtype(self.dtype))
+        given = self.loaded.processor(images=list(images), text=[self.prompt] * len(images), return_tensors="pt")
+        given = given.to(self.device, torch_dtype(self.dtype))
         with torch.inference_mode():
-            answers = self._model.generate(**aligned(given), **self.generation())
-        texts: list[str] = self._processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
+            answers = self.loaded.model.generate(**aligned(given), **self.generation())
+        texts: list[str] = self.loaded.processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
         return texts

@@ -42,35 +42,34 @@ class VLM(Captioner):
                 "prompt='Describe what is in this picture in one short sentence.'"
             )
 
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         from transformers import AutoModelForImageTextToText
 
-        self._device = device
-        self._processor = load_chat_processor(self.checkpoint, self.revision)
-        self._question = self._ask()
-        self._model = cast(
+        self.loaded.processor = load_chat_processor(self.checkpoint, self.revision)
+        self.loaded.question = self._ask()
+        self.loaded.model = cast(
             Any,
             load_pretrained(
                 AutoModelForImageTextToText,
                 self.checkpoint,
-                device=device,
+                device=self.device,
                 dtype=self.dtype,
                 revision=self.revision,
             ),
         )
-        tokenizer = self._processor.tokenizer
-        self._pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        tokenizer = self.loaded.processor.tokenizer
+        self.loaded.pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     def describe(self, images: Sequence[Image]) -> list[str]:
         import torch
 
         squares = [[on_square(image, self.side, GREY)] for image in images]
-        given = self._processor(images=squares, text=[self._question] * len(squares), return_tensors="pt")
-        given = given.to(self._device, torch_dtype(self.dtype))
+        given = self.loaded.processor(images=squares, text=[self.loaded.question] * len(squares), return_tensors="pt")
+        given = given.to(self.device, torch_dtype(self.dtype))
         with torch.inference_mode():
-            answers = self._model.generate(**aligned(given), **self.generation(), pad_token_id=self._pad)
+            answers = self.loaded.model.generate(**aligned(given), **self.generation(), pad_token_id=self.loaded.pad)
         words = without_prompt(answers, given["input_ids"])
-        texts: list[str] = self._processor.tokenizer.batch_decode(words, skip_special_tokens=True)
+        texts: list[str] = self.loaded.processor.tokenizer.batch_decode(words, skip_special_tokens=True)
         return texts
 
     def model(self) -> dict[str, Any]:
@@ -79,7 +78,7 @@ class VLM(Captioner):
     def _ask(self) -> str:
         content = [{"type": "image"}, {"type": "text", "text": self.prompt}]
         try:
-            question: str = self._processor.apply_chat_template(
+            question: str = self.loaded.processor.apply_chat_template(
                 [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
             )
         except Exception as error:  # no template, or one that wants something else: jinja raises what it likes

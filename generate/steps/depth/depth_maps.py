@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.compute.batches import AUTO
+from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Instance, MadeImage, Record
-from labelyard.generate.step import Checkpoint, Step, transient
-from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor, on_pillow, torch_dtype
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, on_pillow, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,23 +30,14 @@ class Pixels:
 
 
 @dataclass(kw_only=True)
-class DepthMaps(Step):
+class DepthMaps(ModelStep):
     """Comes after `ground` (and `segment`) in a pipeline that has them, for the instances' medians."""
 
     reads: ClassVar[tuple[str, ...]] = ("image",)
     writes: ClassVar[tuple[str, ...]] = ("images.depth", "instances.median_depth")
 
-    checkpoint: str  # a hub's id or a folder
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # images at once on a GPU, which one of this size fills; or auto
-    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
-
-    def __post_init__(self) -> None:
-        check_dtype(self.dtype)
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
+    batch_size: int | str = batch_of(1)
 
     def model_class(self) -> Any:
         raise NotImplementedError
@@ -56,45 +46,40 @@ class DepthMaps(Step):
         """What the network's numbers are: 'inverse' (relative, near is large) or 'metric' (metres)."""
         raise NotImplementedError
 
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         import transformers
 
-        self._device = device
         ports: Any = transformers
-        self._processor: Any = load_processor(ports.AutoImageProcessor, self.checkpoint, self.revision, **on_pillow())
-        self._model: Any = load_pretrained(
-            self.model_class(), self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
+        self.loaded.processor = load_processor(ports.AutoImageProcessor, self.checkpoint, self.revision, **on_pillow())
+        self.loaded.model = load_pretrained(
+            self.model_class(), self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
         )
-        self._kind = self.kind(self._model.config)
+        self.loaded.kind = self.kind(self.loaded.model.config)
 
     def __call__(self, records: Sequence[Record]) -> None:
         images = [self._framed(record.image) for record in records]
         depths = self.map(self._estimate, images, key=lambda pixels: pixels.tensor.shape, full=False)
         for record, depth in zip(records, depths, strict=True):
-            record.images["depth"] = picture(depth, self._kind)
+            record.images["depth"] = picture(depth, self.loaded.kind)
             for instance in record.instances:
                 instance.extra["median_depth"] = median_of(depth, instance)
 
     def _framed(self, image: Image) -> Pixels:
-        return Pixels(self._processor(images=image, return_tensors="pt")["pixel_values"][0], image.size)
+        return Pixels(self.loaded.processor(images=image, return_tensors="pt")["pixel_values"][0], image.size)
 
     def _estimate(self, images: Sequence[Pixels]) -> list[NDArray[np.float32]]:
         """Depth at the size of each image."""
         import torch
         from torch.nn.functional import interpolate
 
-        stacked = torch.stack([pixels.tensor for pixels in images]).to(self._device, torch_dtype(self.dtype))
+        stacked = torch.stack([pixels.tensor for pixels in images]).to(self.device, torch_dtype(self.dtype))
         with torch.inference_mode():
-            found = self._model(pixel_values=stacked).predicted_depth.float()
+            found = self.loaded.model(pixel_values=stacked).predicted_depth.float()
             back = [
                 interpolate(one[None, None], pixels.size[::-1], mode="bicubic", align_corners=False)[0, 0]
                 for one, pixels in zip(found, images, strict=True)
             ]
         return [one.cpu().numpy() for one in back]
-
-    def model(self) -> dict[str, Any]:
-        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
-        return made | ({"revision": self.revision} if self.revision else {})
 
 
 def picture(depth: NDArray[np.float32], kind: str) -> MadeImage:

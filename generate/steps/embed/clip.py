@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
+from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
-from labelyard.generate.step import Checkpoint, Step, transient
 from labelyard.generate.steps.tools.torch_compile import compile_in_place
-from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +20,7 @@ SHORT = 16  # tokens; most labels and captions are no longer, and a full 77 take
 
 
 @dataclass(kw_only=True)
-class CLIP(Step):
+class CLIP(ModelStep):
     """float32 [1, width], 768 numbers for the large model; a text of more tokens than the tower reads is cut.
 
     A text is padded to a length that it alone decides. What stands behind its end changes nothing: the tower looks only
@@ -32,50 +31,41 @@ class CLIP(Step):
     writes: ClassVar[tuple[str, ...]] = ("instances.label_embedding", "instances.caption_embedding")
 
     checkpoint: str = "openai/clip-vit-large-patch14"  # a hub's id or a folder
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the tower by torch.compile: a minute at the start, other last digits
     # texts at once on a GPU; or auto
-    batch_size: int | str = transient(32, least=1, most=100_000, words=(AUTO,))
+    batch_size: int | str = batch_of(32)
 
-    def __post_init__(self) -> None:
-        check_dtype(self.dtype)
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
-
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         from transformers import AutoTokenizer, CLIPTextModel
 
         # Not CLIPModel: transformers 5 made its pooled text the projected one.
-        self._model = cast(
+        self.loaded.model = cast(
             Any,
-            load_pretrained(CLIPTextModel, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision),
+            load_pretrained(
+                CLIPTextModel, self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
+            ),
         )
-        self._tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
-        self._longest = int(self._model.config.max_position_embeddings)
-        end = getattr(self._tokenizer, "eos_token_id", None)
-        if end is None or self._tokenizer.vocab_size > self._model.config.vocab_size:
+        self.loaded.tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+        self.loaded.longest = int(self.loaded.model.config.max_position_embeddings)
+        end = getattr(self.loaded.tokenizer, "eos_token_id", None)
+        if end is None or self.loaded.tokenizer.vocab_size > self.loaded.model.config.vocab_size:
             raise FatalError(f"{self.checkpoint}: its tokenizer is not this CLIP's; fetch the whole folder again")
         if self.compile:
-            compile_in_place(self._model)
-        self._device = device
-        self._labels: dict[str, NDArray[np.float32]] = {}  # few different ones in a run, each asked for many times
+            compile_in_place(self.loaded.model)
+        self.loaded.labels = {}  # few different ones in a run, each asked for many times
 
     def __call__(self, records: Sequence[Record]) -> None:
         instances = [instance for record in records for instance in record.instances]
-        new_labels = {i.label for i in instances} - self._labels.keys()
+        new_labels = {i.label for i in instances} - self.loaded.labels.keys()
         captions = {i.caption for i in instances if i.caption}
         found = self._embed(sorted(new_labels | captions))
-        self._labels.update({label: found[label] for label in new_labels})
+        self.loaded.labels.update({label: found[label] for label in new_labels})
         for instance in instances:
-            instance.label_embedding = self._labels[instance.label].copy()
+            instance.label_embedding = self.loaded.labels[instance.label].copy()
             instance.caption_embedding = found[instance.caption].copy() if instance.caption else None
 
     def model(self) -> dict[str, Any]:
-        made: dict[str, Any] = {"name": "CLIP text tower", "checkpoint": self.checkpoint, "dtype": self.dtype}
-        if self.revision is not None:
-            made["revision"] = self.revision
+        made = super().model() | {"name": "CLIP text tower"}
         if self.compile:
             made["compile"] = True
         return made | {"vector": "pooled, before the projection"}
@@ -83,20 +73,20 @@ class CLIP(Step):
     def _embed(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         if not texts:
             return {}
-        tokens = self._tokenizer(list(texts), truncation=True, max_length=self._longest)["input_ids"]
+        tokens = self.loaded.tokenizer(list(texts), truncation=True, max_length=self.loaded.longest)["input_ids"]
         return dict(zip(texts, self.map(self._forward, tokens, key=self._padded_length), strict=True))
 
     def _padded_length(self, tokens: Sequence[int]) -> int:
-        return SHORT if len(tokens) <= SHORT else self._longest
+        return SHORT if len(tokens) <= SHORT else self.loaded.longest
 
     def _forward(self, tokens: Sequence[list[int]]) -> list[NDArray[np.float32]]:
         import torch
 
         length = self._padded_length(tokens[0])
-        pad = self._tokenizer.pad_token_id
-        pad = self._tokenizer.eos_token_id if pad is None else pad
-        ids = torch.tensor([row + [pad] * (length - len(row)) for row in tokens], device=self._device)
-        seen = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in tokens], device=self._device)
+        pad = self.loaded.tokenizer.pad_token_id
+        pad = self.loaded.tokenizer.eos_token_id if pad is None else pad
+        ids = torch.tensor([row + [pad] * (length - len(row)) for row in tokens], device=self.device)
+        seen = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in tokens], device=self.device)
         with torch.inference_mode():
-            pooled = self._model(input_ids=ids, attention_mask=seen).pooler_output
+            pooled = self.loaded.model(input_ids=ids, attention_mask=seen).pooler_output
         return list(pooled.float().cpu().numpy()[:, None])

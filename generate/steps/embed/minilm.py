@@ -58,7 +58,7 @@ class MiniLM(Step):
             if package := missing_package(error):
                 raise FatalError(f"{folder}: transformers needs {package}") from error
             raise FatalError(f"{folder}: {error}; reinstall {PACKAGE}") from error
-        self._device = device
+        self.device = device
         self._model = model.eval().float().to(device)
         self._labels: dict[str, NDArray[np.float32]] = {}  # few different ones in a run, each asked for many times
         self._version = version(PACKAGE)
@@ -87,7 +87,7 @@ class MiniLM(Step):
         ids = torch.tensor([row + [self._tokenizer.pad_token_id] * (length - len(row)) for row in tokens])
         seen = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in tokens])
         with torch.inference_mode():
-            ids, seen = ids.to(self._device), seen.to(self._device)
+            ids, seen = ids.to(self.device), seen.to(self.device)
             states = self._model(input_ids=ids, attention_mask=seen).last_hidden_state
             mean = (states * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
             vectors = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from labelyard.generate.compute.batches import AUTO
+from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Box, Record
 from labelyard.generate.settings import setting
-from labelyard.generate.step import Checkpoint, Step, transient
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.tools.pixels import aligned
-from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +29,7 @@ class Question:
 
 
 @dataclass(kw_only=True)
-class Florence2Boxes(Step):
+class Florence2Boxes(ModelStep):
     """Every tag is a question of its own, so that none is lost and each box's label is known.
 
     It has no scores of its own. A box's is how sure the model was of its four numbers: the geometric mean of their
@@ -42,35 +41,26 @@ class Florence2Boxes(Step):
 
     # Of the checkpoints those that transformers reads itself: microsoft's own bring code, which is not run.
     checkpoint: str = "florence-community/Florence-2-large"
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
     box_threshold: float = setting(0.25, least=0, most=1)  # least score of a box
     # of two boxes that overlap more than this, the better one is kept
     iou_threshold: float = setting(0.5, least=0, most=1)
     max_new_tokens: int = setting(128, least=1, most=10_000)  # of an answer; a box takes five or so
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # tags at once on a GPU; or auto
-    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
+    batch_size: int | str = batch_of(1)
 
-    def __post_init__(self) -> None:
-        check_dtype(self.dtype)
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
-
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         from transformers import AutoProcessor, Florence2ForConditionalGeneration
 
-        self._device = device
-        self._processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
-        self._model: Any = load_pretrained(
+        self.loaded.processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
+        self.loaded.model = load_pretrained(
             Florence2ForConditionalGeneration,
             self.checkpoint,
-            device=device,
+            device=self.device,
             dtype=self.dtype,
             revision=self.revision,
         )
-        vocabulary = self._processor.tokenizer.get_vocab()
-        self._bins = {vocabulary[f"<loc_{n}>"]: n for n in range(BINS) if f"<loc_{n}>" in vocabulary}
+        vocabulary = self.loaded.processor.tokenizer.get_vocab()
+        self.loaded.bins = {vocabulary[f"<loc_{n}>"]: n for n in range(BINS) if f"<loc_{n}>" in vocabulary}
 
     def __call__(self, records: Sequence[Record]) -> None:
         questions = [
@@ -86,19 +76,19 @@ class Florence2Boxes(Step):
             record.instances = to_instances(detections, record.width, record.height, self.iou_threshold)
 
     def _length(self, tag: str) -> int:
-        return len(self._processor.tokenizer(f" {tag}")["input_ids"])
+        return len(self.loaded.processor.tokenizer(f" {tag}")["input_ids"])
 
     def _answer(self, questions: Sequence[Question]) -> list[list[Detection]]:
         import torch
 
-        given = self._processor(
+        given = self.loaded.processor(
             images=[question.image for question in questions],
             text=[TASK + question.tag for question in questions],
             padding=True,
             return_tensors="pt",
-        ).to(self._device, torch_dtype(self.dtype))
+        ).to(self.device, torch_dtype(self.dtype))
         with torch.inference_mode():
-            made = self._model.generate(
+            made = self.loaded.model.generate(
                 **aligned(given),
                 max_new_tokens=self.max_new_tokens,
                 num_beams=1,
@@ -111,15 +101,11 @@ class Florence2Boxes(Step):
         return [
             [
                 Detection(box, score, question.tag)
-                for box, score in read_boxes(row.tolist(), sure.tolist(), self._bins, question.image.size)
+                for box, score in read_boxes(row.tolist(), sure.tolist(), self.loaded.bins, question.image.size)
                 if score > self.box_threshold
             ]
             for question, row, sure in zip(questions, tokens, chances, strict=True)
         ]
-
-    def model(self) -> dict[str, Any]:
-        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
-        return made | ({"revision": self.revision} if self.revision else {})
 
 
 def read_boxes(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from labelyard.generate.model_step import ModelStep
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
-from labelyard.generate.step import Checkpoint, Step
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.tools.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
-from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,35 +19,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Owlv2(Step):
+class Owlv2(ModelStep):
     """A box gets the tag that it scores best for. The text tower reads 16 tokens: what is longer is cut."""
 
     reads: ClassVar[tuple[str, ...]] = ("image", "tags")
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
     checkpoint: str = "google/owlv2-base-patch16-ensemble"  # a hub's id or a folder
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
     prompt: str = "a photo of a {tag}"  # what is asked for each tag
     box_threshold: float = setting(0.2, least=0, most=1)  # least score of a box
     # of two boxes that overlap more than this, the better one is kept
     iou_threshold: float = setting(0.5, least=0, most=1)
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
 
     def __post_init__(self) -> None:
-        check_dtype(self.dtype)
+        super().__post_init__()
         if "{tag}" not in self.prompt:
             raise ValueError(f"prompt={self.prompt!r}: needs {{tag}} where the tag goes")
 
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
-
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         from transformers import AutoTokenizer, Owlv2ForObjectDetection
 
-        self._device = device
-        self._tokenizer: Any = load_processor(AutoTokenizer, self.checkpoint, self.revision)
-        self._model: Any = load_pretrained(
-            Owlv2ForObjectDetection, self.checkpoint, device=device, dtype=self.dtype, revision=self.revision
+        self.loaded.tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
+        self.loaded.model = load_pretrained(
+            Owlv2ForObjectDetection, self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
         )
 
     def __call__(self, records: Sequence[Record]) -> None:
@@ -70,24 +64,20 @@ class Owlv2(Step):
     def _answer(self, record: Record, tags: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         import torch
 
-        config = self._model.config
+        config = self.loaded.model.config
         # Replaced, not formatted: a tag may hold braces of its own.
-        text = self._tokenizer(
+        text = self.loaded.tokenizer(
             [self.prompt.replace("{tag}", tag) for tag in tags],
             padding="max_length",
             truncation=True,
             max_length=config.text_config.max_position_embeddings,
             return_tensors="pt",
-        ).to(self._device)
+        ).to(self.device)
         pixels = square_by_blur(record.image, config.vision_config.image_size, CLIP_MEAN, CLIP_STD)[None]
         with torch.inference_mode():
-            answer = self._model(
+            answer = self.loaded.model(
                 input_ids=text["input_ids"],
                 attention_mask=text["attention_mask"],
-                pixel_values=pixels.to(self._device, torch_dtype(self.dtype)),
+                pixel_values=pixels.to(self.device, torch_dtype(self.dtype)),
             )
         return answer.logits[0].float().sigmoid().cpu().numpy(), answer.pred_boxes[0].float().cpu().numpy()
-
-    def model(self) -> dict[str, Any]:
-        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
-        return made | ({"revision": self.revision} if self.revision else {})

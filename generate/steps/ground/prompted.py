@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
+from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
-from labelyard.generate.step import Checkpoint, Step, transient
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.ground.prompts import Frame, Prompt, build_prompts, winning_tag
 from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD, Size, size_by_short_side, to_tensor
-from labelyard.generate.steps.tools.weights import check_dtype, torch_dtype
+from labelyard.generate.steps.tools.weights import torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,12 +58,10 @@ class Ready:
 
 
 @dataclass(kw_only=True)
-class PromptedDetector(Step):
+class PromptedDetector(ModelStep):
     reads: ClassVar[tuple[str, ...]] = ("image", "tags")
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
-    checkpoint: str  # a hub's id or a folder
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
     box_threshold: float = setting(0.25, least=0, most=1)  # least score of a box: that of its best token
     text_threshold: float = setting(0.2, least=0, most=1)  # least score of the tokens that have a say in a box's label
     # of two boxes that overlap more than this, the better one is kept
@@ -72,28 +69,23 @@ class PromptedDetector(Step):
     short_side: int = setting(800, least=1, most=LONGEST_SIDE)  # pixels, to which an image is resized
     long_side: int = setting(1333, least=1, most=LONGEST_SIDE)  # pixels, beyond which it is not
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     # images at once on a GPU, which one of this size fills; or auto
-    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
+    batch_size: int | str = batch_of(1)
 
     def __post_init__(self) -> None:
-        check_dtype(self.dtype)
+        super().__post_init__()
         if self.separator not in (",", "."):
             raise ValueError(f"separator={self.separator!r}: unknown; one of ',', '.'")
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
 
     def load_network(self, device: str) -> tuple[Network, Any]:
         """The network and its tokenizer."""
         raise NotImplementedError
 
-    def setup(self, device: str) -> None:
-        self._device = device
-        self._network, self._tokenizer = self.load_network(device)
+    def load(self) -> None:
+        self.loaded.network, self.loaded.tokenizer = self.load_network(self.device)
         between, end = self._tokens([self.separator, "."])
-        begin, last = (self._tokenizer.cls_token_id,), (self._tokenizer.sep_token_id,)
-        self._frame = Frame(begin, tuple(between), (*end, *last))
+        begin, last = (self.loaded.tokenizer.cls_token_id,), (self.loaded.tokenizer.sep_token_id,)
+        self.loaded.frame = Frame(begin, tuple(between), (*end, *last))
 
     def __call__(self, records: Sequence[Record]) -> None:
         questions = [question for position, record in enumerate(records) for question in self._ask(position, record)]
@@ -107,7 +99,7 @@ class PromptedDetector(Step):
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A tag that spells a special token, '[SEP]', is text like any other.
-        encoded = self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
+        encoded = self.loaded.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
         ids: list[list[int]] = encoded["input_ids"]
         return ids
 
@@ -116,7 +108,7 @@ class PromptedDetector(Step):
         if not tags:
             return []
         names = [tag.name for tag in record.tags]
-        prompts = build_prompts(names, self._tokens(tags), self._frame, self._network.limit)
+        prompts = build_prompts(names, self._tokens(tags), self.loaded.frame, self.loaded.network.limit)
         size = size_by_short_side(record.image.size, self.short_side, self.long_side)
         return [Question(position, record.image, size, prompt, self._padded(len(prompt.ids))) for prompt in prompts]
 
@@ -127,20 +119,21 @@ class PromptedDetector(Step):
         return Ready(question.prompt, question.length, to_tensor(resized, IMAGENET_MEAN, IMAGENET_STD))
 
     def _padded(self, length: int) -> int:
-        return min(-(-length // PAD_TO) * PAD_TO, self._network.limit)
+        limit: int = self.loaded.network.limit
+        return min(-(-length // PAD_TO) * PAD_TO, limit)
 
     def _answer(self, questions: Sequence[Ready]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         import torch
 
         length = questions[0].length
-        ids = torch.full((len(questions), length), self._tokenizer.pad_token_id)
+        ids = torch.full((len(questions), length), self.loaded.tokenizer.pad_token_id)
         mask = torch.zeros((len(questions), length), dtype=torch.long)
         for row, question in enumerate(questions):
             ids[row, : len(question.prompt.ids)] = torch.tensor(question.prompt.ids)
             mask[row, : len(question.prompt.ids)] = 1
         pixels = torch.stack([question.pixels for question in questions])
         with torch.inference_mode():
-            scores, boxes = self._network(pixels.to(self._device), ids.to(self._device), mask.to(self._device))
+            scores, boxes = self.loaded.network(pixels.to(self.device), ids.to(self.device), mask.to(self.device))
         return list(zip(scores.float().cpu().numpy(), boxes.float().cpu().numpy(), strict=True))
 
     def _detections(
@@ -162,10 +155,6 @@ class PromptedDetector(Step):
             )
             found.append(Detection(box, float(best[query]), label))
         return found
-
-    def model(self) -> dict[str, Any]:
-        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
-        return made | ({"revision": self.revision} if self.revision else {})
 
 
 class PortNetwork:

@@ -11,12 +11,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.compute.threads import submit
+from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
-from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.step import transient
 from labelyard.generate.steps.tools.torch_compile import compile_in_place
-from labelyard.generate.steps.tools.weights import check_dtype
 from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:
@@ -56,32 +55,22 @@ class Framed:
 
 
 @dataclass(kw_only=True)
-class BoxMasks(Step):
+class BoxMasks(ModelStep):
     reads: ClassVar[tuple[str, ...]] = ("image", "instances")
     writes: ClassVar[tuple[str, ...]] = ("instances.mask",)
 
-    checkpoint: str  # a hub's id or a folder
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the encoder by torch.compile: a minute at the start, other last digits
     # images at once on a GPU, which one of this size fills; or auto
-    batch_size: int | str = transient(1, least=1, most=100_000, words=(AUTO,))
+    batch_size: int | str = batch_of(1)
     boxes_at_once: int = transient(64, least=1, most=100_000)  # of an image, on a GPU
-
-    def __post_init__(self) -> None:
-        check_dtype(self.dtype)
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
 
     def load_masker(self, device: str) -> Masker:
         raise NotImplementedError
 
-    def setup(self, device: str) -> None:
-        self._device = device
-        self._masker = self.load_masker(device)
+    def load(self) -> None:
+        self.loaded.masker = self.load_masker(self.device)
         if self.compile:
-            compile_in_place(self._masker.encoder)
+            compile_in_place(self.loaded.masker.encoder)
 
     def __call__(self, records: Sequence[Record]) -> None:
         waiting = [record for record in records if record.instances]
@@ -94,13 +83,13 @@ class BoxMasks(Step):
         import torch
 
         with torch.inference_mode():
-            return Framed(record, self._masker.pixels(record.image))
+            return Framed(record, self.loaded.masker.pixels(record.image))
 
     def _masks(self, framed: Sequence[Framed]) -> list[list[Future[Rle]]]:
         import torch
 
         with torch.inference_mode():
-            encoded = self._masker.encode(torch.stack([one.pixels for one in framed]).to(self._device))
+            encoded = self.loaded.masker.encode(torch.stack([one.pixels for one in framed]).to(self.device))
             masks: dict[int, list[Future[Rle]]] = {}  # by the image, which a batch that is filled up holds repeatedly
             for one, its in zip(encoded, framed, strict=True):
                 if id(its) not in masks:
@@ -118,16 +107,14 @@ class BoxMasks(Step):
         room = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
         portion = self.at_once(max(1, self.boxes_at_once))
         for start in range(0, len(boxes), portion):
-            some_boxes = torch.tensor(boxes[start : start + portion], dtype=torch.float32, device=self._device)
-            logits = self._masker.decode(encoded, some_boxes, size).float()
+            some_boxes = torch.tensor(boxes[start : start + portion], dtype=torch.float32, device=self.device)
+            logits = self.loaded.masker.decode(encoded, some_boxes, size).float()
             for some in logits.split(room):
-                restored = (self._masker.restore(some, size) > 0).cpu().numpy()
+                restored = (self.loaded.masker.restore(some, size) > 0).cpu().numpy()
                 if len(masks) > 2 * room:  # coding is slower than this: what waits for it must not pile up
                     masks[-2 * room].result()
                 masks.extend(submit(encode, one) for one in restored)
         return masks
 
     def model(self) -> dict[str, Any]:
-        made = {"name": type(self).__name__, "checkpoint": self.checkpoint, "dtype": self.dtype}
-        made |= {"revision": self.revision} if self.revision else {}
-        return made | ({"compile": True} if self.compile else {})
+        return super().model() | ({"compile": True} if self.compile else {})

@@ -55,7 +55,7 @@ class ImagenetTags(Step):
             model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         except Exception as error:
             raise FatalError(f"{path}: {error}; reinstall {PACKAGE}") from error
-        self._device = device
+        self.device = device
         self._model = model.eval().to(device)
         self._names = read_names(model_file(NAMES_PACKAGE, NAMES).read_text(encoding="utf-8"))
         self._version = version(PACKAGE)
@@ -69,7 +69,7 @@ class ImagenetTags(Step):
         import torch
 
         with torch.inference_mode():
-            scores = self._model(as_input(image).to(self._device)).float().softmax(-1)[0]
+            scores = self._model(as_input(image).to(self.device)).float().softmax(-1)[0]
             best = torch.topk(scores, self.max_tags)
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         return [Tag(self._names[index], score) for index, score in pairs if score >= self.threshold]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
+from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.settings import LONGEST_SIDE, allowing, setting
-from labelyard.generate.step import Checkpoint, PublishedFile, Step, transient
+from labelyard.generate.step import PublishedFile
 from labelyard.generate.steps.tools.published import find_checkpoint, find_list
 from labelyard.generate.steps.tools.torch_compile import check_compile, compile_in_place
-from labelyard.generate.steps.tools.weights import check_dtype, read_state_dict, torch_dtype
+from labelyard.generate.steps.tools.weights import read_state_dict, torch_dtype
 from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ TAG2TEXT_TAGS = PublishedFile(
 
 
 @dataclass(kw_only=True)
-class Tagger(Step):
+class Tagger(ModelStep):
     """Tags of the whole image, in the order of the tag list; the score is the sigmoid as computed.
 
     `threshold_list` is a file with one number for each tag; `threshold`, where it is given, is one for all.
@@ -58,7 +58,6 @@ class Tagger(Step):
     published_thresholds: ClassVar[PublishedFile | None] = RAM_THRESHOLDS
 
     checkpoint: str = "xinyu1205/recognize_anything_model/ram_swin_large_14m.pth"  # a file, here or at the hub
-    revision: str | None = None  # of a hub's repository: a branch, tag or commit
     backend: str = "port"  # port, or native: the authors' own package
     tag_list: str | None = None  # a file with a tag on each line; null: the published list
     threshold_list: str | None = None  # a file with a number on each line; null: the published list
@@ -70,14 +69,13 @@ class Tagger(Step):
     descriptions: int = setting(1, least=1, most=100_000)  # label embeddings for each tag
     image_size: int = setting(384, least=1, most=LONGEST_SIDE)  # pixels of the square to which an image is resized
     interpolation: str = "bicubic"  # of that resizing: bicubic or bilinear
-    dtype: str = "float32"  # of weights and activations: float32, bfloat16 or float16
     compile: bool = False  # the picture's encoder by torch.compile: a minute at the start, other last digits
     text_encoder: str = "bert-base-uncased"  # the native backend builds a tokenizer that tagging never uses
     # images at once on a GPU; auto finds how many by its memory
-    batch_size: int | str = transient(16, least=1, most=100_000, words=(AUTO,))
+    batch_size: int | str = batch_of(16)
 
     def __post_init__(self) -> None:
-        check_dtype(self.dtype)
+        super().__post_init__()
         _check("backend", self.backend, BACKENDS)
         _check("interpolation", self.interpolation, INTERPOLATIONS)
         if self.backend == "native" and self.dtype != "float32":
@@ -86,29 +84,26 @@ class Tagger(Step):
         if self.threshold is not None and self.threshold_list is not None:
             raise ValueError("give either threshold, one number for all tags, or threshold_list, not both")
 
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        return (Checkpoint(self.checkpoint, self.revision),)
-
     def lists(self) -> tuple[PublishedFile, ...]:
         tags = () if self.tag_list else (self.published_tags,)
         by_list = self.threshold is None and self.threshold_list is None
         return (*tags, self.published_thresholds) if by_list and self.published_thresholds else tags
 
-    def setup(self, device: str) -> None:
+    def load(self) -> None:
         from labelyard.generate.steps.models.ram import network as ram
 
         path = find_checkpoint(self.checkpoint, self.revision)
         state = ram.published_names(read_state_dict(str(path)))
         self._check_network(ram.which(state))
-        self._tags = read_lines(find_list(self.published_tags, self.tag_list, path, "tag_list"))
+        self.loaded.tags = read_lines(find_list(self.published_tags, self.tag_list, path, "tag_list"))
         self._check_tag_count(ram, state)
-        self._thresholds = self._read_thresholds(path)
+        self.loaded.thresholds = self._read_thresholds(path)
         self._check_names()
         unit = ram.smallest_image(state)
         if self.image_size % unit:
             raise FatalError(f"image_size={self.image_size}: this checkpoint needs a multiple of {unit}")
-        self._device, self._dtype = device, torch_dtype(self.dtype)
-        self._logits = self._load(state)
+        self.loaded.dtype = torch_dtype(self.dtype)
+        self.loaded.logits = self._network(state)
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record, tags in zip(records, self.map(self._tag, records, prepare=self._pixels), strict=True):
@@ -121,15 +116,15 @@ class Tagger(Step):
         made |= {"image_size": self.image_size, "dtype": self.dtype}
         return made | ({"compile": True} if self.compile else {})
 
-    def _load(self, state: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
+    def _network(self, state: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
         if self.backend == "native":
             from labelyard.generate.steps.models.ram import native as ram_native
 
-            return ram_native.load(self.network, state, self._device, self.text_encoder, self.image_size)
+            return ram_native.load(self.network, state, self.device, self.text_encoder, self.image_size)
         from labelyard.generate.steps.models.ram import network as ram
 
         try:
-            network = ram.build(state, self.descriptions).to(self._device, self._dtype)
+            network = ram.build(state, self.descriptions).to(self.device, self.loaded.dtype)
         except (KeyError, RuntimeError) as error:
             raise FatalError(
                 f"{self.checkpoint}: not a whole {self.network} checkpoint: {one_line(str(error))}; "
@@ -146,13 +141,13 @@ class Tagger(Step):
         import torch
 
         with torch.inference_mode():
-            logits = self._logits(torch.stack(list(images)).to(self._device, self._dtype))
+            logits = self.loaded.logits(torch.stack(list(images)).to(self.device, self.loaded.dtype))
         return [self._name(scores) for scores in logits.float().sigmoid().cpu().tolist()]
 
     def _name(self, scores: Sequence[float]) -> list[Tag]:
         """A name that stands in the list twice (two senses of a word) is one tag, with the better score."""
         found: dict[str, float] = {}
-        for name, score, threshold in zip(self._tags, scores, self._thresholds, strict=True):
+        for name, score, threshold in zip(self.loaded.tags, scores, self.loaded.thresholds, strict=True):
             if score > threshold and name not in self.skip_tags:
                 found[name] = max(score, found.get(name, score))
         return [Tag(name, score) for name, score in found.items()]
@@ -172,27 +167,27 @@ class Tagger(Step):
             count = ram.tag_count(state, self.descriptions)
         except ValueError as error:
             raise FatalError(f"{self.checkpoint}: {error}; see descriptions") from None
-        if count != len(self._tags):
+        if count != len(self.loaded.tags):
             raise FatalError(
-                f"{self.checkpoint}: knows {count} tags, but the tag list has {len(self._tags)}; "
+                f"{self.checkpoint}: knows {count} tags, but the tag list has {len(self.loaded.tags)}; "
                 "give the list that belongs to it as tag_list"
             )
 
     def _read_thresholds(self, checkpoint: Path) -> list[float]:
         if self.threshold is not None or (self.threshold_list is None and self.published_thresholds is None):
-            values = [0.5 if self.threshold is None else self.threshold] * len(self._tags)
+            values = [0.5 if self.threshold is None else self.threshold] * len(self.loaded.tags)
         else:
             published = self.published_thresholds or RAM_THRESHOLDS
             path = find_list(published, self.threshold_list, checkpoint, "threshold_list")
             values = read_numbers(path)
-            if len(values) != len(self._tags):
-                raise FatalError(f"{path}: {len(values)} thresholds for {len(self._tags)} tags; give as many")
-        return [self.tag_thresholds.get(name, value) for name, value in zip(self._tags, values, strict=True)]
+            if len(values) != len(self.loaded.tags):
+                raise FatalError(f"{path}: {len(values)} thresholds for {len(self.loaded.tags)} tags; give as many")
+        return [self.tag_thresholds.get(name, value) for name, value in zip(self.loaded.tags, values, strict=True)]
 
     def _check_names(self) -> None:
         for option in ("tag_thresholds", "skip_tags"):
             for name in getattr(self, option):
-                if name not in self._tags:
+                if name not in self.loaded.tags:
                     raise FatalError(f"{option}: {name!r} is not in the tag list; check its spelling")
 
 

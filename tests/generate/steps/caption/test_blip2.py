@@ -88,7 +88,7 @@ def test_freed_and_set_up_again_it_says_the_same(folder: Path) -> None:
     step, before, after = ready(folder), photos(), photos()
     step(before)
     step.free()
-    assert not hasattr(step, "_model")
+    assert not hasattr(step.loaded, "model")
     step.setup("cpu")
     step(after)
     assert [i.caption for r in before for i in r.instances] == [i.caption for r in after for i in r.instances]

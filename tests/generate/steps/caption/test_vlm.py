@@ -49,7 +49,7 @@ def test_a_caption_is_the_answer_to_the_crop_alone(folder: Path) -> None:
     done = photos()
     step = ready(folder)
     step(done)
-    assert step._question == f"USER: <image> {PROMPT} ASSISTANT:"
+    assert step.loaded.question == f"USER: <image> {PROMPT} ASSISTANT:"
     for number, box in ((0, (100, 50, 400, 280)), (2, (10, 10, 201, 201))):
         square = on_square(done[0].image.crop(box), 336, (0.48145466, 0.4578275, 0.40821073))
         words = said(folder, square)
@@ -122,7 +122,7 @@ def test_a_crop_lies_whole_in_the_middle_of_its_square() -> None:
 
 
 def test_messages(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"caption\.prompt is empty.*caption\.prompt='"):
+    with pytest.raises(ValueError, match=r"^prompt='': .*give prompt='"):
         VLM(checkpoint=str(folder), prompt=" ")
     with pytest.raises(FatalError, match=r"chat template can't be used|can't be loaded as AutoProcessor"):
         ready(make_blip(tmp_path / "blip"))
@@ -137,7 +137,7 @@ def test_half_precision_reaches_the_picture(folder: Path) -> None:
     step = ready(folder)
     half = VLM(checkpoint=str(folder), prompt=PROMPT, max_new_tokens=6)
     half.setup("cpu")
-    assert {p.dtype for p in half._model.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in half.loaded.model.parameters()} == {torch.bfloat16}
     one, other = photos(), photos()
     step(one)
     half(other)

@@ -28,10 +28,10 @@ def step(tmp_path_factory: pytest.TempPathFactory) -> Florence2Boxes:
 def ready(checkpoint: str, **options: Any) -> Florence2Boxes:
     step = Florence2Boxes(checkpoint=checkpoint, max_new_tokens=16, box_threshold=0.0, **options)
     step.setup("cpu")
-    assert step._bins == {}  # the tiny one has no words for places
-    words = len(step._processor.tokenizer)
-    step._bins = {token: token * 379 % 1000 for token in range(words)}
-    step._model.generation_config.min_new_tokens = 16  # random weights may begin with the end
+    assert step.loaded.bins == {}  # the tiny one has no words for places
+    words = len(step.loaded.processor.tokenizer)
+    step.loaded.bins = {token: token * 379 % 1000 for token in range(words)}
+    step.loaded.model.generation_config.min_new_tokens = 16  # random weights may begin with the end
     return step
 
 
@@ -59,7 +59,7 @@ def test_batches_differ_by_rounding_only(step: Florence2Boxes) -> None:
 
 
 def test_the_network_gets_memory_of_torch_s(step: Florence2Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, generate, addresses = step._processor, step._model.generate, []
+    real, generate, addresses = step.loaded.processor, step.loaded.model.generate, []
 
     def odd(**asked: Any) -> Any:
         given = real(**asked)
@@ -73,8 +73,8 @@ def test_the_network_gets_memory_of_torch_s(step: Florence2Boxes, monkeypatch: p
         return generate(**given)
 
     odd.tokenizer = real.tokenizer  # type: ignore[attr-defined]
-    monkeypatch.setitem(step.__dict__, "_processor", odd)
-    monkeypatch.setattr(step._model, "generate", spy)
+    monkeypatch.setattr(step.loaded, "processor", odd)
+    monkeypatch.setattr(step.loaded.model, "generate", spy)
     step([record("china", ["sky", "tree"])])
     assert addresses == [0, 0]
 
@@ -82,7 +82,7 @@ def test_the_network_gets_memory_of_torch_s(step: Florence2Boxes, monkeypatch: p
 def test_tags_of_one_batch_have_one_length(step: Florence2Boxes) -> None:
     """So that no tag is padded as its company wants."""
     given: list[Any] = []
-    real = step._processor
+    real = step.loaded.processor
 
     def spy(**asked: Any) -> Any:
         given.append(real(**asked))
@@ -91,7 +91,7 @@ def test_tags_of_one_batch_have_one_length(step: Florence2Boxes) -> None:
     spy.tokenizer = real.tokenizer  # type: ignore[attr-defined]
     with as_on_a_gpu():
         batched = ready(step.checkpoint, batch_size=2)
-        batched._processor = spy
+        batched.loaded.processor = spy
         batched([record("china", ["sky", "two people in red", "tree", "a blue sky"])])
     assert all(tokens["attention_mask"].all() for tokens in given)
     assert {len(tokens["input_ids"]) for tokens in given} == {2}

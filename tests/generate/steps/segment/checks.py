@@ -80,13 +80,13 @@ def assert_portions_differ_by_rounding_only(build: Callable[[], Any]) -> None:
 def logits_of(step: Any, calls: Sequence[Sequence[Record]] | None = None) -> np.ndarray:
     """Of all boxes, as the decoder gives them."""
     found: list[np.ndarray] = []
-    restore = step._masker.restore
+    restore = step.loaded.masker.restore
 
     def spy(logits: Any, size: tuple[int, int]) -> Any:
         found.append(logits.numpy().copy())
         return restore(logits, size)
 
-    with patch.object(step._masker, "restore", spy):
+    with patch.object(step.loaded.masker, "restore", spy):
         for records in calls or [sample()]:
             run_on_copies(step, records)
     return np.concatenate(found)

@@ -45,10 +45,10 @@ def test_numbers_are_no_tags_people_need_more_and_a_name_comes_once(checkpoint: 
 def test_the_better_sense_of_a_word_gives_its_score(checkpoint: Path) -> None:
     step = Tag2Text(checkpoint=str(checkpoint), image_size=IMAGE_SIZE, threshold=0.0)
     step.setup("cpu")
-    step._tags = [*NAMES[:-1], "orange (fruit)"]
+    step.loaded.tags = [*NAMES[:-1], "orange (fruit)"]
     records, merged = photos(), photos()
     step(records)
-    step._tags = list(NAMES)
+    step.loaded.tags = list(NAMES)
     step(merged)
     for apart, together in zip(records, merged, strict=True):
         assert together.tags[-1].score == max(tag.score for tag in apart.tags[-2:])
