@@ -212,6 +212,19 @@ def _check_reads(steps: Mapping[str, Step], given: Mapping[str, Sequence[str]]) 
         there.update(step.writes)
 
 
+def check_writes(steps: Mapping[str, Step]) -> None:
+    """Refused at composing: a step that overwrites what an earlier one has found, without having looked at it."""
+    makers: dict[str, str] = {}
+    for name, step in steps.items():
+        for field in step.writes:
+            if field in makers and field not in step.reads:
+                raise UserError(
+                    f"steps '{makers[field]}' and '{name}' both write {field}, and '{name}' does not read it: what "
+                    f"'{makers[field]}' finds would be lost. Leave one of them out of pipeline.steps"
+                )
+            makers[field] = name
+
+
 class _Timer:
     def __init__(self, seconds: dict[str, float], name: str) -> None:
         self._seconds, self._name = seconds, name

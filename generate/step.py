@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from labelyard.generate.compute.batches import AUTO, Batches
 from labelyard.generate.compute.gpu_memory import GpuMemory
@@ -49,8 +49,15 @@ class Step:
     device = "cpu"  # or cuda, as setup was told
     batching = cast("Batches | None", None)  # how many units at once; what they learned outlives a freeing
 
-    reads: ClassVar[tuple[str, ...]] = ()
-    writes: ClassVar[tuple[str, ...]] = ()
+    if TYPE_CHECKING:  # what a step says of itself: its class, by a tuple, or each instance, by a property
+
+        @property
+        def reads(self) -> tuple[str, ...]: ...
+        @property
+        def writes(self) -> tuple[str, ...]: ...
+    else:
+        reads = ()
+        writes = ()
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return ()

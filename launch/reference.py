@@ -27,8 +27,8 @@ if __package__ in (None, ""):
 
 from omegaconf import DictConfig, OmegaConf
 
+from labelyard.generate.pipeline import build_steps
 from labelyard.generate.settings import allowed, target
-from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.licences import KNOWN
 from labelyard.launch.config.asked import Asked
 from labelyard.launch.config.compose import CONF, FRAME, SECTIONS, Groups
@@ -180,7 +180,7 @@ def _group(group: str, options: dict[str, Path]) -> Iterator[str]:
     found = {name: _laid_over(rows(kind, prefix), options[name], prefix) for name, kind in kinds.items()}
     every = rows(_shared(list(kinds.values())), prefix)
     yield f"## `{group}`\n"
-    yield GROUPS[group] + "\n" if group in GROUPS else _does(kinds)
+    yield GROUPS[group] + "\n" if group in GROUPS else _does(group, options)
     if every:
         yield f"All of them have these; below stands what is different, or more.\n\n{table(every)}"
     for name, kind in kinds.items():
@@ -202,11 +202,12 @@ def _laid_over(found: list[Row], path: Path, prefix: str) -> list[Row]:
     return [dataclasses.replace(row, default=values.get(row.name.rstrip("°"), row.default)) for row in found]
 
 
-def _does(kinds: dict[str, Any]) -> str:
-    """What steps of a kind take and give, in the words of the code."""
-    assert all(issubclass(kind, Step) for kind in kinds.values())
-    reads = dict.fromkeys(name for kind in kinds.values() for name in kind.reads)
-    writes = dict.fromkeys(name for kind in kinds.values() for name in kind.writes)
+def _does(group: str, options: dict[str, Path]) -> str:
+    """What steps of a kind take and give, in the words of the code, under the name of their kind."""
+    nodes = [OmegaConf.to_container(OmegaConf.load(path), resolve=True) for path in options.values()]
+    steps = [build_steps([group], {group: node})[group] for node in nodes]
+    reads = dict.fromkeys(name for step in steps for name in step.reads)
+    writes = dict.fromkeys(name for step in steps for name in step.writes)
     listed = [", ".join(f"`{name}`" for name in names) for names in (reads, writes)]
     return f"A kind of step. Reads {listed[0]}; writes {listed[1]}.\n"
 

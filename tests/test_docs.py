@@ -105,12 +105,13 @@ class Example:
         for place, body in NAMED_BLOCK.findall(text):
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_text(body)
-        self.command, *_ = re.findall(r"```bash\n(.*?)```", text, re.S)
+        self.command, *self.others = re.findall(r"```bash\n(.*?)```", text, re.S)
 
-    def call(self, old: str = "", new: str = "") -> subprocess.CompletedProcess[str]:
-        """The command as it stands, or with one piece in it changed."""
-        assert old in self.command
-        command = self.command.replace(old, new) if old else self.command
+    def call(self, old: str = "", new: str = "", command: str = "") -> subprocess.CompletedProcess[str]:
+        """The first command as it stands, or another one of the document, or one with a piece of it changed."""
+        command = command or self.command
+        assert old in command
+        command = command.replace(old, new) if old else command
         command = command.replace("python launch/", f"{sys.executable} {ROOT}/launch/")
         return subprocess.run(
             ["bash", "-c", command.replace("PYTHONPATH=.", f"PYTHONPATH=.:{ROOT}")],
@@ -128,6 +129,11 @@ def test_the_step_of_the_document_works_as_written(tmp_path: Path) -> None:
     assert all(record["models"]["brightness"] == {"name": "mean grey value"} for record in found)
     refused = example.call("~edges", "~edges brightness.drakest=20")
     assert refused.returncode == 1 and "Did you mean brightness.darkest?" in refused.stderr
+    (two,) = example.others
+    planned = example.call(command=two)
+    assert planned.returncode == 0 and "edges -> fine" in planned.stdout, planned.stderr
+    refused = example.call("fine.short_side", "fine.short_sied", two)
+    assert refused.returncode == 1 and "Did you mean fine.short_side?" in refused.stderr
 
 
 def test_the_source_of_the_document_works_as_written(photos: dict[str, Image.Image], tmp_path: Path) -> None:

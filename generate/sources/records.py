@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from labelyard.generate.pipeline import build_steps
 from labelyard.generate.record_json.finished import finished
 from labelyard.generate.rows import Entry, Refusal, Row
 from labelyard.generate.run_folder.layout import RunFolder, is_run
-from labelyard.generate.settings import build
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 
@@ -59,7 +59,8 @@ class Records(Source):
                 yield Entry(item.image, item.caption, self.kept(dict(item.given)), place=place, known=known)
 
     def gives(self) -> dict[str, tuple[str, ...]]:
-        steps = {name: tuple(build(node).writes) for name, node in self._config["steps"].items()}
+        config = self._config["steps"]
+        steps = {name: tuple(step.writes) for name, step in build_steps(list(config), config).items()}
         before = {name: tuple(fields) for name, fields in self._config.get("given", {}).items()}
         return {**before, **steps}
 

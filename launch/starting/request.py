@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from labelyard.generate.pipeline import Pipeline, build_steps
+from labelyard.generate.pipeline import Pipeline, build_steps, check_writes
 from labelyard.generate.settings import build, made
 from labelyard.generate.source import Source
 from labelyard.generate.step import Step
@@ -79,6 +79,7 @@ def chosen_steps(composed: Composed) -> dict[str, Step]:
     steps = Pipeline(
         build_steps(names, nodes), given=build(values["source"], "source").gives() if known else None
     ).steps
+    check_writes(steps)
     _check_choices(composed, names)
     return steps
 

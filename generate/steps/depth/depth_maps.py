@@ -34,10 +34,17 @@ class DepthMaps(ModelStep):
     """Comes after `ground` (and `segment`) in a pipeline that has them, for the instances' medians."""
 
     reads: ClassVar[tuple[str, ...]] = ("image",)
-    writes: ClassVar[tuple[str, ...]] = ("images.depth", "instances.median_depth")
-
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
+
+    @property
+    def image(self) -> str:
+        """What the picture is called, and behind `median_` its number for an instance."""
+        return self.name or "depth"
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return (f"images.{self.image}", f"instances.median_{self.image}")
 
     def model_class(self) -> Any:
         raise NotImplementedError
@@ -60,9 +67,9 @@ class DepthMaps(ModelStep):
         images = [self._framed(record.image) for record in records]
         depths = self.map(self._estimate, images, key=lambda pixels: pixels.tensor.shape, full=False)
         for record, depth in zip(records, depths, strict=True):
-            record.images["depth"] = picture(depth, self.loaded.kind)
+            record.images[self.image] = picture(depth, self.loaded.kind)
             for instance in record.instances:
-                instance.extra["median_depth"] = median_of(depth, instance)
+                instance.extra[f"median_{self.image}"] = median_of(depth, instance)
 
     def _framed(self, image: Image) -> Pixels:
         return Pixels(self.loaded.processor(images=image, return_tensors="pt")["pixel_values"][0], image.size)

@@ -25,8 +25,6 @@ class Canny(Step):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("image",)
-    writes: ClassVar[tuple[str, ...]] = ("images.edges",)
-
     low: int = setting(100, least=0, most=100_000)  # an edge goes on down to this gradient
     high: int = setting(200, least=0, most=100_000)  # an edge begins at this gradient
     # pixels; null keeps every size
@@ -35,6 +33,15 @@ class Canny(Step):
     def __post_init__(self) -> None:
         if self.low > self.high:
             raise ValueError(f"low={self.low} and high={self.high}: low is at most high")
+
+    @property
+    def image(self) -> str:
+        """What the picture is called."""
+        return self.name or "edges"
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return (f"images.{self.image}",)
 
     def setup(self, device: str) -> None:
         try:
@@ -46,7 +53,7 @@ class Canny(Step):
     def __call__(self, records: Sequence[Record]) -> None:
         found = each(self._edges, [record.image for record in records])
         for record, edges in zip(records, found, strict=True):
-            record.images["edges"] = MadeImage(edges, {"low": self.low, "high": self.high})
+            record.images[self.image] = MadeImage(edges, {"low": self.low, "high": self.high})
 
     def _edges(self, image: Image) -> Image:
         import cv2

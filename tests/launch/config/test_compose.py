@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from pathlib import Path
 
@@ -80,28 +81,36 @@ def test_a_step_that_is_named_twice_is_refused_with_how_to_have_two_of_a_kind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It ran once, in silence."""
-    given = ["--config-name", "demo", "edges=null", "segment=null", "dry_run=true"]
-    assert run.main([*given, "pipeline.steps=[tag,ground,caption,caption,embed]"]) == 1
+    given = ["--config-name", "demo", "caption=null", "segment=null", "embed=null", "dry_run=true"]
+    assert run.main([*given, "pipeline.steps=[tag,edges,edges,ground]"]) == 1
     said = capsys.readouterr().err
-    advice = "+caption@caption_2=… 'pipeline.steps=[tag,ground,caption,caption_2,embed]'"
+    advice = "+edges@edges_2=… 'pipeline.steps=[tag,edges,edges_2,ground]'"
     assert advice in said and len(said.splitlines()) == 1
-    words = shlex.split(advice.replace("…", "template"))
-    assert run.main([*given, *words, "caption_2.colours=false"]) == 0
+    words = shlex.split(advice.replace("…", "canny"))
+    assert run.main([*given, *words, "edges_2.low=50"]) == 0
     said = capsys.readouterr().out
-    assert "tag -> ground -> caption -> caption_2 -> embed" in said
-    assert "caption: TemplateCaption(colours=True" in said and "caption_2: TemplateCaption(colours=False" in said
+    assert "tag -> edges -> edges_2 -> ground" in said
+    assert re.search(r"edges: Canny\(.*low=100", said) and re.search(r"edges_2: Canny\(.*low=50", said)
+
+
+def test_a_step_that_overwrites_what_an_earlier_one_found_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--config-name", "demo", "edges=null", "segment=null", "embed=null", "+caption@detail=template"]
+    assert run.main([*given, "pipeline.steps=[tag,ground,caption,detail]", "dry_run=true"]) == 1
+    said = capsys.readouterr().err
+    assert "steps 'caption' and 'detail' both write instances.caption, and 'detail' does not read it" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_two_of_a_kind_in_a_pipeline_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pipeline").mkdir()
     (tmp_path / "pipeline" / "two.yaml").write_text(
-        "# Two captions.\ndefaults:\n  - /caption@detail: template\n  - override /tag: imagenet\n"
-        "  - override /ground: coco_ssd\n  - override /caption: template\n\n"
-        "pipeline:\n  steps: [tag, ground, caption, detail]\n"
+        "# Two sizes.\ndefaults:\n  - /edges@fine: canny\n  - override /tag: imagenet\n"
+        "  - override /ground: coco_ssd\n  - override /edges: canny\n\n"
+        "pipeline:\n  steps: [tag, ground, edges, fine]\n"
     )
-    given = ["--config-name", "demo", "--config-dir", str(tmp_path), "pipeline=two", "detail.colours=false"]
+    given = ["--config-name", "demo", "--config-dir", str(tmp_path), "pipeline=two", "fine.short_side=null"]
     assert run.main([*given, "dry_run=true"]) == 0
-    assert "tag -> ground -> caption -> detail\n" in capsys.readouterr().out
+    assert "tag -> ground -> edges -> fine\n" in capsys.readouterr().out
 
 
 def test_a_command_line_choice_beats_the_pipelines() -> None:

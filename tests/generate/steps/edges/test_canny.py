@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from labelyard.generate.errors import FatalError
+from labelyard.generate.pipeline import Pipeline, build_steps, check_writes
 from labelyard.generate.record import Item, MadeImage, Record
 from labelyard.generate.settings import made
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
@@ -75,3 +76,15 @@ def test_missing_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_values(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
         made(Canny, wrong)
+
+
+def test_the_picture_has_the_name_of_its_step() -> None:
+    node = {"_target_": f"{Canny.__module__}.Canny"}
+    steps = build_steps(["edges", "fine"], {"edges": node, "fine": {**node, "short_side": 100}})
+    assert [steps[name].writes for name in steps] == [("images.edges",), ("images.fine",)]
+    check_writes(steps)
+    records = [photo("coffee")]
+    pipeline = Pipeline(steps)
+    pipeline.setup("cpu")
+    (done,) = pipeline.run(records, lambda *_: None)
+    assert {name: made.image.size for name, made in done.images.items()} == {"edges": (600, 400), "fine": (150, 100)}
