@@ -17,14 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.errors import BrokenDevice, FatalError
 from labelyard.generate.file_system import explained
 from labelyard.generate.pipeline import Pipeline, build_steps
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.steps.tools.model_cache import use
+from labelyard.generate.worker.exit_codes import BROKEN, FAILED, FINISHED, STOPPED
 from labelyard.generate.worker.heartbeat import Presence
 from labelyard.generate.worker.identity import identity
 from labelyard.generate.worker.loop import make_worker
@@ -33,9 +34,6 @@ from labelyard.generate.worker.work import pick_device
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import as_called, call
 from labelyard.utils.redact import redacted
-
-FINISHED, FAILED, STOPPED = 0, 1, 75  # 75: sysexits.h's "try again later"
-BROKEN = 70  # this process can't go on, another can: its GPU failed under it
 
 
 def main(arguments: list[str] | None = None) -> int:

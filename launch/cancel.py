@@ -14,10 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.program import parser, program
 from labelyard.launch.slurm.commands import Unreachable, ask
 from labelyard.launch.slurm.own_jobs import queued, submitted
@@ -42,11 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
 def cancel(folder: RunFolder) -> int:
     if not submitted(folder):
         print(f"{folder.path}: no jobs were submitted for this run")
-        return 0
+        return DONE
     jobs = queued(folder)
     if not jobs:
         print("None of this run's jobs is in SLURM's queue; nothing is cancelled")
-        return 0
+        return DONE
     # The latest first: a merge job or a successor must not start because what it waits for has just been cancelled.
     ids = sorted({job.job for job in jobs}, key=int, reverse=True)
     ask(["scancel", *ids])
@@ -57,10 +58,10 @@ def cancel(folder: RunFolder) -> int:
             print(
                 f"cancel: still in the queue: {told(left)}. Look again: squeue --jobs {','.join(ids)}", file=sys.stderr
             )
-            return 1
+            return FAILED
         time.sleep(1)
     print(as_called("They are gone. What is finished stays; the same run.py command goes on from there"))
-    return 0
+    return DONE
 
 
 def told(jobs: list[Queued]) -> str:

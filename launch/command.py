@@ -31,6 +31,7 @@ import sys
 from pathlib import Path
 
 from labelyard import __version__
+from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.program import program
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.programs import CALLED, COMMAND, NAMES, VERBS, WORKER
@@ -46,14 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ[CALLED] = COMMAND
     if not given or given[0] in ("-h", "--help", "help"):
         print((__doc__ or "").strip())
-        return 0 if given else 1
+        return DONE if given else FAILED
     verb, rest = given[0], given[1:]
     if verb == "--version":
         print(f"labelyard {__version__}")
-        return 0
+        return DONE
     if verb == "--home":
         print(Path(__file__).parent.parent)
-        return 0
+        return DONE
     if verb == "--completion":
         return _completion(rest)
     if verb not in PROGRAMS:
@@ -69,7 +70,7 @@ def _completion(rest: list[str]) -> int:
     if rest != ["bash"]:
         raise UserError(f"--completion {' '.join(rest) or 'of no shell'}: give bash")
     print(BASH.format(verbs=" ".join(PROGRAMS)))
-    return 0
+    return DONE
 
 
 # Settings are completed by Hydra itself, which is asked as it would ask itself for a program called run.py. Of the

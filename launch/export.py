@@ -17,13 +17,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -31,9 +30,11 @@ from omegaconf.errors import OmegaConfBaseException
 from labelyard.generate.exporter import Damage, Exporter
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import made, target
+from labelyard.launch.exit_codes import DONE, INCOMPLETE
 from labelyard.launch.exporting import Totals, export
 from labelyard.launch.merging.summary import short
 from labelyard.launch.program import parser, program
+from labelyard.launch.watching.terminal import Gauge
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.text import harmless
 
@@ -55,13 +56,15 @@ def main(arguments: list[str] | None = None) -> int:
         kind = exporter_class(chosen.format, formats(chosen.config_dir))
         if {"-h", "--help"} & set(chosen.rest):
             print(options_of(kind, chosen.format))
-            return 0
+            return DONE
         places, options = told_apart(chosen.rest, kind)
         if len(places) != 1:
             raise UserError(f"give one destination behind the format; there are {len(places)}: {' '.join(places)}")
         exporter = configured(kind, options)
         folder = RunFolder.open(chosen.run)
-        return tell(export(exporter, chosen.format, folder, Path(places[0]), Bar()), Path(places[0]))
+        with Gauge("exporting") as gauge:
+            totals = export(exporter, chosen.format, folder, Path(places[0]), gauge.tell)
+        return tell(totals, Path(places[0]))
     except Damage as error:
         raise UserError(f"{error}. Remove the destination and export again") from None
     except ImportError as error:
@@ -133,21 +136,6 @@ def options_of(kind: type[Exporter], name: str) -> str:
     return "\n".join(lines)
 
 
-class Bar:
-    """Where it is, on a terminal all the time, in a log now and then."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-
-    def __call__(self, seen: int, planned: int) -> None:
-        terminal = sys.stderr.isatty()
-        now = time.monotonic()
-        if now - self._last >= (0.2 if terminal else 15):
-            self._last = now
-            text = f"export: {seen} of {planned} ({100 * seen / max(1, planned):.0f} %)"
-            print(f"\r{text}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
-
-
 def tell(totals: Totals, dest: Path) -> int:
     found = f" with {totals.instances} instances" if totals.instances else ""  # a mere list does not count them
     parts = f", {totals.parts - totals.written} of {totals.parts} parts were there" if totals.parts > 1 else ""
@@ -156,7 +144,7 @@ def tell(totals: Totals, dest: Path) -> int:
         print(harmless(f"left out: {text}"))
     if len(totals.left_out) > SHOWN:
         print(f"left out: {len(totals.left_out) - SHOWN} more")
-    return 3 if totals.left_out else 0
+    return INCOMPLETE if totals.left_out else DONE
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ import argparse
 import sys
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
+from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.program import parser, program
 from labelyard.utils.programs import as_called
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"fetch: {line}", file=sys.stderr)
     if not lacking:
         print("Everything is there.")
-    return 1 if lacking else 0
+    return FAILED if lacking else DONE
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.file_system import explained
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.launch.exit_codes import DONE, INCOMPLETE
 from labelyard.launch.merging.merge import merge, merge_plain_folder
 from labelyard.launch.merging.summary import summary
 from labelyard.launch.program import parser, program
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         raise explained(error, *places_of(chosen.run, chosen.train)) from None
     print(summary(folder, merged))
-    return 0 if merged.complete else 3
+    return DONE if merged.complete else INCOMPLETE
 
 
 def places_of(run: Path, train: Path | None) -> list[Path]:
@@ -70,7 +71,7 @@ def plain(folder: Path, train: Path) -> int:
         print(f"left out: {len(bad) - 20} more")
     if not good:
         raise UserError(f"no record is in {folder}: none of its {len(bad)} JSON files is one. Nothing was written")
-    return 3 if bad else 0
+    return INCOMPLETE if bad else DONE
 
 
 if __name__ == "__main__":

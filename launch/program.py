@@ -12,13 +12,12 @@ from pathlib import Path
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.file_system import FULL, IN_THE_WAY, REFUSED, UNWELL, explained
+from labelyard.launch.exit_codes import FAILED, UNHEARD
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import as_called, verb
 from labelyard.utils.redact import redacted
 
 Main = Callable[..., int]
-FAILED = 1
-UNHEARD = 141  # as of a program that SIGPIPE ended: who read its output has heard enough
 
 
 def program(main: Main) -> Main:

@@ -22,8 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from omegaconf import DictConfig, OmegaConf
 

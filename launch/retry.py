@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.file_system import explained
 from labelyard.generate.run_folder.claims import Claims, Owner
@@ -31,6 +31,7 @@ from labelyard.generate.run_folder.journal import read_history
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import kind_of_reason
 from labelyard.generate.run_folder.standing import Line, Standing
+from labelyard.launch.exit_codes import DONE, FAILED, INCOMPLETE
 from labelyard.launch.program import parser, program
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.jsons import dump
@@ -169,21 +170,21 @@ def told(found: Retried, chosen: argparse.Namespace) -> int:
         print("Give the same command as before to go on." if not chosen.dry_run else "Nothing was changed.")
     if found.busy:
         print(f"{found.busy} more are in shards that workers are on just now: run this again when those are finished")
-        return 3
+        return INCOMPLETE
     if number:
-        return 0
+        return DONE
     if chosen.damaged:
         print("No finished record is gone or torn.")
-        return 0
+        return DONE
     if not found.others:
         print("Nothing is quarantined.")
-        return 0
+        return DONE
     reasons = "; ".join(f"{reason} ({items})" for reason, items in found.others.most_common(10))
     print(
         f"retry: nothing is quarantined for a reason with {chosen.reason!r} in it. There are: {reasons}",
         file=sys.stderr,
     )
-    return 1
+    return FAILED
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.launch.exit_codes import DONE
 from labelyard.launch.program import parser, program
 from labelyard.launch.slurm.jobs_lines import lines
 from labelyard.launch.slurm.jobs_overview import Look
@@ -53,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.watch and not chosen.json and sys.stdout.isatty():
             print(_text(seen))  # the screen is gone with its program; this stays
     except KeyboardInterrupt:
-        return 0
-    return 0
+        return DONE
+    return DONE
 
 
 def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | None) -> Overview:

@@ -23,8 +23,8 @@ from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.record_json.check import record_problems, trainer_problems
 from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed
@@ -32,6 +32,7 @@ from labelyard.generate.rows import AT_ONCE
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.shard_lines import BYTES
 from labelyard.generate.run_folder.standing import Standing
+from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging.merge import CHECKED, records_of
 from labelyard.launch.planning.seen_ids import Marks
 from labelyard.launch.program import parser, program
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         for line in (*findings.lines(SHOWN), *advice):
             print(harmless(line))
     print(f"{checked} records checked, {findings.number or 'no'} problems found")
-    return 1 if findings.number else 0
+    return FAILED if findings.number else DONE
 
 
 Problem = tuple[str, str]  # where, and what

@@ -14,10 +14,11 @@ import sys
 import webbrowser
 from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path[0] = str(Path(__file__).resolve().parent.parent / "src")
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.program import parser, program
 from labelyard.utils.errors import UserError
 from labelyard.utils.text import harmless
@@ -47,8 +48,8 @@ def view(folder: RunFolder, size: int, seed: int, opened: bool) -> int:
         print(f"left out: {len(report.unreadable) - 5} more", file=sys.stderr)
     if opened and not webbrowser.open(report.index.as_uri()):
         print("view: no browser could be started; open the file yourself", file=sys.stderr)
-        return 1
-    return 0
+        return FAILED
+    return DONE
 
 
 if __name__ == "__main__":

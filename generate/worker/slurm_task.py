@@ -26,13 +26,14 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-if __package__ in (None, ""):
+if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2] / "src")
 
 from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.generate.run_folder.workers import limit_mark, write_obituary
+from labelyard.generate.worker.exit_codes import FAILED, FINISHED, STOPPED
 from labelyard.generate.worker.identity import LIFE, slurm_task
 from labelyard.generate.worker.stop_signals import SIGNALS
 from labelyard.generate.worker.task_history import fruitless
@@ -40,7 +41,6 @@ from labelyard.generate.worker.vigil import watch_over
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import call
 
-FINISHED, FAILED, STOPPED = 0, 1, 75
 LIVES_WITHOUT_PROGRESS = 3
 WORKER = Path(__file__).resolve().parents[1] / "__main__.py"  # by its path: -m would look into the user's folder first
 PAUSE = 1.0  # seconds before the next life; what made the worker fail may pass

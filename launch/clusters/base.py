@@ -7,16 +7,15 @@ from pathlib import Path
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Plan
+from labelyard.launch.exit_codes import DONE, FAILED, INCOMPLETE
 from labelyard.launch.merging.merge import Merged
-
-COMPLETE, FAILED, MISSING, INTERRUPTED = 0, 1, 3, 130  # run.py's exit codes
 
 
 def exit_code(merged: Merged) -> int:
     """What it came to. Only if every planned item stands in the train list has all gone well."""
     if merged.items != merged.planned:
         return FAILED
-    return COMPLETE if merged.complete else MISSING
+    return DONE if merged.complete else INCOMPLETE
 
 
 @dataclass(frozen=True)

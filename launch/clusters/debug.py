@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.clusters.base import FAILED, INTERRUPTED, Cluster, Start, exit_code
+from labelyard.generate.worker.exit_codes import FINISHED, STOPPED
+from labelyard.launch.clusters.base import Cluster, Start, exit_code
+from labelyard.launch.exit_codes import FAILED, INTERRUPTED
 from labelyard.launch.merging.merge import merge
 from labelyard.launch.merging.summary import summary
 
@@ -20,7 +22,7 @@ class Debug(Cluster):
         return ["1 worker in this process"]
 
     def run(self, start: Start) -> int:
-        from labelyard.generate.__main__ import FINISHED, STOPPED, work
+        from labelyard.generate.__main__ import work
         from labelyard.generate.worker.stop_signals import Stop
 
         stop = Stop()

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from labelyard.generate.__main__ import FAILED as WORKER_FAILED
-from labelyard.generate.__main__ import FINISHED, STOPPED
 from labelyard.generate.file_system import explained
 from labelyard.generate.run_folder.claims import STALE_AFTER
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.generate.run_folder.workers import read_presence
 from labelyard.generate.settings import setting
+from labelyard.generate.worker import exit_codes as ended
 from labelyard.generate.worker.task_history import got_somewhere
 from labelyard.generate.worker.vigil import Vigil
-from labelyard.launch.clusters.base import FAILED, INTERRUPTED, Cluster, Start, exit_code
+from labelyard.launch.clusters.base import Cluster, Start, exit_code
+from labelyard.launch.exit_codes import FAILED, INTERRUPTED
 from labelyard.launch.merging.merge import merge
 from labelyard.launch.merging.summary import short, summary
 from labelyard.launch.watching.progress import Watch, duration
@@ -34,7 +34,6 @@ from labelyard.utils.atomic import write_atomic
 # By its path: with -m python would look into the folder of the user first, and find a utils or a conf of theirs.
 WORKER = Path(__file__).resolve().parents[2] / "generate" / "__main__.py"
 HANGS = 5.0  # seconds in which a process that is killed has ended, if it can
-COULD_NOT_SAY = 120  # Python's own, where the last words did not fit on the disk
 # A worker that vanished so often in a row without finishing an item stays down. One more than `work.max_attempts`: the
 # life after the last attempt at a killer image is the one that quarantines it.
 LIVES_WITHOUT_PROGRESS = 4
@@ -172,9 +171,9 @@ class Slot:
         code, pid = self._process.returncode, self._process.pid
         code = -signal.SIGKILL if code is None else code  # it hangs, and ends when the kernel lets it
         self._process = None
-        if code in (FINISHED, STOPPED) or stopping:
+        if code in (ended.FINISHED, ended.STOPPED) or stopping:
             return False
-        if code in (WORKER_FAILED, COULD_NOT_SAY):
+        if code in (ended.FAILED, ended.COULD_NOT_SAY):
             self.reason = self._last_words(pid)
             return False
         self._fruitless = 0 if self._finished_some(pid) else self._fruitless + 1
@@ -205,7 +204,7 @@ class Slot:
             (self.run.folder.logs / "probe").unlink()
         except OSError as error:
             return str(explained(error, self.run.folder.path))
-        return f"worker {self.number} ended with exit code {WORKER_FAILED}; see {short(self._log())}"
+        return f"worker {self.number} ended with exit code {ended.FAILED}; see {short(self._log())}"
 
     def _finished_some(self, pid: int) -> bool:
         folder = self.run.folder

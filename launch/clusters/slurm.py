@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.launch.clusters.base import Cluster, Start, exit_code
+from labelyard.launch.exit_codes import DONE
 from labelyard.launch.merging.summary import short
 from labelyard.launch.slurm.options import Options
 from labelyard.utils.errors import UserError
@@ -18,8 +19,6 @@ from labelyard.utils.programs import call
 
 if TYPE_CHECKING:
     from labelyard.launch.slurm.submit import Site
-
-SUBMITTED = 0
 
 
 @dataclass(kw_only=True)
@@ -54,7 +53,7 @@ class Slurm(Options, Cluster):
         submission = submit(self, start.folder, start.config, site)
         print("submitted:", *(f"  {told(job)}" for job in submission.jobs), sep="\n")
         print(what_next(start.folder), flush=True)
-        return follow(start.folder, submission) if self.wait else SUBMITTED
+        return follow(start.folder, submission) if self.wait else DONE
 
     def _already_complete(self, folder: RunFolder) -> int:
         from labelyard.launch.merging.merge import merge

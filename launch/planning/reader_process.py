@@ -19,7 +19,7 @@ from pathlib import Path
 
 from labelyard.generate.file_system import in_words
 
-if __package__ in (None, ""):
+if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2] / "src")
 
 from labelyard.generate.rows import Rows, grouped

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-if __package__ in (None, ""):
+if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2] / "src")
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.config.compose import plain
+from labelyard.launch.exit_codes import DONE
 from labelyard.launch.program import program
 from labelyard.launch.run import asked
 from labelyard.launch.slurm.jobs import WORKERS, Job, Submission, write_submission
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     refuse_backslash(folder.path)
     write_submission(folder, submission(os.environ), f"sbatch-{os.environ['SLURM_ARRAY_JOB_ID']}")
     print(folder.path)
-    return 0
+    return DONE
 
 
 def submission(environment: Mapping[str, str]) -> Submission:

@@ -7,7 +7,8 @@ import sys
 import time
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.clusters.base import FAILED, INTERRUPTED, MISSING, exit_code
+from labelyard.launch.clusters.base import exit_code
+from labelyard.launch.exit_codes import FAILED, INCOMPLETE, INTERRUPTED
 from labelyard.launch.merging.merge import merge
 from labelyard.launch.merging.summary import short, summary
 from labelyard.launch.slurm.commands import Unreachable, queue
@@ -52,11 +53,11 @@ def follow(folder: RunFolder, submission: Submission) -> int:
     merged = merge(folder)  # the merge job did it as well; this is for what to tell
     print(summary(folder, merged), flush=True)
     code = exit_code(merged)
-    if code != MISSING:
+    if code != INCOMPLETE:
         return code
     seen = Look(folder).look()
     if seen is None or not seen.failed:
-        return MISSING
+        return INCOMPLETE
     print(harmless("\n".join(["workers failed:", *failures(seen, folder.path)])), file=sys.stderr)
     return FAILED
 

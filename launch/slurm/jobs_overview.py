@@ -11,6 +11,7 @@ from typing import Any
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.workers import read_presence
+from labelyard.launch.exit_codes import INCOMPLETE
 from labelyard.launch.slurm.advice import advice
 from labelyard.launch.slurm.commands import Unreachable, accounts
 from labelyard.launch.slurm.jobs import MERGE, WORKERS, read_submissions
@@ -267,8 +268,8 @@ def _merge(merges: set[str], queue: list[Queued], accounted: list[Accounted]) ->
 
 
 def _of_merge(life: Accounted) -> str:
-    # jsons2txt's exit code 3: it did its work, and said what is missing. A job behind it by afterok relies on that.
-    incomplete = life.state == "FAILED" and life.exit_code.startswith("3:")
+    # Of jsons2txt: it did its work, and said what is missing. A job behind it by afterok relies on that.
+    incomplete = life.state == "FAILED" and life.exit_code.startswith(f"{INCOMPLETE}:")
     return "completed, with items quarantined or pending" if incomplete else life.state.lower()
 
 

@@ -12,7 +12,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.sources.common.input_folder import told as kinds_told
 from labelyard.generate.step import Step
 from labelyard.generate.steps.tools import licences, model_cache
-from labelyard.launch.clusters.base import COMPLETE, FAILED
+from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging.summary import short
 from labelyard.launch.planning.plan import fitting_size
 from labelyard.launch.planning.reader_process import reading, rows_ahead
@@ -21,7 +21,7 @@ from labelyard.launch.starting.estimate import estimate
 from labelyard.launch.starting.request import Wish
 from labelyard.launch.starting.run_json import compare
 from labelyard.launch.watching.progress import duration
-from labelyard.launch.watching.terminal import tell_rows
+from labelyard.launch.watching.terminal import Gauge
 
 # A finished record of the demo's size; only dry_run's guess of the disk rests on it.
 BYTES_PER_RECORD = 200_000
@@ -42,7 +42,8 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     with reading(wish.source):
         wish.source.fingerprint()  # a plan asks for it first
     began = time.perf_counter()
-    new = sum(len(sifted.new) for sifted in sieve.sift(rows_ahead(wish.source, wish.limit), tell_rows))
+    with Gauge("planning") as gauge:
+        new = sum(len(sifted.new) for sifted in sieve.sift(rows_ahead(wish.source, wish.limit), gauge.tell))
     size = wish.shard_size or fitting_size(new)
     items = known.items + new
     there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
@@ -64,7 +65,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     if need > free:
         print("run: the disk would not be large enough", file=sys.stderr)
         return FAILED
-    return COMPLETE
+    return DONE
 
 
 def _step_lines(name: str, node: Mapping[str, Any], step: Step) -> Iterator[str]:

@@ -18,8 +18,9 @@ from labelyard.generate.file_system import explained
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.generate.steps.tools import licences
-from labelyard.launch.clusters.base import COMPLETE, FAILED, Start
+from labelyard.launch.clusters.base import Start
 from labelyard.launch.config.compose import Composed
+from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging import reserve
 from labelyard.launch.merging.summary import short
 from labelyard.launch.planning.plan import plan
@@ -32,7 +33,7 @@ from labelyard.launch.starting.places import check_apart, check_moved
 from labelyard.launch.starting.plan_lines import told
 from labelyard.launch.starting.request import Wish, wished
 from labelyard.launch.starting.run_json import settle
-from labelyard.launch.watching.terminal import tell_rows
+from labelyard.launch.watching.terminal import Gauge
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.english import counted
 from labelyard.utils.programs import call
@@ -63,7 +64,8 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     with planning(folder):
         settle(folder, wish.config, wish.steps, wish.location)
         before = folder.read_plan()
-        planned = plan(folder, wish.source, wish.limit, wish.shard_size, tell_rows)
+        with Gauge("planning") as gauge:
+            planned = plan(folder, wish.source, wish.limit, wish.shard_size, gauge.tell)
         if not is_complete(folder):
             reserve.keep(folder, planned.items)
     check_plan(planned, wish.location)
@@ -77,7 +79,7 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
             "Planned only. Start workers by the same command without plan_only, or: "
             f"{call('generate')} {shlex.quote(wish.location)}"
         )
-        return COMPLETE
+        return DONE
     tell_gone(folder)
     return wish.cluster.run(Start(folder, planned, config))
 

@@ -1,11 +1,10 @@
-"""Progress on a terminal, one line of it."""
+"""Progress in one line: of a run's workers, and of whatever else takes long."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import time
-from types import TracebackType
 
 from labelyard.launch.watching.progress import Progress, line
 
@@ -13,6 +12,8 @@ BETWEEN_LINES = 15.0  # seconds
 
 
 class Bar:
+    """How a run is doing."""
+
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._last = 0.0
@@ -58,29 +59,33 @@ BETWEEN = 0.2
 
 
 class Gauge:
-    def __init__(self, what: str, of: int) -> None:
+    """How far a program is that counts: `exporting: 512 of 4096 (12 %)`, or `planning: 512 rows` where nobody knows of
+    how many. On a terminal all the time, in a log now and then; what takes a moment says nothing."""
+
+    def __init__(self, what: str, of: int | None = None) -> None:
         self._what, self._of = what, of
         self._terminal = sys.stderr.isatty()
-        self._next = time.monotonic() + SILENT
-        self._said = False
+        self._next = time.monotonic() + (SILENT if self._terminal else BETWEEN_LINES)
+        self._drawn = False
 
     def __enter__(self) -> Gauge:
         return self
 
-    def tell(self, number: int) -> None:
+    def tell(self, number: int, of: int | None = None) -> None:
         now = time.monotonic()
-        if self._terminal and now >= self._next:
-            self._next, self._said = now + BETWEEN, True
-            share = 100 * number // max(1, self._of)
-            print(f"\r{self._what}: {number} of {self._of} ({share} %)", end="", file=sys.stderr, flush=True)
+        if now < self._next:
+            return
+        self._next = now + (BETWEEN if self._terminal else BETWEEN_LINES)
+        text = f"{self._what}: {self._so_far(number, self._of if of is None else of)}"
+        if self._terminal:
+            self._drawn = True
+            print(f"\r{text}", end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._said:
+    def _so_far(self, number: int, of: int | None) -> str:
+        return f"{number} rows" if of is None else f"{number} of {of} ({100 * number // max(1, of)} %)"
+
+    def __exit__(self, *_: object) -> None:
+        if self._drawn:
             print(file=sys.stderr)
-
-
-def tell_rows(rows: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\rplanning: {rows} rows", end="", file=sys.stderr, flush=True)
