@@ -60,18 +60,46 @@ def bash() -> Iterator[Bash]:
         opened.close()
 
 
-def test_tab_completes_options_and_settings(bash: Bash) -> None:
-    (line,) = re.findall(
-        r'^(eval "\$\(python launch/run\.py -sc install=bash\)")', (ROOT / "README.md").read_text(), re.M
-    )
+def set_up(bash: Bash, asked: str) -> None:
+    (line,) = re.findall(rf'^(eval "\$\({asked}\)")', (ROOT / "README.md").read_text(), re.M)
     bash.type(f"{line}\necho set up: $?\n")
     bash.wait_for("set up: 0\r\nready> ")
+
+
+def assert_completed(bash: Bash, typed: str, completed: str) -> None:
+    bash.type(f"{typed}\t")
+    bash.wait_for(re.escape(completed))
+    bash.type("\x15")  # the line is taken back
+
+
+def test_tab_completes_options_and_settings(bash: Bash) -> None:
+    set_up(bash, r"python launch/run\.py -sc install=bash")
     for typed, completed in {
         "segment=sam_h": "segment=sam_hq",
         "cluster=slurm cluster.part": "cluster=slurm cluster.partition=",
         "source=csv source.enc": "source=csv source.encoding=",
         "pipeline=de": "pipeline=demo",
     }.items():
-        bash.type(f"python launch/run.py {typed}\t")
-        bash.wait_for(re.escape(f"python launch/run.py {completed}"))
-        bash.type("\x15")  # the line is taken back
+        assert_completed(bash, f"python launch/run.py {typed}", f"python launch/run.py {completed}")
+
+
+def test_tab_completes_the_command(bash: Bash, tmp_path: Path) -> None:
+    """Verbs, settings, the options of the others, and run folders."""
+    command = tmp_path / "bin" / "labelyard"  # of this checkout, whatever is installed beside it
+    command.parent.mkdir()
+    command.write_text(f"#!{sys.executable}\nfrom labelyard.launch.command import main\nraise SystemExit(main())\n")
+    command.chmod(0o755)
+    (tmp_path / "train-data").mkdir()
+    bash.type(f"PATH='{command.parent}':$PATH; cd '{tmp_path}'; echo there: $?\n")
+    bash.wait_for("there: 0\r\nready> ")
+    set_up(bash, r"labelyard --completion bash")
+    for typed, completed in {
+        "sta": "status",
+        "mer": "merge",
+        "run segment=sam_h": "run segment=sam_hq",
+        "run cluster=slurm cluster.part": "run cluster=slurm cluster.partition=",
+        "fetch pipeline=de": "fetch pipeline=demo",
+        "status --prom": "status --prometheus",
+        "validate train-d": "validate train-data",
+    }.items():
+        assert_completed(bash, f"labelyard {typed}", f"labelyard {completed}")
