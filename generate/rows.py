@@ -23,6 +23,7 @@ class Entry:
     has_caption: bool = True  # or none is expected
     place: Mapping[str, Any] | None = None  # see Item
     known: Mapping[str, Any] | None = None  # see Item
+    id: str | None = None  # of an item that has one already, from an earlier run
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def of_rows(some: list[Row]) -> Rows:
         known=[entry.known for entry in entries] if any(entry.known for entry in entries) else None,
         refused=refused,
         has_caption=any(entry.has_caption for entry in entries),
+        digests=bytes.fromhex("".join(ids)) if entries and all(ids := [entry.id or "" for entry in entries]) else None,
     )
 
 
@@ -101,4 +103,6 @@ def joined(many: Iterable[Rows]) -> Iterator[Rows]:
 
 
 def _is_simple(rows: Rows) -> bool:
-    return rows.given is None and rows.places is None and rows.known is None and not rows.refused
+    return (
+        rows.given is None and rows.places is None and rows.known is None and rows.digests is None and not rows.refused
+    )

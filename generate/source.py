@@ -23,13 +23,14 @@ from labelyard.generate.media.load import resolve
 from labelyard.generate.rows import Entry, Refusal, Row, Rows, grouped
 from labelyard.generate.settings import transient
 from labelyard.generate.sources.common.input_folder import InputFolder, fitting, refuse_run, told
+from labelyard.generate.sources.common.where import Where
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.jsons import finite
 from labelyard.utils.locations import how_to_fetch, local, scheme
 from labelyard.utils.streams import without_compression
 
 PEEKED = 100  # rows of which at least one must be an item, before anything is written
-WHERE = ("path", "root", "max_refused")  # settings that say nothing of how a list is read
+LOCATED = ("path", "root", "max_refused")  # settings that say nothing of how a list is read
 
 
 @dataclass(kw_only=True)
@@ -49,10 +50,32 @@ class Source:
     keep: list[str] | None = None  # the other keys that pass through; null: all of them
     # of the rows; more than that (and than a hundred) is no list to work with
     max_refused: float = transient(0.05, least=0, most=1)
+    # what makes a row an item: content (its image and caption), row (each is one), or key:NAME (an id of the user's)
+    identity: str = "content"
+    where: str | None = transient(None)  # a condition on a row's keys; the others are left out, and counted
 
     def __post_init__(self) -> None:
         self.path = self.there("path", self.path)
         self.root = self.root if self.root is None else self.there("root", self.root)
+        if self.identity not in ("content", "row") and not (self.identity.startswith("key:") and self.identity[4:]):
+            raise UserError(
+                f"source.identity={self.identity}: give content, row, or key:NAME, where NAME is the key of ids of "
+                "your own"
+            )
+        looked_at = set() if self.where is None else set(Where.of(self.where).keys)
+        looked_at |= {self.id_key} if self.id_key is not None else set()
+        if self.keep is not None:
+            self._hidden = sorted(looked_at - {*self.keep, self.image_key, self.caption_key})
+            self.keep = [*self.keep, *self._hidden]
+
+    @property
+    def id_key(self) -> str | None:
+        return self.identity[4:] if self.identity.startswith("key:") else None
+
+    def hidden(self) -> list[str]:
+        """Keys that are read to choose by, and pass no further, since `keep` does not name them."""
+        hidden: list[str] = self.__dict__.get("_hidden", [])
+        return hidden
 
     def there(self, option: str, location: str) -> str:
         """The path that a setting means; a URL is none."""
@@ -115,7 +138,7 @@ class Source:
         said = {
             f.name: getattr(self, f.name)
             for f in fields(self)
-            if f.metadata.get("transient") and f.name not in WHERE and getattr(self, f.name) != f.default
+            if f.metadata.get("transient") and f.name not in LOCATED and getattr(self, f.name) != f.default
         }
         return {"format": type(self).__name__.lower(), **said}
 

@@ -37,6 +37,16 @@ class Numbers:
         before[again] |= bit
         return before
 
+    def has(self, number: int, bit: int) -> bool:
+        """Whether the number is there with this bit; it is not put in."""
+        last = len(self._numbers) - 1
+        place = number & last
+        while self._marks[place]:
+            if self._numbers[place] == number:
+                return bool(self._marks[place] & bit)
+            place = (place + 1) & last
+        return False
+
     def _mark(self, distinct: NDArray[np.uint64], bit: int) -> NDArray[np.uint8]:
         while self._count + len(distinct) > FULLEST * len(self._numbers):
             self._grow()

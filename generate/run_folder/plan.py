@@ -21,6 +21,7 @@ class Pass:
     shard_size: int
     at: str
     refused: int = 0  # rows that are no items: refused.jsonl says where and why
+    filtered: int = 0  # rows that source.where left out
     left_out: dict[str, int] = field(default_factory=dict)  # of a folder: what was not read, by kind
 
 

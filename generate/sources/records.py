@@ -34,6 +34,8 @@ class Records(Source):
         super().__post_init__()
         if self.pixels not in ("original", "record"):
             raise UserError(f"source.pixels={self.pixels}: give original or record")
+        if self.identity != "content":
+            raise UserError(f"source.identity={self.identity}: the items of an earlier run keep the ids that they have")
 
     @cached_property
     def _run(self) -> RunFolder:
@@ -56,7 +58,7 @@ class Records(Source):
                 place, known = item.place, {"record": path}
                 if self.pixels == "record":
                     place, known = {"file": path, "record": True}, {"record": path, "from": "record"}
-                yield Entry(item.image, item.caption, self.kept(dict(item.given)), place=place, known=known)
+                yield Entry(item.image, item.caption, self.kept(dict(item.given)), place=place, known=known, id=item.id)
 
     def gives(self) -> dict[str, tuple[str, ...]]:
         config = self._config["steps"]

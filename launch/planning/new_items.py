@@ -1,4 +1,5 @@
-"""Lets every item through once, thousands of rows at a time. It remembers ids alone, in a few bytes each."""
+"""Lets every item through once, thousands of rows at a time, and what `source.where` does not want not at all. It
+remembers ids alone, in a few bytes each."""
 
 from __future__ import annotations
 
@@ -7,11 +8,15 @@ from dataclasses import dataclass
 
 from labelyard.generate.rows import AT_ONCE, Rows
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.run_folder.shard_lines import BYTES, digests, hex_ids
+from labelyard.generate.run_folder.shard_lines import BYTES, hex_ids
+from labelyard.generate.source import Source
+from labelyard.generate.sources.common.where import Where
+from labelyard.launch.planning.identity import EARLIER, identity_of
 from labelyard.launch.planning.refused_rows import Refusals
+from labelyard.launch.planning.row_values import RowValues
 from labelyard.launch.planning.seen_ids import Marks
+from labelyard.utils.errors import UserError
 
-EARLIER, SEEN = 1, 2  # marks: an earlier pass planned it; this one has met it
 Told = Callable[[int], None]
 
 
@@ -25,12 +30,18 @@ class Sifted:
 
 
 class Sieve:
-    def __init__(self, refusals: Refusals) -> None:
+    def __init__(self, source: Source, refusals: Refusals) -> None:
         self.refusals = refusals
         self.rows = 0
+        self.filtered = 0  # rows that source.where left out
         self.duplicates = 0
         self.met = 0  # rows that an earlier pass had planned
         self._marks = Marks()
+        self._values = RowValues(source)
+        self._looked_at = 0
+        self._keys: list[str] = []
+        self._where = None if source.where is None else Where.of(source.where)
+        self._identity = identity_of(source, self._values, self._marks)
 
     def know(self, folder: RunFolder, shards: int) -> None:
         """What is planned already."""
@@ -46,15 +57,29 @@ class Sieve:
         for rows in many:
             for number, refusal in rows.refused:
                 self.refusals.add(refusal, self.rows + number)
+            wanted = self._wanted(rows)
+            apart = self._identity.told_apart(rows, wanted, self.rows)
+            for number, refusal in apart.refused:
+                self.refusals.add(refusal, number)
             self.rows += rows.count
-            data = digests(rows.images, rows.captions) if rows.digests is None else rows.digests
-            yield Sifted(rows, hex_ids(data), self._new(data))
+            self.duplicates += apart.duplicates
+            self.met += apart.met
+            self._values.drop_hidden(rows, apart.new)
+            yield Sifted(rows, hex_ids(apart.ids), apart.new)
             tell(self.rows)
+        if self.filtered and self.filtered == self._looked_at:
+            raise UserError(
+                f"source.where={self._where.text if self._where else None}: none of {self._looked_at} rows is so. "
+                f"The first has the keys {', '.join(self._keys) or 'none'}; a key that a row lacks is no match"
+            )
 
-    def _new(self, data: bytes) -> Sequence[int]:
-        before = self._marks.mark(data, SEEN)
-        if not any(before):
-            return range(len(before))
-        self.duplicates += sum(1 for mark in before if mark & SEEN)
-        self.met += before.count(EARLIER)
-        return [at for at, mark in enumerate(before) if not mark]
+    def _wanted(self, rows: Rows) -> Sequence[int]:
+        """Which of the rows are so as source.where says."""
+        if self._where is None or not rows.images:
+            return range(len(rows.images))
+        self._keys = self._keys or list(self._values.of(rows, 0))
+        holds, of = self._where.holds, self._values.of
+        wanted = [at for at in range(len(rows.images)) if holds(of(rows, at))]
+        self._looked_at += len(rows.images)
+        self.filtered += len(rows.images) - len(wanted)
+        return wanted

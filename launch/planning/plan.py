@@ -55,7 +55,7 @@ class Reading:
 
     def into_shards(self, fingerprint: dict[str, Any]) -> Pass:
         with Refusals(self.source.max_refused, self.folder, len(self.known.passes)) as refusals, uncollected():
-            sieve = Sieve(refusals)
+            sieve = Sieve(self.source, refusals)
             sieve.know(self.folder, self.known.shards)
             lines = self.lines(sieve)
             first = _beginning(lines)
@@ -72,6 +72,7 @@ class Reading:
             duplicates=sieve.duplicates,
             known=sieve.met,
             refused=refusals.count,
+            filtered=sieve.filtered,
             left_out=dict(self.source.left_out()),
             shards=shards.number - self.known.shards,
             shard_size=size,

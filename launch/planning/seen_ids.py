@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,12 @@ class Marks:
         if self._many is None:
             self._many = self._table()
         return self._many.mark(np.frombuffer(data, np.uint64), bit).tobytes()
+
+    def has(self, key: bytes, bit: int) -> bool:
+        """Whether this one id has the bit; nothing is set."""
+        if self._many is None:
+            return bool(self._few.get(key, 0) & bit)
+        return self._many.has(int.from_bytes(key, sys.byteorder), bit)
 
     def _mark_few(self, data: bytes, bit: int) -> Iterator[int]:
         for at in range(0, len(data), BYTES):

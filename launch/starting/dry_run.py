@@ -37,7 +37,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     model_cache.use(wish.config["models"])
     known = folder.read_plan()
     check_plan(known, wish.location)
-    sieve = Sieve(Refusals(wish.source.max_refused))
+    sieve = Sieve(wish.source, Refusals(wish.source.max_refused))
     sieve.know(folder, known.shards)
     with reading(wish.source):
         wish.source.fingerprint()  # a plan asks for it first
@@ -51,6 +51,8 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     lines = [
         f"items      {new} new of {sieve.rows} rows ({sieve.duplicates} duplicates, {sieve.refusals.count} refused, "
         f"{sieve.met} planned before), read in {duration(time.perf_counter() - began)}",
+        *([f"where      {sieve.filtered} rows are not so: {wish.source.where}"] if wish.source.where else []),
+        *([f"identity   {wish.source.identity}"] if wish.source.identity != "content" else []),
         *([f"left out   {kinds_told(wish.source.left_out())}"] if wish.source.left_out() else []),
         f"shards     {-(-new // size)} of {size}" + (f", behind {known.shards} planned before" if known.shards else ""),
         f"pipeline   {' -> '.join(wish.config['steps'])}",

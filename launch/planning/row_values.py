@@ -1,0 +1,35 @@
+"""What a row has under which key, looked up in thousands of rows that are columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from labelyard.generate.rows import Rows
+from labelyard.generate.source import Source
+from labelyard.utils.jsons import parse, text_of
+
+
+class RowValues:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._hidden = source.hidden()
+
+    def of(self, rows: Rows, at: int) -> dict[str, Any]:
+        """All that a row has, image and caption among them."""
+        source = self._source
+        image, caption = rows.images[at], rows.captions[at]
+        names = ((source.image_key, image), (getattr(source, "name_key", None), image), (source.caption_key, caption))
+        found: dict[str, Any] = {name: value for name, value in names if name is not None}
+        if rows.given is not None and rows.given[at]:
+            found |= parse(rows.given[at])
+        return found
+
+    def drop_hidden(self, rows: Rows, which: Sequence[int]) -> None:
+        """Keys that were read to choose by pass no further than here."""
+        if not self._hidden or rows.given is None:
+            return
+        for at in which:
+            given = parse(rows.given[at]) if rows.given[at] else {}
+            left = {key: value for key, value in given.items() if key not in self._hidden}
+            rows.given[at] = text_of(left) if left else ""
