@@ -7,19 +7,21 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.record_json.body import read_record
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import kind_of_reason
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.report import page
+from labelyard.launch.report.beside import Beside
 from labelyard.launch.report.cards import card, detail
 from labelyard.launch.report.dataset_counts import Facts
 from labelyard.launch.report.pictures import COLOURS, pictures
@@ -31,10 +33,16 @@ from labelyard.launch.watching.overview import overview
 from labelyard.utils.atomic import temporary_beside, write_atomic, writer_is_gone
 from labelyard.utils.latest import Overtaken, latest, until_latest
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 STATIC = Path(__file__).with_name("static")
 LISTED = 5000  # quarantined items on their page; quarantine.jsonl has them all
 MADE = re.compile(r"report-\d{8}T\d{6}-\d+(-\d+)?")
 _count = itertools.count()
+
+
+_Shown = tuple[dict[str, Any] | None, dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -82,9 +90,10 @@ def _fill(
         (building / part).mkdir()
     for path in STATIC.iterdir():
         shutil.copyfile(path, building / path.name)
+    beside = Beside(folder.path, folder.read_run().get("config", {}).get("image_root"))
     facts, cards, unreadable = Facts(), list[dict[str, Any]](), list[Path]()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-        made = threads.map(partial(_one, folder, building), chosen.chosen)
+        made = threads.map(partial(_one, folder, beside, building), chosen.chosen)
         for one, (entry, record) in zip(chosen.chosen, made, strict=True):
             if entry is None or record is None:
                 unreadable.append(one.path)
@@ -116,13 +125,13 @@ def _fill(
     return Report(place / "index.html", len(cards), chosen.done, unreadable, seen.quarantined)
 
 
-def _one(folder: RunFolder, building: Path, chosen: Chosen) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _one(folder: RunFolder, beside: Beside, building: Path, chosen: Chosen) -> _Shown:
     """A card, and the record without its heavy parts; None if the file is gone, torn, or not what its name says."""
     record = read_record(chosen.path)
     if record is None or record.get("id") != chosen.id:
         return None, None
     try:
-        made = pictures(record, folder.path)
+        made = pictures(record, beside, _own_image(folder, beside, chosen, record))
         place = quote(f"../{chosen.path.relative_to(folder.path).as_posix()}")
         entry = card(record, {**made.entry, "path": place})
         light = detail(record)
@@ -134,6 +143,24 @@ def _one(folder: RunFolder, building: Path, chosen: Chosen) -> tuple[dict[str, A
         (building / file).write_bytes(data)
     (building / "detail" / f"{chosen.id}.js").write_bytes(page.data_file(chosen.id, light))
     return entry, light
+
+
+def _own_image(folder: RunFolder, beside: Beside, chosen: Chosen, record: Mapping[str, Any]) -> Image | None:
+    """Of a record that holds none: read again from where the item has it, as long as that is there."""
+    from labelyard.generate.media.load import Load, read
+    from labelyard.utils.images import UnreadableImage, decode
+
+    if "image" in record or "width" not in record:
+        return None
+    item = next((item for item in folder.items(chosen.shard) if item.id == chosen.id), None)
+    if item is None or not item.image:
+        return None
+    try:
+        options = Load()
+        image = decode(read(item, beside.root), options.max_pixels, options.max_aspect).image
+    except (ItemError, PassingError, UnreadableImage):
+        return None
+    return image.resize((record["width"], record["height"]))
 
 
 def _quarantined(folder: RunFolder) -> Iterator[dict[str, Any]]:

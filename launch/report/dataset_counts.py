@@ -23,15 +23,16 @@ class Facts:
 
     def add(self, record: Mapping[str, Any]) -> None:
         found = instances_of(record)
-        pixels = record["width"] * record["height"]
+        pixels = record.get("width", 0) * record.get("height", 0)
         self.records += 1
         self.per_image.append(len(found))
-        self.sizes.append((record["original"]["width"], record["original"]["height"]))
+        if pixels:  # else it has no image
+            self.sizes.append((record["original"]["width"], record["original"]["height"]))
         self.image_words.append(len(record["caption"].split()))
         for instance in found:
             self.labels[instance["category_name"]] += 1
             self.scores.append(instance["pred_score"])
-            if "mask_area" in instance:
+            if pixels and "mask_area" in instance:
                 self.mask_shares.append(instance["mask_area"] / pixels)
             if instance.get("caption"):
                 self.instance_words.append(len(instance["caption"].split()))

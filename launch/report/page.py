@@ -13,7 +13,8 @@ from labelyard.launch.report.shapes import svg
 # Should a caption ever come to be taken for HTML, nothing in it runs: scripts and images come from files
 # beside the page.
 POLICY = (
-    "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file: data:; base-uri 'none'"
+    "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file: data:; "
+    "media-src 'self' file:; base-uri 'none'"
 )
 
 HEAD = """<!doctype html>
@@ -62,6 +63,7 @@ to <input type="number" id="most" min="0" placeholder="∞" aria-label="at most 
 <button type="button" class="quiet clear">Clear the filters</button></p>
 <p class="keys"><kbd>/</kbd> search <kbd>m</kbd> masks <kbd>b</kbd> boxes <kbd>Tab</kbd> <kbd>Enter</kbd> open;
 in a record <kbd>←</kbd> <kbd>→</kbd> the next, <kbd>1</kbd>–<kbd>9</kbd> an instance, <kbd>a</kbd> all of them,
+<kbd>[</kbd> <kbd>]</kbd> the images beside it,
 <kbd>Esc</kbd> back</p>
 </section>
 """
@@ -76,7 +78,9 @@ RECORD = """<dialog id="record" aria-labelledby="title">
 </div>
 <div class="large">
 <div class="view">
-<div id="stage"><img id="photo" alt=""><canvas id="canvas"></canvas><svg id="overlay" aria-hidden="true"></svg></div>
+<div id="stage"><img id="photo" alt=""><canvas id="canvas"></canvas><svg id="overlay" aria-hidden="true"></svg>
+<video id="clip" controls loop muted playsinline hidden></video></div>
+<p id="trouble" role="status" hidden></p>
 <div id="sides"></div>
 </div>
 <div class="panel">
@@ -84,8 +88,11 @@ RECORD = """<dialog id="record" aria-labelledby="title">
 <h3><span id="many">instances</span><button type="button" class="quiet" id="every">all</button>
 <button type="button" class="quiet" id="nothing">none</button></h3>
 <ul id="instances"></ul>
+<div id="texts"></div>
 <h3><span>tags</span></h3>
 <div id="tags"></div>
+<div id="asides"></div>
+<div id="findings"></div>
 <details><summary>JSON</summary><p><a id="file">the file itself</a></p><pre id="json"></pre></details>
 </div>
 </div>
@@ -119,7 +126,7 @@ def index(
         '<button type="button" data-tab="run">Run</button>'
         f'<a href="quarantine.html">Quarantine ({quarantined})</a>'
     )
-    scripts = ("common.js", "cards.js", "masks.js", "gallery.js", "viewer.js")
+    scripts = ("common.js", "cards.js", "masks.js", "texts.js", "asides.js", "gallery.js", "viewer.js")
     return (
         _head(name, sums, base, nav, scripts)
         + GALLERY

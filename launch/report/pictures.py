@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.record_json.body import image_of, instances_of
+from labelyard.launch.report.beside import Beside
+from labelyard.launch.report.newer import newer
 from labelyard.utils import rle
 from labelyard.utils.images import ending
 from labelyard.utils.text import safe_stem
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 THUMBNAIL = 360  # pixels on the long side
-SIDE_IMAGE = 1024
 
 # One colour after another for the instances of an image; told apart also by those who see fewer colours, on any photo.
 COLOURS = (
@@ -35,34 +35,59 @@ class Pictures:
     entry: dict[str, Any]
 
 
-def pictures(record: Mapping[str, Any], run: Path) -> Pictures:
-    from PIL import Image
-
-    data = image_of(record)
+def pictures(record: Mapping[str, Any], beside: Beside, own: Image | None) -> Pictures:
+    """`own`: its image in the record's frame, where the record itself holds none and there is one."""
     name = record["id"]
-    full = f"full/{name}.{ending(data)}"
-    files = {full: data}
-    entry: dict[str, Any] = {"full": full, "turn": turn(name)}
-    with Image.open(io.BytesIO(data)) as image:
+    files: dict[str, bytes] = {}
+    entry: dict[str, Any] = {"turn": turn(name)}
+    small = own
+    if "image" in record:
+        data = image_of(record)
+        entry["full"] = f"full/{name}.{ending(data)}"
+        files[entry["full"]] = data
+        small = _small(data)
+    if own is not None:
+        entry["full"] = f"full/{name}.jpg"
+        files[entry["full"]] = _saved(own, "JPEG", quality=90)
+    sides = beside.images(record.get("images", {}), name)
+    clips = beside.clips(newer(record, "clips"), name)
+    entry["sides"] = [_put(files, f"side/{name}-{n}", title, shown) for n, (title, shown) in enumerate(sides.items())]
+    entry["clips"] = [
+        [*_put(files, f"side/{name}-clip-{n}", title, frame), address]
+        for n, (title, (address, frame)) in enumerate(clips.items())
+    ]
+    if small is None:  # no image of its own: one of those beside it stands for it
+        frames = (frame for _, frame in clips.values() if frame is not None)
+        small = next(iter(sides.values()), None) or next(frames, None)
+    if small is not None:
+        thumb = small.convert("RGB")
+        thumb.thumbnail((THUMBNAIL, THUMBNAIL))
+        entry["thumb"] = f"thumb/{name}.jpg"
+        entry["size"] = [record.get("width", small.width), record.get("height", small.height)]
+        files[entry["thumb"]] = _saved(thumb, "JPEG", quality=82)
+        masks = _masks(record, thumb.size)
+        if masks is not None:
+            entry["masks"] = f"thumb/{name}.png"
+            files[entry["masks"]] = masks
+    return Pictures(files, {key: value for key, value in entry.items() if value != []})
+
+
+def _small(data: bytes) -> Image:
+    from PIL import Image as pillow
+
+    with pillow.open(io.BytesIO(data)) as image:
         image.draft("RGB", (THUMBNAIL, THUMBNAIL))
-        small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    entry["thumb"] = f"thumb/{name}.jpg"
-    files[entry["thumb"]] = _saved(small, "JPEG", quality=82)
-    masks = _masks(record, small.size)
-    if masks is not None:
-        entry["masks"] = f"thumb/{name}.png"
-        files[entry["masks"]] = masks
-    sides: list[list[Any]] = []
-    for number, (title, made) in enumerate(record.get("images", {}).items()):
-        target = f"side/{name}-{number}-{safe_stem(title, 30)}.webp"
-        shown = _side(run, made["path"])
-        if shown is not None:
-            files[target] = shown
-            sides.append([title, target])
-    if sides:
-        entry["sides"] = sides
-    return Pictures(files, entry)
+        shown: Image = image.convert("RGB")
+        return shown
+
+
+def _put(files: dict[str, bytes], start: str, title: str, shown: Image | None) -> list[str]:
+    """Its name, and the file in the report; none where there is nothing to be seen."""
+    if shown is None:
+        return [title, ""]
+    target = f"{start}-{safe_stem(title, 30)}.webp"
+    files[target] = _saved(shown, "WEBP", quality=85)
+    return [title, target]
 
 
 def turn(item_id: str) -> int:
@@ -87,30 +112,6 @@ def _masks(record: Mapping[str, Any], size: tuple[int, int]) -> bytes | None:
     image.putpalette(bytes(3) + b"".join(bytes.fromhex(colour[1:]) for colour in COLOURS))
     clear = bytes([0]) + bytes([round(255 * OPACITY)]) * len(COLOURS)
     return _saved(image, "PNG", transparency=clear, optimize=True)
-
-
-def _side(run: Path, location: str) -> bytes | None:
-    """An image that a step made, fit for a screen; deep samples are stretched from their least to their greatest."""
-    from PIL import Image
-
-    path = (run / location).resolve()
-    if not path.is_relative_to(run.resolve()) or not path.exists():
-        return None
-    with Image.open(path) as image:
-        shown = _eight_bits(image)
-    shown.thumbnail((SIDE_IMAGE, SIDE_IMAGE))
-    return _saved(shown, "WEBP", quality=85)
-
-
-def _eight_bits(image: Image) -> Image:
-    if not image.mode.startswith(("I", "F")):
-        return image.convert("RGB")
-    import numpy as np
-    from PIL import Image as pillow
-
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    span = float(np.ptp(values)) or 1.0
-    return pillow.fromarray(((values - values.min()) / span * 255).astype(np.uint8)).convert("RGB")
 
 
 def _saved(image: Image, kind: str, **options: Any) -> bytes:

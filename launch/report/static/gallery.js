@@ -25,6 +25,7 @@ const gallery = (() => {
       record.caption, record.file,
       ...record.tags.map((tag) => tag[0]),
       ...record.found.flatMap((found) => [found[0], found[3]]),
+      ...(record.texts || []),
     ].join("\n").toLowerCase();
     return record;
   }
@@ -65,9 +66,11 @@ const gallery = (() => {
     const [width, height] = record.size;
     const source = (name) => base + name;
     const picture = el("div", { class: "picture" },
-      el("img", { class: "photo", src: source(record.thumb), alt: "", loading: "lazy", decoding: "async", width, height }),
+      record.thumb ? null : el("span", { class: "words" }, record.texts ? record.texts[0] : "no image"),
+      !record.thumb ? null : el("img", { class: "photo", src: source(record.thumb), alt: "", loading: "lazy", decoding: "async", width, height }),
       record.masks ? el("img", { class: "masks", src: source(record.masks), alt: "", loading: "lazy", width, height }) : null,
       record.found.length ? boxes(record) : null,
+      record.clips ? el("span", { class: "plays", "aria-hidden": "true" }, "▶") : null,
       el("span", { class: "count" }, String(record.found.length)));
     const chips = new Map();
     record.found.forEach(([label, score], number) => {
@@ -85,7 +88,7 @@ const gallery = (() => {
     if (!chips.size) {
       for (const [name] of record.tags.slice(0, 4)) line.append(el("span", { class: "chip tag", title: name }, el("span", {}, name)));
     }
-    return [picture, el("span", { class: "caption" }, record.caption || "(no caption)"), line];
+    return [picture, el("span", { class: "caption" }, record.caption || (record.texts || [])[0] || "(no caption)"), line];
   }
 
   const observer = new IntersectionObserver((entries) => {

@@ -3,19 +3,20 @@
 
 const viewer = (() => {
   const { el, svg, $, typing, load } = labelyard;
-  let record = null, found = [], on = [], lit = -1, side = "";
+  let record = null, found = [], on = [], lit = [], kept = {};
+  const over = new Set(); // of the asides, those whose boxes are shown, from record to record
 
   const colour = (number) => gallery.colour(record, number);
 
   async function open(card) {
     record = card;
-    found = []; on = []; lit = -1; side = "";
+    found = []; on = []; lit = []; kept = {};
     const dialog = $("#record");
-    $("#title").textContent = card.caption || "(no caption)";
+    $("#title").textContent = card.caption || (card.texts ? "" : "(no caption)");
     $("#where").textContent = card.file;
-    for (const selector of ["#instances", "#tags", "#sides"]) $(selector).replaceChildren();
+    for (const selector of ["#instances", "#tags", "#sides", "#texts", "#asides", "#findings"]) $(selector).replaceChildren();
     $("#json").textContent = "";
-    $("#photo").src = gallery.base() + card.full;
+    sides();
     $("#photo").width = card.size[0];
     $("#photo").height = card.size[1];
     const [width, height] = card.size;
@@ -37,7 +38,7 @@ const viewer = (() => {
     on = found.map(() => true);
     list();
     facts(detail);
-    sides();
+    beside(Object.fromEntries(card.own.map((key) => [key, detail[key]])));
     draw();
   }
 
@@ -58,8 +59,8 @@ const viewer = (() => {
       const pixels = record.size[0] * record.size[1];
       const mask = anno.mask ? `, mask ${(100 * anno.mask_area / pixels).toFixed(1)} %` : ", no mask";
       return el("li", {
-        onmouseenter: () => { lit = number; draw(); },
-        onmouseleave: () => { lit = -1; draw(); },
+        onmouseenter: () => light([number]),
+        onmouseleave: () => light([]),
       }, el("label", {}, box, swatch,
         el("span", { class: "what" },
           el("b", {}, anno.category_name), " ", el("small", {}, anno.pred_score.toFixed(3)),
@@ -76,17 +77,77 @@ const viewer = (() => {
     $("#file").href = record.path;
   }
 
+  // The image itself, those beside it, and clips, whose first frames stand for them until they are clicked.
   function sides() {
-    const sources = [["image", record.full], ...(record.sides || [])];
-    $("#sides").hidden = sources.length < 2;
-    $("#sides").replaceChildren(...sources.map(([name, file], number) => el("button", {
-      type: "button", class: "side", "aria-pressed": String(number === 0),
+    const own = record.full ? [{ name: "image", file: record.full, thumb: record.thumb }] : [];
+    const shown = [...own, ...(record.sides || []).map(([name, file]) => ({ name, file, thumb: file })),
+      ...(record.clips || []).map(([name, file, place]) => ({ name, file, thumb: file, clip: true, place }))];
+    stop();
+    $("#sides").hidden = shown.length < 2 && !record.clips;
+    $("#sides").replaceChildren(...shown.map((one, number) => el("button", {
+      type: "button", class: "side", title: one.name, "aria-pressed": String(number === 0),
       onclick: (event) => {
-        side = number ? name : "";
-        $("#photo").src = gallery.base() + file;
+        choose(one);
         for (const other of $("#sides").children) other.setAttribute("aria-pressed", String(other === event.currentTarget));
+        event.currentTarget.scrollIntoView({ block: "nearest", inline: "nearest" });
       },
-    }, el("img", { src: gallery.base() + (number ? file : record.thumb), alt: "", loading: "lazy" }), name)));
+    }, one.thumb ? el("img", { src: gallery.base() + one.thumb, alt: "", loading: "lazy" }) : el("i", { class: "nothing" }),
+    el("span", {}, one.clip ? `▶ ${one.name}` : one.name))));
+    show(shown[0] || {});
+  }
+
+  function show(one) {
+    if (one.file) $("#photo").src = gallery.base() + one.file;
+    else $("#photo").removeAttribute("src");
+  }
+
+  function stop() {
+    const clip = $("#clip");
+    clip.hidden = true;
+    clip.pause();
+    clip.removeAttribute("src");
+    clip.load();
+    $("#trouble").hidden = true;
+  }
+
+  function choose(one) {
+    stop();
+    show(one);
+    if (!one.clip) return;
+    if (!one.place) { unplayable(one.name); return; }
+    if (/\.(gif|webp|apng|png)$/i.test(one.place)) { $("#photo").src = one.place; return; }
+    const clip = $("#clip");
+    clip.dataset.name = one.name;
+    clip.hidden = false;
+    clip.src = one.place;
+    clip.play().catch(() => {}); // what is wrong with the clip itself comes as its event
+  }
+
+  function unplayable(name) {
+    $("#clip").hidden = true;
+    $("#trouble").textContent = `${name}: this browser can't play it from where it lies. Its first frame is shown, if it could be read.`;
+    $("#trouble").hidden = false;
+  }
+
+  function turn(by) {
+    const buttons = [...$("#sides").children];
+    const at = buttons.findIndex((button) => button.getAttribute("aria-pressed") === "true");
+    if (buttons[at + by]) buttons[at + by].click();
+  }
+
+  function light(numbers) {
+    lit = numbers;
+    draw();
+  }
+
+  // Texts, findings and asides, where the record has them.
+  function beside(shown) {
+    const places = new Map(found.map((anno, number) => [anno.id, number]));
+    const there = (ids) => ids.filter((id) => places.has(id)).map((id) => places.get(id));
+    kept = shown.aside || {};
+    $("#texts").replaceChildren(...texts.list(shown.texts || {}, (id) => there([id]).map(colour)[0] || null, (ids) => light(there(ids))));
+    $("#asides").replaceChildren(...asides.list(kept, over, draw));
+    $("#findings").replaceChildren(...asides.findings(shown.found || {}));
   }
 
   function draw() {
@@ -97,7 +158,7 @@ const viewer = (() => {
     masks.draw($("#canvas"), width, height, order.map((number) => ({
       counts: found[number].mask.counts,
       colour: colour(number),
-      alpha: lit < 0 ? 115 : lit === number ? 170 : 30,
+      alpha: !lit.length ? 115 : lit.includes(number) ? 170 : 30,
     })));
     const overlay = $("#overlay");
     overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -107,13 +168,16 @@ const viewer = (() => {
       const [x, y, w, h] = anno.bbox;
       const words = `${anno.category_name} ${anno.pred_score.toFixed(2)}`;
       const top = y > size * 1.4 ? y : y + size * 1.4;
-      const group = svg("g", { class: "named", opacity: lit < 0 || lit === number ? 1 : 0.25 },
+      const group = svg("g", { class: "named", opacity: !lit.length || lit.includes(number) ? 1 : 0.25 },
         svg("rect", { class: "box", x, y, width: w, height: h, stroke: colour(number) }),
         svg("rect", { class: "under", x, y: top - size * 1.4, height: size * 1.4, fill: colour(number) }),
         svg("text", { x, y: top - size * 0.38, "font-size": size }, words));
       return group;
     }).filter(Boolean));
     for (const group of overlay.querySelectorAll(".named")) fit(group, width, size);
+    for (const [name, aside] of Object.entries(kept)) {
+      if (over.has(name)) overlay.append(...asides.boxes(aside, record.size, record.original, size));
+    }
   }
 
   // A name is as wide as its letters, and stays within the image: moved to the left, or made smaller, if it must be.
@@ -156,6 +220,7 @@ const viewer = (() => {
 
   function close() {
     record = null;
+    stop();
     if ($("#record").open) $("#record").close();
   }
 
@@ -165,6 +230,7 @@ const viewer = (() => {
     if (event.key === "ArrowLeft" || event.key === "k") go(-1);
     else if (event.key === "ArrowRight" || event.key === "j") go(1);
     else if (event.key === "a") all(!on.every(Boolean));
+    else if (event.key === "[" || event.key === "]") turn(event.key === "[" ? -1 : 1);
     else if (digit >= 1 && digit <= found.length) { set(digit - 1, !on[digit - 1]); draw(); }
     else return;
     event.preventDefault();
@@ -174,6 +240,7 @@ const viewer = (() => {
     $("#before").addEventListener("click", () => go(-1));
     $("#after").addEventListener("click", () => go(1));
     $("#leave").addEventListener("click", leave);
+    $("#clip").addEventListener("error", () => { if (!$("#clip").hidden) unplayable($("#clip").dataset.name); });
     $("#every").addEventListener("click", () => all(true));
     $("#nothing").addEventListener("click", () => all(false));
     $("#record").addEventListener("cancel", (event) => { event.preventDefault(); leave(); });
