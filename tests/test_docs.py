@@ -57,6 +57,23 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert set(re.findall(r"\]\(([\w-]+\.md)", index)) == linked - {"README.md"}
 
 
+MAP = (ROOT / "docs" / "contributing.md").read_text()
+
+
+def test_the_map_shows_what_is_there() -> None:
+    """Every folder that it names exists, and every room and every file at the doors is named."""
+    shown = re.sub(r"KIND/|FAMILY/", "", MAP.split("## Where does")[0])
+    named = set(re.findall(r"`((?:[\w-]+/)+)`", shown))
+    folders = {str(path.relative_to(ROOT)) + "/" for path in ROOT.rglob("*/") if "." not in str(path.relative_to(ROOT))}
+    assert len(named) > 15
+    assert named - folders - {name for name in named if f"tests/{name}" in folders} == set()
+    rooms = {name for name in folders if re.fullmatch(r"(generate|launch)/(?!__)\w+/", name)}
+    assert rooms - named - {"generate/steps/"} == set()
+    doors = {path.name for door in ("generate", "launch") for path in (ROOT / door).glob("*.py")} - {"__init__.py"}
+    assert len(doors) > 20
+    assert {name for name in doors if f"`{name}`" not in MAP} == set()
+
+
 COMING = (ROOT / "docs" / "coming-from-instancediffusion.md").read_text()
 # What the original's two argument parsers take.
 FLAGS = {
@@ -113,8 +130,9 @@ class Example:
         assert old in command
         command = command.replace(old, new) if old else command
         command = command.replace("python launch/", f"{sys.executable} {ROOT}/launch/")
+        command = command.replace("python -m", f"{sys.executable} -m")
         return subprocess.run(
-            ["bash", "-c", command.replace("PYTHONPATH=.", f"PYTHONPATH=.:{ROOT}")],
+            ["bash", "-c", command.replace("PYTHONPATH=.", f"PYTHONPATH=.:{ROOT / 'src'}")],
             cwd=self._folder, env=environment(), capture_output=True, text=True, timeout=240,
         )  # fmt: skip
 
@@ -129,11 +147,16 @@ def test_the_step_of_the_document_works_as_written(tmp_path: Path) -> None:
     assert all(record["models"]["brightness"] == {"name": "mean grey value"} for record in found)
     refused = example.call("~edges", "~edges brightness.drakest=20")
     assert refused.returncode == 1 and "Did you mean brightness.darkest?" in refused.stderr
-    (two,) = example.others
+    two, tested = example.others
     planned = example.call(command=two)
     assert planned.returncode == 0 and "edges -> fine" in planned.stdout, planned.stderr
     refused = example.call("fine.short_side", "fine.short_sied", two)
     assert refused.returncode == 1 and "Did you mean fine.short_side?" in refused.stderr
+    held = example.call(command=tested)
+    assert held.returncode == 0 and "2 passed" in held.stdout, held.stdout
+    step = tmp_path / "mine" / "brightness.py"
+    step.write_text(step.read_text().replace("grey[mask].mean()", "grey[mask].mean() + len(records)"))
+    assert "1 failed, 1 passed" in example.call(command=tested).stdout, "what depends on the company is found"
 
 
 def test_the_source_of_the_document_works_as_written(photos: dict[str, Image.Image], tmp_path: Path) -> None:

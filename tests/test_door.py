@@ -11,6 +11,7 @@ import labelyard
 from tests.conftest import ROOT, MakeList, environment, listed
 
 PUBLIC = {
+    "ModelStep", "setting",
     "Step", "Source", "Exporter", "Labels", "Pictured", "Part", "Damage", "Finished", "Record", "Item", "Instance",
     "Tag", "MadeImage", "Entry", "Refusal", "Row", "Rows", "transient", "ItemError", "PassingError", "FatalError",
     "UserError", "rle", "write_atomic", "run", "__version__", "SideImage", "Clip", "Text", "Phrase", "Aside",

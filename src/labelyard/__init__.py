@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labelyard.generate.errors import FatalError, ItemError, PassingError
     from labelyard.generate.exporter import Damage, Exporter, Labels, Part, Pictured
+    from labelyard.generate.model_step import ModelStep
     from labelyard.generate.record import (
         Aside,
         Clip,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     )
     from labelyard.generate.record_json.finished import Finished
     from labelyard.generate.rows import Entry, Refusal, Row, Rows
-    from labelyard.generate.settings import transient
+    from labelyard.generate.settings import setting, transient
     from labelyard.generate.source import Source
     from labelyard.generate.step import Step
     from labelyard.utils import rle
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 # Where each name lives.
 _AT = {
     "Step": "generate.step",
+    "ModelStep": "generate.model_step",
     "Source": "generate.source",
     "Exporter": "generate.exporter",
     "Labels": "generate.exporter",
@@ -62,6 +64,7 @@ _AT = {
     "Refusal": "generate.rows",
     "Row": "generate.rows",
     "Rows": "generate.rows",
+    "setting": "generate.settings",
     "transient": "generate.settings",
     "ItemError": "generate.errors",
     "PassingError": "generate.errors",
@@ -84,6 +87,7 @@ __all__ = [
     "ItemError",
     "Labels",
     "MadeImage",
+    "ModelStep",
     "Part",
     "PassingError",
     "Phrase",
@@ -101,6 +105,7 @@ __all__ = [
     "__version__",
     "rle",
     "run",
+    "setting",
     "transient",
     "write_atomic",
 ]
