@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.walk import walked
+from tests.support.walk import walked
 
 TEXT = (ROOT / "docs" / "formats.md").read_text()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.walk import walked
+from tests.support.walk import walked
 
 
 def test_every_command_of_the_tour(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from tests.conftest import ROOT, command, environment
 from tests.faults.place import Action, Place, send
 from tests.faults.scene import Scene
-from tests.launch.test_run import family
+from tests.support.processes import family
 
 
 class OnProcesses(Place):

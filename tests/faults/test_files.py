@@ -25,7 +25,7 @@ from PIL import Image
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, listed, records
 from tests.faults.outcome import check_at_any_time, outcome, temporaries_in
 from tests.faults.support import Worker, is_root, lines, merge, plan, work, worker
-from tests.launch.test_run import wait_for
+from tests.support.processes import wait_for
 
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.conftest import MakeList, call, listed, records
 from tests.faults.outcome import check_at_any_time, outcome
 from tests.faults.support import lines, merge, plan, work, worker
-from tests.launch.test_run import wait_for
+from tests.support.processes import wait_for
 
 
 def broken(train: Path, away: Sequence[int] = (2, 9, 17)) -> list[Path]:

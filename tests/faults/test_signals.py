@@ -16,7 +16,7 @@ from labelyard.generate.run_folder.claims import STALE_AFTER
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
 from tests.faults.outcome import check_at_any_time, outcome, temporaries_in
 from tests.faults.support import lines, merge, plan, started_and_ended, work, worker
-from tests.launch.test_run import wait_for
+from tests.support.processes import wait_for
 
 SLOW = ("work.batch=4", "trouble.seconds=0.04")
 IN_FLIGHT = 3 * 4  # a batch whose images are read, one in the steps, one being written

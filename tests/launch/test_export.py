@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import FAKES, MakeList, call, command, environment, fake_run, records
 from tests.generate.exporters.conftest import export
 from tests.launch.merging.test_merge import stopped
-from tests.launch.test_run import wait_for
+from tests.support.processes import wait_for
 
 
 @pytest.fixture

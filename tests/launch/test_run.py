@@ -6,12 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
+from tests.support.processes import family, wait_for
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -253,28 +252,6 @@ def test_what_the_user_gave_passes_through(make_list: MakeList, tmp_path: Path) 
     record = read(Path(listed(out)[0]))
     assert record["similarity"] == 0.31 and record["nested"] == {"a": [1, None]}
     assert record["given"] == {"width": 99}, "a name that the record needs itself"
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-def family(pid: int) -> list[int]:
-    """The process and all below it."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found = [pid]
-    for member in found:
-        found += children.get(member, [])
-    return found
 
 
 def test_staged_and_fused_make_the_same_records(make_list: MakeList, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from labelyard.generate.run_folder.claims import STALE_AFTER
 from labelyard.generate.worker.slurm_task import gpu_of_this_task
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, records
-from tests.launch.test_run import wait_for
+from tests.support.processes import wait_for
 
 SLURM = {"SLURM_JOB_ID": "8", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3", "SLURM_PROCID": "0"}
 

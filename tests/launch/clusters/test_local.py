@@ -21,7 +21,7 @@ from labelyard.launch.clusters.base import Start
 from labelyard.launch.clusters.local import Slot
 from labelyard.launch.watching.workers import SILENT_AFTER, WorkerSeen
 from tests.conftest import MakeList, call, command, environment, fake_run, listed, records
-from tests.launch.test_run import wait_for
+from tests.support.processes import wait_for
 
 
 def test_a_worker_that_gets_on_is_started_again_any_number_of_times(make_list: MakeList, tmp_path: Path) -> None:

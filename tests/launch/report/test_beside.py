@@ -15,10 +15,10 @@ from PIL import Image
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.report.beside import Beside, first_frame
 from labelyard.launch.report.build import build
-from tests.browser import CHROMIUM, Browser, chromium
 from tests.conftest import crops
 from tests.launch.made import HOSTILE, make_run
 from tests.launch.report.test_view import data_of
+from tests.support.browser import CHROMIUM, Browser, chromium
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: the page is not tried in a browser")
 SAID = "😀 a cat beside a cup and a person"  # the first character is two halves for JavaScript

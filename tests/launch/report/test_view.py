@@ -17,9 +17,9 @@ from PIL import Image
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.report import sample as sampling
 from labelyard.launch.report.build import STATIC, build
-from tests.browser import CHROMIUM, Browser, chromium
 from tests.conftest import call, crops
 from tests.launch.made import HOSTILE, ODD, make_run
+from tests.support.browser import CHROMIUM, Browser, chromium
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="NO CHROMIUM: the page is not tried in a browser. apt-get install chromium"

@@ -16,7 +16,7 @@ from labelyard.launch.slurm.jobs_overview import Failed, Held, JobsSeen, MergeJo
 from labelyard.launch.watching.overview import as_json, overview
 from tests.conftest import MakeList, call, command, crops, environment, fake_run, records
 from tests.launch.made import make_run
-from tests.launch.test_run import family, wait_for
+from tests.support.processes import family, wait_for
 
 KEYS = [
     "run", "items", "done", "quarantined", "pending", "gone", "duplicates", "instances", "shards", "images_per_second",
