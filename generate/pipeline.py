@@ -20,7 +20,11 @@ from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.text import one_line
 
 # What every record has before the first step.
-GIVEN = ("image", "caption")
+GIVEN = ("image", "video", "caption")
+KEYS = {
+    "image": "name its key with source.image_key=…",
+    "video": "name its key with source.video_key=… (of a folder or of tars: source.videos=true)",
+}
 
 # Seconds before a step that met something passing (a server that is busy) is asked again.
 PATIENCE = (1.0, 5.0)
@@ -32,15 +36,19 @@ class Pipeline:
     """Named steps in order. Staged, each is loaded for its turn and freed after it: for GPUs too small for them all."""
 
     def __init__(
-        self, steps: Mapping[str, Step], staged: bool = False, given: Mapping[str, Sequence[str]] | None = None
+        self,
+        steps: Mapping[str, Step],
+        staged: bool = False,
+        given: Mapping[str, Sequence[str]] | None = None,
+        brought: Sequence[str] = GIVEN,
     ) -> None:
-        """`given`: fields that records have from the start, by what made them."""
+        """`given`: fields that records have from the start, by what made them; `brought`: those that are the item's."""
         self.steps = dict(steps)
         self._given = dict(given or {})
         self.seconds: dict[str, float] = {}
         self._staged = staged
         self._device = "cpu"
-        _check_reads(self.steps, self._given)
+        _check_reads(self.steps, self._given, brought)
 
     def setup(self, device: str) -> None:
         """Load every step; staged too, once, so that a bad checkpoint shows before any item is touched."""
@@ -199,13 +207,28 @@ def _is_part(field: str, whole: str) -> bool:
     return field.startswith(whole + ".")
 
 
-def _check_reads(steps: Mapping[str, Step], given: Mapping[str, Sequence[str]]) -> None:
+def needs(steps: Mapping[str, Step]) -> dict[str, str]:
+    """What every item has to bring itself, and the first step that reads it."""
+    found: dict[str, str] = {}
+    made = set[str]()
+    for name, step in steps.items():
+        found |= {field: name for field in step.reads if field in KEYS and field not in (*found, *made)}
+        made.update(step.writes)
+    return found
+
+
+def _check_reads(steps: Mapping[str, Step], given: Mapping[str, Sequence[str]], brought: Sequence[str] = GIVEN) -> None:
     """Every step finds what it reads: better known before the first model is loaded than after."""
-    there = {*GIVEN, *(field for fields in given.values() for field in fields)}
+    there = {*brought, *(field for fields in given.values() for field in fields)}
     for name, step in steps.items():
         for needed in step.reads:
             if needed not in there:
                 makers = [other for other, s in steps.items() if needed in s.writes]
+                if needed in KEYS and not makers:
+                    raise UserError(
+                        f"step '{name}' reads {needed}, and the list has none: its rows bring {' and '.join(brought)}. "
+                        f"If it has, {KEYS[needed]}"
+                    )
                 hint = f"put '{makers[0]}' before it" if makers else "add a step that writes it"
                 raise UserError(f"step '{name}' reads {needed}, which no earlier step writes; {hint} in pipeline.steps")
         there = {field for field in there if not any(_is_part(field, whole) for whole in step.writes)}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from labelyard.generate.errors import ItemError
 from labelyard.generate.media.side_images import Clip, SideImage
 from labelyard.utils.rle import Rle
-from labelyard.utils.text import safe_stem
+from labelyard.utils.text import one_line, safe_stem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +30,17 @@ MadeImage = SideImage  # its name where only steps made them
 Box = tuple[float, float, float, float]
 
 
-def item_id(image: str, caption: str) -> str:
+def content(image: str, video: str) -> str:
+    """What an item is known by beside its caption: where its image lies, and its video; nothing of a text."""
+    return f"{image}\0{video}" if video else image
+
+
+def item_id(image: str, caption: str, video: str = "") -> str:
     """The same image location with the same caption is the same item, wherever it stands in whichever list.
 
     64 bits: among ten million items the chance that any two share an id by accident is 3 in a million.
     """
-    place, words = image.encode("utf-8", "surrogatepass"), caption.encode("utf-8", "surrogatepass")
+    place, words = content(image, video).encode("utf-8", "surrogatepass"), caption.encode("utf-8", "surrogatepass")
     # The length tells where one ends and the other begins, whatever bytes they hold.
     return hashlib.blake2b(b"%d:" % len(place) + place + words, digest_size=8).hexdigest()
 
@@ -52,6 +57,11 @@ class Item:
     place: Mapping[str, Any] | None = None  # where the image lies if `image` only names it (media/inside_files.py)
     known: Mapping[str, Any] | None = None  # what is known of it before the first step (generate/record_json/given.py)
     video: str = ""  # its location, where the item is a video
+
+    @property
+    def label(self) -> str:
+        """What a person knows it by: where its image or video lies, or how its text begins."""
+        return self.image or self.video or one_line(self.caption, 60) or self.id
 
     @property
     def name(self) -> str:

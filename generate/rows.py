@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from labelyard.generate.record import content
 from labelyard.utils.jsons import text_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the input, before it has an id and a place in the plan."""
+    """One row of the input, before it has an id and a place in the plan. Its image is empty where it has none."""
 
     image: str
     caption: str
@@ -24,6 +25,7 @@ class Entry:
     place: Mapping[str, Any] | None = None  # see Item
     known: Mapping[str, Any] | None = None  # see Item
     id: str | None = None  # of an item that has one already, from an earlier run
+    video: str = ""  # where it lies
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,14 @@ class Rows:
     given: list[str] | None = None  # beyond image and caption: an object's JSON, or ""; None: nothing with any
     places: list[Given | None] | None = None
     known: list[Given | None] | None = None
+    videos: list[str] | None = None
     refused: list[tuple[int, Refusal]] = field(default_factory=list)  # with how many rows were read by then
     has_caption: bool = True  # any of them
     digests: bytes | None = None  # of the items, where somebody has made them already (run_folder/shard_lines.py)
+
+    def contents(self) -> list[str]:
+        """What the items are known by beside their captions."""
+        return self.images if self.videos is None else list(map(content, self.images, self.videos))
 
     def keys_of(self, number: int) -> list[str]:
         """What the row has beside image and caption."""
@@ -75,6 +82,7 @@ def of_rows(some: list[Row]) -> Rows:
         given=given_texts([entry.given for entry in entries]),
         places=[entry.place for entry in entries] if any(entry.place for entry in entries) else None,
         known=[entry.known for entry in entries] if any(entry.known for entry in entries) else None,
+        videos=[entry.video for entry in entries] if any(entry.video for entry in entries) else None,
         refused=refused,
         has_caption=any(entry.has_caption for entry in entries),
         digests=bytes.fromhex("".join(ids)) if entries and all(ids := [entry.id or "" for entry in entries]) else None,
@@ -103,6 +111,6 @@ def joined(many: Iterable[Rows]) -> Iterator[Rows]:
 
 
 def _is_simple(rows: Rows) -> bool:
-    return (
-        rows.given is None and rows.places is None and rows.known is None and rows.digests is None and not rows.refused
+    return not rows.refused and all(
+        column is None for column in (rows.given, rows.places, rows.known, rows.videos, rows.digests)
     )

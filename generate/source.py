@@ -29,6 +29,7 @@ from labelyard.utils.jsons import finite
 from labelyard.utils.locations import how_to_fetch, local, scheme
 from labelyard.utils.streams import without_compression
 
+ALONE = {"image": ""}  # what a source needs of its rows if nobody says what for
 PEEKED = 100  # rows of which at least one must be an item, before anything is written
 LOCATED = ("path", "root", "max_refused")  # settings that say nothing of how a list is read
 
@@ -45,7 +46,9 @@ class Source:
 
     path: str = transient("???")  # the list: a file, a folder or a pattern, as the source has it
     root: str | None = transient(None)  # where relative image locations begin; by default the list's own folder
-    image_key: str = "image"  # the key (the column) of the image's location
+    # the key (the column) of the image's location; null: the rows have no images
+    image_key: str | None = "image"
+    video_key: str | None = None  # the key of a video's location; null: the rows have no videos
     caption_key: str | None = "caption"  # null: the images have no captions
     keep: list[str] | None = None  # the other keys that pass through; null: all of them
     # of the rows; more than that (and than a hundred) is no list to work with
@@ -65,7 +68,7 @@ class Source:
         looked_at = set() if self.where is None else set(Where.of(self.where).keys)
         looked_at |= {self.id_key} if self.id_key is not None else set()
         if self.keep is not None:
-            self._hidden = sorted(looked_at - {*self.keep, self.image_key, self.caption_key})
+            self._hidden = sorted(looked_at - {*self.keep, self.image_key, self.video_key, self.caption_key})
             self.keep = [*self.keep, *self._hidden]
 
     @property
@@ -113,6 +116,27 @@ class Source:
         an earlier run's step). Steps may read them."""
         return {}
 
+    def brings(self) -> tuple[str, ...]:
+        """Which of image, video and caption its items may have."""
+        keys = {"image": self.image_key, "video": self.video_key}
+        return (*(field for field, key in keys.items() if key is not None), "caption")
+
+    def serve(self, needs: Mapping[str, str]) -> None:
+        """Read for a pipeline that needs these fields of every item; with the step that reads each."""
+        self._needs = dict(needs)
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        found: Mapping[str, str] = self.__dict__.get("_needs", ALONE)
+        return found
+
+    def lacking(self, image: object, video: object, caption: object) -> str | None:
+        """Why what a row has does not do, if so; of a source that is read by itself without the step that needs it."""
+        for field, value in (("image", image), ("video", video)):
+            if field in self.needs and not value:
+                return f"has no {field}" + (f", which '{self.needs[field]}' reads" if self.needs[field] else "")
+        return None if image or video or caption else "has neither an image nor a video nor a text"
+
     def peek(self) -> None:
         """Read as far as the first item: most that can be wrong shows there, before anything is written."""
         first: Refusal | None = None
@@ -126,11 +150,13 @@ class Source:
 
     def _check_no_url(self, row: Entry) -> None:
         """A list of URLs would fail image by image."""
-        if row.place is None and scheme(row.image) not in (None, "file") and not resolve(row.image, self.root).exists():
+        for what, location in (("image", row.image), ("video", row.video)):
+            if row.place or scheme(location) in (None, "file") or resolve(location, self.root).exists():
+                continue
             raise UserError(
-                f"source.path={self.path}: the first image is {row.image!r:.200}, a URL, and images are read from "
+                f"source.path={self.path}: the first {what} is {location!r:.200}, a URL, and {what}s are read from "
                 "disks. Fetch them first (img2dataset does that, and source=webdataset reads its tars), or name the "
-                "column of paths with source.image_key=…"
+                f"column of paths with source.{what}_key=…"
             )
 
     def how(self) -> dict[str, Any]:
@@ -214,9 +240,20 @@ class Source:
         if not isinstance(row, Mapping):
             return Refusal(where, f"{kind_of(row)}, not an object with '{self.image_key}' and a caption")
         given = dict(row)
-        image = given.pop(self.image_key, None)
-        if not isinstance(image, str) or not image:
-            return Refusal(where, self._no_image(row))
+        image, video = (given.pop(key, None) if key is not None else None for key in (self.image_key, self.video_key))
+        for what, key, value in (("an image", self.image_key, image), ("a video", self.video_key, video)):
+            if value is not None and not isinstance(value, str):
+                return Refusal(where, f"'{key}' is {kind_of(value)} ({value!r:.60}), not the location of {what}")
+        if (lacking := self.lacking(image, video, self._words(row))) is not None:
+            return Refusal(where, self._why(lacking, row))
+        return self.made(image or "", video or "", given, where)
+
+    def _words(self, row: Mapping[str, Any]) -> Any:
+        return None if self.caption_key is None else row.get(self.caption_key)
+
+    def made(self, image: str, video: str, others: dict[str, Any], where: str) -> Row:
+        """An entry of what has been found, and of the other keys of a row, its caption among them."""
+        given = dict(others)
         caption = given.pop(self.caption_key, None) if self.caption_key is not None else None
         if caption is not None and not isinstance(caption, str):
             return Refusal(where, f"'{self.caption_key}' is {kind_of(caption)} ({caption!r:.60}), not text")
@@ -224,16 +261,24 @@ class Source:
             given = finite(self.kept(given))
         except ValueError as error:
             return Refusal(where, f"{error}; such a thing can't be passed on. Drop it from the list")
-        return Entry(image, caption or "", given, has_caption=self.caption_key is None or self.caption_key in row)
+        has_caption = self.caption_key is None or self.caption_key in others
+        return Entry(image, caption or "", given, has_caption=has_caption, video=video)
 
     def kept(self, given: dict[str, Any]) -> dict[str, Any]:
         return given if self.keep is None else {key: given[key] for key in self.keep if key in given}
 
-    def _no_image(self, row: Mapping[str, Any]) -> str:
-        if self.image_key in row:
-            value = row[self.image_key]
-            return f"'{self.image_key}' is {kind_of(value)} ({value!r:.60}), not the location of an image"
-        return self.no_key("image_key", row)
+    def _why(self, lacking: str, row: Mapping[str, Any]) -> str:
+        """With what leads to what is missing: the key that was looked for, and those that there are."""
+        option = "video_key" if lacking.startswith("has no video") else "image_key"
+        key = getattr(self, option)
+        if key is None:
+            return f"{lacking}: source.{option}=null"
+        if key in row:
+            what = "a video" if option == "video_key" else "an image"
+            detail = f"'{key}' is {kind_of(row[key])} ({row[key]!r:.60}), not the location of {what}"
+        else:
+            detail = self.no_key(option, row)
+        return detail if lacking == "has no image" else f"{lacking}: {detail}"
 
     def no_key(self, option: str, keys: Iterable[str]) -> str:
         """What to say when the key that `source.<option>` names is not there: which are, and the one probably meant."""

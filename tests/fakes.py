@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labelyard.generate.errors import FatalError, ItemError
-from labelyard.generate.record import Instance, MadeImage, Record, Tag
+from labelyard.generate.record import Instance, MadeImage, Record, Tag, Text
 from labelyard.generate.step import Step, transient
 from labelyard.utils import rle
 
@@ -164,3 +164,15 @@ class FakeEdges(Step):
         for record in records:
             grey = record.image.convert("L")
             record.images["edges"] = MadeImage(ImageChops.difference(grey, ImageChops.offset(grey, 1, 0)))
+
+
+@dataclass(kw_only=True)
+class FakeRewrite(Step):
+    """Looks at no picture."""
+
+    reads = ("caption",)
+    writes = ("texts.rewrite",)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.texts["rewrite"] = Text(record.caption[::-1], "template")

@@ -1,4 +1,4 @@
-"""From an item to a record with its image in memory."""
+"""From an item to a record, with its image in memory where it has one."""
 
 from __future__ import annotations
 
@@ -30,16 +30,26 @@ class Load:
 
 
 def load(item: Item, root: str | None, options: Load) -> Record:
+    record = _with_image(item, root, options) if item.image else Record(item, caption=item.caption)
+    if item.known:
+        take_over(record, item.known)
+    return record
+
+
+def look(item: Item, root: str | None) -> None:
+    """Fails as `load` would if what the item lies in can't be read."""
+    if item.image:
+        read(item, root)
+
+
+def _with_image(item: Item, root: str | None, options: Load) -> Record:
     data = read(item, root, options.max_bytes)
     try:
         decoded = decode(data, options.max_pixels, options.max_aspect)
     except UnreadableImage as error:
         raise ItemError(str(error), item.id) from None
     kept = data if decoded.unchanged else None
-    record = Record(item, decoded.image, kept, decoded.facts, caption=item.caption)
-    if item.known:
-        take_over(record, item.known)
-    return record
+    return Record(item, decoded.image, kept, decoded.facts, caption=item.caption)
 
 
 def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes) -> bytes:

@@ -35,7 +35,7 @@ def write_manifest(folder: RunFolder, shard: int, items: list[Item], outcomes: d
         outcome = outcomes[item.id]
         line: dict[str, Any] = {"id": item.id, "status": outcome.status, **outcome.facts}
         if not outcome.done:
-            line["image"] = item.image  # so that quarantine.jsonl needs no look into the shard
+            line["image"] = item.label  # so that quarantine.jsonl needs no look into the shard
         lines.append(line)
     write_atomic(folder.manifest(shard), b"".join(dump(line) for line in lines))
 
@@ -46,7 +46,7 @@ def _reasons(items: list[Item], outcomes: dict[str, Outcome]) -> dict[str, list[
     for item in items:
         facts = outcomes[item.id].facts
         if not outcomes[item.id].done:
-            example = one_line(f"{item.image}: {facts['reason']}")
+            example = one_line(f"{item.label}: {facts['reason']}")
             found.setdefault(kind_of_reason(facts["step"], facts["reason"]), [0, example])[0] += 1
     return found
 

@@ -34,6 +34,10 @@ def digests(images: list[str], captions: list[str]) -> bytes:
     return bytes.fromhex("".join(map(item_id, images, captions)))
 
 
+def digests_of(rows: Rows) -> bytes:
+    return digests(rows.contents(), rows.captions) if rows.digests is None else rows.digests
+
+
 def hex_ids(data: bytes) -> list[str]:
     return data.hex(" ", BYTES).split(" ") if data else []
 
@@ -48,6 +52,7 @@ class Line(msgspec.Struct, omit_defaults=True, gc=False):
     given: msgspec.Raw | None = None
     place: msgspec.Raw | None = None
     known: msgspec.Raw | None = None
+    video: msgspec.Raw | None = None
 
 
 def item_lines(rows: Rows, ids: Sequence[str], picked: Sequence[int], first: int) -> list[Line]:
@@ -68,6 +73,8 @@ def _others(rows: Rows, picked: Sequence[int]) -> Iterator[tuple[str, Sequence[s
     for name, column in (("place", rows.places), ("known", rows.known)):
         if column is not None:
             yield name, [text_of(value) if value else "" for value in _picked(column, picked)]
+    if rows.videos is not None:
+        yield "video", [text_of(video) if video else "" for video in _picked(rows.videos, picked)]
 
 
 def _picked(column: Sequence[Value], picked: Sequence[int]) -> Sequence[Value]:

@@ -145,7 +145,7 @@ class Standing:
         images: dict[str, str] = {}
         for line in lines:
             if line["status"] == "done" and written.get(line["file"]) != line["bytes"]:
-                images = images or {item.id: item.image for item in self.folder.items(number)}
+                images = images or {item.id: item.label for item in self.folder.items(number)}
                 there = written.get(line["file"])
                 damage = "it is gone" if there is None else f"it has {there} bytes of {line['bytes']}"
                 yield {"id": line["id"], "image": images.get(line["id"], ""), "status": "pending", "damaged": damage}
@@ -156,7 +156,7 @@ class Standing:
         """`written`: the sizes of the records, if only those that are there, all of them, count as done."""
         for item in self.folder.items(number):
             outcome = history.outcomes.get(item.id)
-            line: Line = {"id": item.id, "image": item.image}
+            line: Line = {"id": item.id, "image": item.label}
             done = outcome is not None and outcome.done
             if outcome is not None and done and (written is None or _is_there(outcome, written)):
                 yield {**line, "status": "done", **outcome.facts}

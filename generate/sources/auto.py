@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,7 @@ class Auto(Source):
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(Source)}
         chosen = known[fitting[0]](**{k: v for k, v in given.items() if k == "path" or v != getattr(Source, k)})
         self.caption_key = chosen.caption_key
+        chosen.serve(self.needs)
         return chosen
 
     def _by_name(self, known: dict[str, type[Source]], name: str) -> list[str]:
@@ -61,6 +62,13 @@ class Auto(Source):
         """What else a folder may be, by the files in it."""
         there = {key for at in InputFolder(folder).folders() for name in at.names for key in self._by_name(known, name)}
         return sorted(there - set(besides) - (BESIDE if besides else set()))
+
+    def serve(self, needs: Mapping[str, str]) -> None:
+        super().serve(needs)
+        self.chosen.serve(needs)
+
+    def brings(self) -> tuple[str, ...]:
+        return self.chosen.brings()
 
     def entries(self) -> Iterator[Row]:
         return self.chosen.entries()

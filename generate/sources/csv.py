@@ -94,7 +94,8 @@ class Csv(Source):
             if widths - {columns.width, 0}:
                 for _ in self._read(table.path, self._one_by_one):
                     pass  # the line is known to a reader that is not ahead of it
-            images = [row[columns.image] for row in some] if 0 not in widths else []
+            plain = 0 not in widths and columns.image >= 0 and columns.video < 0
+            images = [row[columns.image] for row in some] if plain else []
             if images and all(images):
                 yield Rows(len(some), images, columns.captions(some), columns.given_texts(some))
             else:
@@ -103,10 +104,13 @@ class Csv(Source):
 
     def _entry(self, row: list[str], number: int, table: Table) -> Row:
         columns = table.columns
-        if not row[columns.image]:
-            return Refusal(f"{table.path}, row {number}", f"'{self.image_key}' is empty")
+        image, video = (row[at] if at >= 0 else "" for at in (columns.image, columns.video))
         (caption,) = columns.captions([row])
-        return Entry(row[columns.image], caption, columns.given(row))
+        if (lacking := self.lacking(image, video, caption)) is not None:
+            empty = f"'{self.image_key}' is empty"
+            reason = empty if lacking == "has no image" else f"{lacking}: {empty}" if columns.image >= 0 else lacking
+            return Refusal(f"{table.path}, row {number}", reason)
+        return Entry(image, caption, columns.given(row), video=video)
 
     def _reader(self, lines: Iterable[str], delimiter: str) -> Any:
         quoting = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
@@ -126,7 +130,7 @@ class Csv(Source):
 
     def _likely(self, line: str) -> str:
         """The usual one, as long as the columns that are needed come out by it as well as by another."""
-        wanted = [key for key in (self.image_key, self.caption_key) if key is not None]
+        wanted = [key for key in (self.image_key, self.caption_key, self.video_key) if key is not None]
 
         def fit(delimiter: str) -> tuple[int, int]:
             try:
@@ -140,17 +144,20 @@ class Csv(Source):
         return max((self.usual, *DELIMITERS.values()), key=fit)
 
     def _columns(self, names: list[str], path: Path) -> Columns:
-        for option in ("image_key", "caption_key"):
+        for option in ("image_key", "caption_key", "video_key"):
             key = getattr(self, option)
+            if option == "image_key" and key not in names and "image" not in self.needs:
+                continue
             if key is not None and key not in names:
                 raise UserError(f"{path}: {self.no_key(option, names)}")
             if key is not None and names.count(key) > 1:
                 raise UserError(f"{path}: two columns are called '{key}'. Rename one, or give source.header=[…]")
-        image = names.index(self.image_key)
-        caption = -1 if self.caption_key is None else names.index(self.caption_key)
-        others = [n for n in range(len(names)) if n not in (image, caption)]
+        image, caption, video = (
+            names.index(key) if key in names else -1 for key in (self.image_key, self.caption_key, self.video_key)
+        )
+        others = [n for n in range(len(names)) if n not in (image, caption, video)]
         others = [n for n in others if self.keep is None or names[n] in self.keep]
-        return Columns(len(names), image, caption, others, [names[n] for n in others])
+        return Columns(len(names), image, caption, video, others, [names[n] for n in others])
 
 
 @dataclass(frozen=True)
@@ -158,8 +165,9 @@ class Columns:
     """Where in a row is what."""
 
     width: int
-    image: int
-    caption: int  # -1: there is none
+    image: int  # -1: there is none
+    caption: int  # likewise
+    video: int  # likewise
     others: list[int]
     keys: list[str]
 

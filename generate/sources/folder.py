@@ -53,14 +53,19 @@ class Folder(Source):
     """An item's image is its path below the folder. A .json holds an object with whatever there is; a .txt the caption,
     unless the .json has one."""
 
+    videos: bool = False  # take videos, too
+
     @classmethod
     def recognises(cls, path: Path) -> bool:
         return path.is_dir() and not is_run(path) and next(_pictures(InputFolder(path)), None) is not None
 
+    def brings(self) -> tuple[str, ...]:
+        return ("image", "video", "caption") if self.videos else ("image", "caption")
+
     def entries(self) -> Iterator[Row]:
         folder = InputFolder(self._top())
         self._left_out = folder.left_out
-        for found in _pictures(folder):
+        for found in _pictures(folder, self.videos):
             yield self._row(found)
 
     def _row(self, found: Picture) -> Row:
@@ -80,8 +85,13 @@ class Folder(Source):
             return Refusal(image, f"the file beside it can't be read: {error.strerror}")
         except ValueError as error:
             return Refusal(image, f"the .json beside it can't be used: {error}")
-        given.pop(self.image_key, None)  # where the image lies is known better
-        entry = self.entry({**given, self.image_key: f"{found.inside}{found.name}"}, image)
+        for key in (self.image_key, self.video_key):
+            given.pop(key or "", None)  # where it lies is known better
+        location = f"{found.inside}{found.name}"
+        at = ("", location) if found.is_video else (location, "")
+        if (lacking := self.lacking(*at, given.get(self.caption_key or ""))) is not None:
+            return Refusal(image, lacking)
+        entry = self.made(*at, given, image)
         # Photos have no captions as a rule. Only where a .json has other keys its caption may have been misnamed.
         return replace(entry, has_caption=True) if isinstance(entry, Entry) and not entry.given else entry
 
@@ -98,7 +108,7 @@ class Folder(Source):
             raise UserError(f"source.path={self.path} {there}; source=folder reads a folder of images")
         refuse_run(top, "source=folder")
         folder = InputFolder(top)
-        if next(_pictures(folder), None) is None:
+        if next(_pictures(folder, self.videos), None) is None:
             seen = f"; left out: {told(folder.left_out)}" if folder.left_out else ""
             raise UserError(
                 f"source.path={self.path}: no image in this folder or below it{seen}. If a list of images lies there, "
@@ -139,10 +149,11 @@ class Picture:
     name: str
     there: set[str]  # all names in the folder
     is_dangling: bool
+    is_video: bool
 
 
-def _pictures(folder: InputFolder) -> Iterator[Picture]:
-    """Images, in order. The other files are counted."""
+def _pictures(folder: InputFolder, videos: bool = False) -> Iterator[Picture]:
+    """Images (and videos), in order. The other files are counted."""
     for at in folder.folders():
         inside, there, stems = folder.inside(at.place), set(at.names), set[str]()
         for name in at.names:
@@ -152,13 +163,13 @@ def _pictures(folder: InputFolder) -> Iterator[Picture]:
                 continue
             if kind is None:
                 folder.leave_out(name)
-            elif kind == "videos":
+            elif kind == "videos" and not videos:
                 folder.left_out[kind] += 1
             elif kind in UNREADABLE and not is_readable(kind):
                 folder.left_out[UNREADABLE[kind]] += 1
             else:
                 stems.add(stem)
-                yield Picture(at.place, inside, name, there, name in at.dangling)
+                yield Picture(at.place, inside, name, there, name in at.dangling, kind == "videos")
         for stem, ending in map(os.path.splitext, at.names):
             if ending.lower() in BESIDE and (stem not in stems or ending not in BESIDE):
                 folder.left_out[ending.lower()] += 1

@@ -52,13 +52,24 @@ class Records(Source):
         for number in range(self._run.read_plan().shards):
             for item in self._run.items(number):
                 if record is None or record.item.id != item.id:
-                    yield Refusal(f"{self.path}, {item.image}", "is not finished in that run: quarantined or pending")
+                    yield Refusal(f"{self.path}, {item.label}", "is not finished in that run: quarantined or pending")
                     continue
                 path, record = str(record.path), next(there, None)
                 place, known = item.place, {"record": path}
                 if self.pixels == "record":
                     place, known = {"file": path, "record": True}, {"record": path, "from": "record"}
-                yield Entry(item.image, item.caption, self.kept(dict(item.given)), place=place, known=known, id=item.id)
+                yield Entry(
+                    item.image,
+                    item.caption,
+                    self.kept(dict(item.given)),
+                    place=place,
+                    known=known,
+                    id=item.id,
+                    video=item.video,
+                )
+
+    def brings(self) -> tuple[str, ...]:
+        return ("image", "video", "caption")
 
     def gives(self) -> dict[str, tuple[str, ...]]:
         config = self._config["steps"]

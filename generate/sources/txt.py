@@ -1,4 +1,4 @@
-"""One image location per line, and nothing else."""
+"""One image location per line (or one of a video, or one text), and nothing else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelyard.generate.rows import Entry, Row, Rows
+from labelyard.generate.settings import setting
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 from labelyard.utils.streams import lumps
@@ -17,18 +18,31 @@ class Txt(Source):
     suffixes = (".txt", ".lst")
 
     caption_key: str | None = None
+    lines: str = setting("images", words=("images", "videos", "texts"))  # what each of them is
+
+    def brings(self) -> tuple[str, ...]:
+        return {"images": ("image",), "videos": ("video",), "texts": ("caption",)}[self.lines]
 
     def entries(self) -> Iterator[Row]:
         for path in self.files():
             for first, lines in lumps(path):
-                for location in _locations(path, first, lines):
-                    yield Entry(location, "")
+                for line in _locations(path, first, lines):
+                    if self.lines == "images":
+                        yield Entry(line, "")
+                    else:
+                        yield Entry("", "", video=line) if self.lines == "videos" else Entry("", line)
 
     def rows(self) -> Iterator[Rows]:
         for path in self.files():
             for first, lines in lumps(path):
                 found = _locations(path, first, lines)
-                yield Rows(len(found), found, [""] * len(found))
+                nothing = [""] * len(found)
+                if self.lines == "images":
+                    yield Rows(len(found), found, nothing)
+                elif self.lines == "videos":
+                    yield Rows(len(found), nothing, nothing, videos=found)
+                else:
+                    yield Rows(len(found), nothing, found)
 
 
 def _locations(path: Path, first: int, lines: list[bytes]) -> list[str]:

@@ -19,6 +19,7 @@ from labelyard.utils.errors import UserError
 IMAGES = (
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "ppm", "qoi", "image",
 )  # fmt: skip
+VIDEOS = ("mp4", "webm", "mov", "mkv", "avi", "m4v")
 SMALL = 1 << 24  # bytes; metadata is smaller
 
 
@@ -26,6 +27,7 @@ SMALL = 1 << 24  # bytes; metadata is smaller
 class Sample:
     key: str
     images: list[tuple[str, str, int, int]] = field(default_factory=list)  # member, ending, offset, bytes
+    videos: list[tuple[str, str, int, int]] = field(default_factory=list)  # likewise
     texts: dict[str, bytes] = field(default_factory=dict)
     endings: list[str] = field(default_factory=list)
 
@@ -36,10 +38,14 @@ class Webdataset(Source):
 
     name_key: str | None = None  # the key of the .json that names an image; null: its place, such as 00000.tar#12.jpg
     image_ending: str | None = None  # which member to take where a sample has several images, such as left.png
+    videos: bool = False  # take videos, too
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
         return path.is_dir() and next(path.glob("*.tar"), None) is not None
+
+    def brings(self) -> tuple[str, ...]:
+        return ("image", "video", "caption") if self.videos else ("image", "caption")
 
     def entries(self) -> Iterator[Row]:
         root = Path(self.image_root()).resolve()
@@ -70,12 +76,11 @@ class Webdataset(Source):
     def _row(self, sample: Sample, path: Path, label: str) -> Row:
         where = f"{path}, sample {sample.key}"
         images = [image for image in sample.images if self.image_ending in (None, image[1])]
-        if len(images) != 1:
-            endings = ", ".join(sample.endings)
-            if not images:
-                return Refusal(where, f"has no image; its members end in {endings}")
+        videos, endings = sample.videos if self.videos else [], ", ".join(sample.endings)
+        if len(images) > 1:
             return Refusal(where, f"has several images ({endings}). Choose one with source.image_ending=…")
-        member, _, offset, size = images[0]
+        if len(videos) > 1:
+            return Refusal(where, f"has several videos ({endings})")
         try:
             given = _metadata(sample.texts.get("json"))
             if self.caption_key is not None and self.caption_key not in given and "txt" in sample.texts:
@@ -84,17 +89,22 @@ class Webdataset(Source):
             return Refusal(where, f"its text is not UTF-8: {error.reason} at byte {error.start}")
         except (ValueError, RecursionError) as error:
             return Refusal(where, f"its .json can't be used: {error}")
-        name = f"{label}#{member}"
-        if self.name_key is not None:
+        if (lacking := self.lacking(images, videos, given.get(self.caption_key or ""))) is not None:
+            return Refusal(where, f"{lacking}; its members end in {endings}")
+        name = f"{label}#{images[0][0]}" if images else ""
+        if images and self.name_key is not None:
             name = given.pop(self.name_key, None)
             if not isinstance(name, str) or not name:
                 return Refusal(where, self.no_key("name_key", given))
         others = {key: value for key, value in given.items() if key == self.image_key}
-        row = self.entry({**given, self.image_key: name}, where)
+        video = f"{label}#{videos[0][0]}" if videos else ""
+        places = [{"file": label, "offset": offset, "bytes": size} for _, _, offset, size in (*images, *videos)]
+        place = {**(places[0] if images else {}), **({"video": places[-1]} if videos else {})}
+        given = {key: value for key, value in given.items() if key not in others}
+        row = self.made(name, video, given, where)
         if isinstance(row, Refusal):
             return row
-        place = {"file": label, "offset": offset, "bytes": size}
-        return replace(row, given={**row.given, **self.kept(others)}, place=place)
+        return replace(row, given={**row.given, **self.kept(others)}, place=place or None)
 
 
 def _samples(path: Path) -> Iterator[Sample]:
@@ -122,8 +132,9 @@ def _samples(path: Path) -> Iterator[Sample]:
 
 def _add(sample: Sample, tar: tarfile.TarFile, member: tarfile.TarInfo, ending: str) -> None:
     sample.endings.append(ending)
-    if ending.rpartition(".")[2] in IMAGES:
-        sample.images.append((member.name, ending, member.offset_data, member.size))
+    if (last := ending.rpartition(".")[2]) in IMAGES or last in VIDEOS:
+        kind = sample.images if last in IMAGES else sample.videos
+        kind.append((member.name, ending, member.offset_data, member.size))
     elif ending in ("json", "txt") and member.size <= SMALL:
         content = tar.extractfile(member)
         assert content is not None

@@ -9,7 +9,7 @@ from functools import partial
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import PATIENCE
-from labelyard.generate.media.load import Load, load, read
+from labelyard.generate.media.load import Load, load, look
 from labelyard.generate.record import Item, Record
 from labelyard.generate.worker.image_threads import Job, Readers
 from labelyard.generate.worker.shard import ShardWork
@@ -79,7 +79,7 @@ class InFlight:
 
     def still_readable(self, item: Item) -> str | None:
         """Look again at an image that was read before: why it can't be read now, if so."""
-        job = self._readers.submit(partial(read, item, self._root), item.image, first=True)
+        job = self._readers.submit(partial(look, item, self._root), item.label, first=True)
         while not self._readers.wait(job):
             if self._stop.asked:
                 return "a stop was asked for"
@@ -90,7 +90,7 @@ class InFlight:
         self._readers.close()
 
     def _submit(self, item: Item, first: bool = False) -> Job[Record]:
-        return self._readers.submit(partial(self._read, item), item.image, first)
+        return self._readers.submit(partial(self._read, item), item.label, first)
 
     def _read(self, item: Item) -> Record:
         pauses: Sequence[float | None] = (*PATIENCE, None)

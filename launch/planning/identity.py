@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any, Protocol
 
 from labelyard.generate.rows import Refusal, Rows
-from labelyard.generate.run_folder.shard_lines import BYTES, digests
+from labelyard.generate.run_folder.shard_lines import BYTES, digests_of
 from labelyard.generate.source import Source
 from labelyard.launch.planning.row_values import RowValues
 from labelyard.launch.planning.seen_ids import FEW, Marks
@@ -58,7 +58,7 @@ class ByContent:
         self._marks = marks
 
     def told_apart(self, rows: Rows, wanted: Sequence[int], rows_before: int) -> Apart:
-        ids = _content_ids(rows)
+        ids = digests_of(rows)
         return Apart.by_marks(ids, wanted, self._marks.mark(_picked(ids, wanted), SEEN))
 
 
@@ -74,7 +74,7 @@ class ByRow:
         self._counts: dict[bytes, int] = {}
 
     def told_apart(self, rows: Rows, wanted: Sequence[int], rows_before: int) -> Apart:
-        found = _content_ids(rows)
+        found = digests_of(rows)
         contents = [found[at : at + BYTES] for at in range(0, len(found), BYTES)]
         ids, before = list(contents), bytearray(self._marks.mark(found, SEEN))
         again = [at for at, mark in enumerate(before) if mark & SEEN]
@@ -177,10 +177,6 @@ def _firsts(rows: Iterable[tuple[bytes, int]]) -> dict[bytes, int]:
     for id_, number in rows:
         found.setdefault(id_, number)
     return found
-
-
-def _content_ids(rows: Rows) -> bytes:
-    return digests(rows.images, rows.captions) if rows.digests is None else rows.digests
 
 
 def _picked(ids: bytes, wanted: Sequence[int]) -> bytes:

@@ -23,7 +23,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2] / "src")
 
 from labelyard.generate.rows import Rows, grouped
-from labelyard.generate.run_folder.shard_lines import digests
+from labelyard.generate.run_folder.shard_lines import digests_of
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 
@@ -107,7 +107,7 @@ def main() -> None:
     try:
         for rows in rows_of(source, limit):
             if rows.given is None:  # else there is more to do here than there, and they are left to who asked
-                rows.digests = digests(rows.images, rows.captions)
+                rows.digests = digests_of(rows)
             pickle.dump(packed(rows), out, pickle.HIGHEST_PROTOCOL)
         pickle.dump(None, out)
     except (UserError, OSError) as error:

@@ -19,7 +19,13 @@ class RowValues:
         """All that a row has, image and caption among them."""
         source = self._source
         image, caption = rows.images[at], rows.captions[at]
-        names = ((source.image_key, image), (getattr(source, "name_key", None), image), (source.caption_key, caption))
+        video = "" if rows.videos is None else rows.videos[at]
+        names = (
+            (source.image_key, image),
+            (getattr(source, "name_key", None), image),
+            (source.video_key, video),
+            (source.caption_key, caption),
+        )
         found: dict[str, Any] = {name: value for name, value in names if name is not None}
         if rows.given is not None and rows.given[at]:
             found |= parse(rows.given[at])

@@ -31,8 +31,8 @@ def check_moved(folder: RunFolder, source: Source, root: str) -> None:
     if before == root:
         return
     first = next((row for row in islice(source.entries(), PEEKED) if isinstance(row, Entry)), None)
-    location = None if first is None else first.place["file"] if first.place else first.image
-    if location is None or resolve(location, root).exists() or not resolve(location, before).exists():
+    location = None if first is None else (first.place or {}).get("file", first.image or first.video)
+    if not location or resolve(location, root).exists() or not resolve(location, before).exists():
         return
     raise UserError(
         f"source.path={source.path}: the list lies elsewhere than when this run was planned, and relative locations "

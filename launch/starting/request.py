@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from labelyard.generate.pipeline import Pipeline, build_steps, check_writes
+from labelyard.generate.pipeline import Pipeline, build_steps, check_writes, needs
 from labelyard.generate.settings import build, made
 from labelyard.generate.source import Source
 from labelyard.generate.step import Step
@@ -42,7 +42,8 @@ def wished(composed: Composed) -> Wish:
         made(kind, values[section], section)
     cluster = build(values["cluster"], "cluster")
     steps = chosen_steps(composed)
-    source = build(values["source"], "source")
+    source: Source = build(values["source"], "source")
+    source.serve(needs(steps))
     config = {
         "image_root": source.image_root(),
         "source": _resolved(values["source"], source.path),
@@ -76,9 +77,12 @@ def chosen_steps(composed: Composed) -> dict[str, Step]:
     dropped = {override[1:].partition("=")[0] for override in composed.overrides if override.startswith("~")}
     names = [name for name in values["pipeline"]["steps"] if name not in dropped]
     known = values["source"].get("path") != "???"  # whoever only fetches models has none
-    steps = Pipeline(
-        build_steps(names, nodes), given=build(values["source"], "source").gives() if known else None
-    ).steps
+    steps = build_steps(names, nodes)
+    if known:
+        source: Source = build(values["source"], "source")
+        Pipeline(steps, given=source.gives(), brought=source.brings())
+    else:
+        Pipeline(steps)
     check_writes(steps)
     _check_choices(composed, names)
     return steps

@@ -144,4 +144,4 @@ def _tail(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _image(folder: RunFolder, shard: int, item_id: str) -> str:
-    return next((item.image for item in folder.items(shard) if item.id == item_id), item_id)
+    return next((item.label for item in folder.items(shard) if item.id == item_id), item_id)

@@ -71,18 +71,22 @@ class Columns:
 
     def __init__(self, source: ColumnSource, schema: Schema, path: Path) -> None:
         self._source, self._path = source, path
-        for option in ("image_key", "caption_key", "name_key"):
+        for option in ("image_key", "caption_key", "name_key", "video_key"):
             key = getattr(source, option)
+            if option == "image_key" and key not in schema.names and "image" not in source.needs:
+                continue
             if key is not None and schema.get_field_index(key) < 0:
                 twice = schema.names.count(key) > 1
                 what = f"two columns are called '{key}'" if twice else source.no_key(option, schema.names)
                 raise UserError(f"{path}: {what}")
-        self._caption, self._name = source.caption_key, source.name_key
-        for key in filter(None, (self._caption, self._name)):
+        self._caption, self._name, self._video = source.caption_key, source.name_key, source.video_key
+        for key in filter(None, (self._caption, self._name, self._video)):
             _check_text(schema.field(key), path)
-        self.image = source.image_key
-        self.cell = _cell_of(schema.field(self.image), path)  # where the bytes are, if the images are in the table
-        taken = {self.image, self._caption}
+        self.image = source.image_key if source.image_key in schema.names else None
+        self.cell = (
+            _cell_of(schema.field(self.image), path) if self.image else None
+        )  # where the bytes are, if the images are in the table
+        taken = {self.image, self._caption, self._video}
         self._others = [
             name for name in schema.names if name not in taken and (source.keep is None or name in source.keep)
         ]
@@ -91,32 +95,36 @@ class Columns:
     def wanted(self, embedded: bool) -> list[str]:
         """The columns to read; of images in the table only what is beside their bytes."""
         image = self.image if self.cell is None else self.cell.replace(".bytes", ".path")
-        names = [] if embedded else [image]
-        names += [name for name in (self._caption, self._name) if name is not None]
+        names = [name for name in (None if embedded else image, self._caption, self._name, self._video) if name]
         return list(dict.fromkeys([*names, *self._others]))
 
     def rows(self, piece: Piece) -> list[Row]:
         batch, nothing, keys = piece.batch, [None] * piece.count, self._others
         captions = nothing if self._caption is None else _listed(batch.column(self._caption))
+        videos = nothing if self._video is None else _listed(batch.column(self._video))
         values = [self._values(batch, name) for name in keys]
         others: Any = zip(*values, strict=True) if values else repeat((), piece.count)
         if piece.places is not None:
             names = nothing if self._name is None else _listed(batch.column(self._name))
-            rows = zip(piece.places, names, captions, others, strict=True)
+            rows = zip(piece.places, names, captions, videos, others, strict=True)
             return list(self._embedded(piece.first, piece.label, rows))
         return [
-            Entry(image, caption or "", dict(zip(keys, other, strict=True)))
-            if image
-            else Refusal(f"{self._path}, row {number}", f"'{self.image}' is {'null' if image is None else 'empty'}")
-            for number, (image, caption, other) in enumerate(
-                zip(self._locations(batch), captions, others, strict=True), piece.first
+            Refusal(f"{self._path}, row {number}", self._why(lacking, image))
+            if (lacking := self._source.lacking(image, video, caption)) is not None
+            else Entry(image or "", caption or "", dict(zip(keys, other, strict=True)), video=video or "")
+            for number, (image, caption, video, other) in enumerate(
+                zip(self._locations(piece), captions, videos, others, strict=True), piece.first
             )
         ]
 
+    def _why(self, lacking: str, image: str | None) -> str:
+        detail = f"'{self.image}' is {'null' if image is None else 'empty'}"
+        return detail if lacking == "has no image" else f"{lacking}: {detail}" if self.image else lacking
+
     def together(self, piece: Piece) -> Rows | None:
         """None where a row is no item."""
-        locations = [location for location in self._locations(piece.batch) if location]
-        if len(locations) < piece.count:
+        locations = [location for location in self._locations(piece) if location]
+        if self._video is not None or len(locations) < piece.count:
             return None
         captions = [""] * piece.count if self._caption is None else _listed(piece.batch.column(self._caption))
         if None in captions:
@@ -135,20 +143,23 @@ class Columns:
                     return f"{self._path}, row {number}: '{name}' is not UTF-8"
         return f"{self._path}, rows from {first}: not UTF-8"
 
-    def _locations(self, batch: RecordBatch) -> list[str | None]:
-        locations = batch.column(self.image)
+    def _locations(self, piece: Piece) -> list[str | None]:
+        if self.image is None:
+            return [None] * piece.count
+        locations = piece.batch.column(self.image)
         return _listed(locations if self.cell is None else locations.field("path"))
 
     def _embedded(self, first: int, label: str, rows: Any) -> Iterator[Row]:
-        for number, (place, name, caption, other) in enumerate(rows, first):
-            if place is None:
-                yield Refusal(f"{self._path}, row {number}", f"'{self.image}' is null")
-            elif self._name is not None and not name:
+        for number, (place, name, caption, video, other) in enumerate(rows, first):
+            if (lacking := self._source.lacking(place, video, caption)) is not None:
+                yield Refusal(f"{self._path}, row {number}", self._why(lacking, None))
+            elif self._name is not None and place is not None and not name:
                 yield Refusal(f"{self._path}, row {number}", f"'{self._name}' is null, and is to name the image")
             else:
                 given = dict(zip(self._others, other, strict=True))
                 given.pop(self._name, None)
-                yield Entry(name or f"{label}#{number}", caption or "", given, place=place)
+                image = "" if place is None else name or f"{label}#{number}"
+                yield Entry(image, caption or "", given, place=place, video=video or "")
 
     def _texts(self, batch: RecordBatch, name: str) -> list[str]:
         convert = self._convert[name]

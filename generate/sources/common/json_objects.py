@@ -52,7 +52,9 @@ class Objects:
 
     def _of_dicts(self, objects: list[Any]) -> Rows | None:
         image_key, caption_key = self._source.image_key, self._source.caption_key
-        if caption_key is None or image_key == caption_key or set(map(type, objects)) != {dict}:
+        if None in (image_key, caption_key) or image_key == caption_key or self._source.video_key is not None:
+            return None
+        if set(map(type, objects)) != {dict}:
             return None
         try:
             images = [row[image_key] for row in objects]
@@ -79,9 +81,9 @@ class Objects:
 
 def _pair_of(source: Source) -> type[msgspec.Struct] | None:
     """An object that has image and caption, both texts, and nothing else, as in most lists: made without a dict."""
-    if source.caption_key in (None, source.image_key):
+    if source.image_key is None or source.caption_key in (None, source.image_key):
         return None
-    names = {"image": source.image_key, "caption": source.caption_key}
+    names: dict[str, str] = {"image": source.image_key, "caption": source.caption_key}
     return msgspec.defstruct(
         "Pair", [("image", str), ("caption", str)], rename=names, forbid_unknown_fields=True, gc=False
     )
