@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from labelyard.generate.errors import ItemError
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting
@@ -126,6 +127,14 @@ class Pictured(Exporter):
     @property
     def original(self) -> bool:
         return self.pixels == "original"
+
+    @property
+    def with_images(self) -> bool:
+        return self.images
+
+    def refuse(self, dest: Path, run: RunFolder) -> None:
+        if self.with_images and not self.original:
+            refuse_without_images(run, "Give pixels=original to take the original ones, or images=false for none")
 
     def begin(self, dest: Path, run: RunFolder) -> None:
         self._root = run.read_run()["config"]["image_root"]

@@ -13,6 +13,7 @@ from typing import Any
 from labelyard.generate.compute.batches import is_out_of_memory
 from labelyard.generate.compute.gpu_memory import free_memory
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from labelyard.generate.phrases import void_phrases
 from labelyard.generate.record import Record
 from labelyard.generate.settings import build, in_full
 from labelyard.generate.step import Step
@@ -73,8 +74,14 @@ class Pipeline:
         for name, step in self.steps.items():
             if self._staged:
                 self._load(name, step)
+            # A step that finds instances anew voids what was said of the old ones. One that also reads them takes the
+            # phrases along itself (phrases.py).
+            anew = "instances" in step.writes and "instances" not in step.reads
+            texts = {record.item.id: dict(record.texts) for record in alive} if anew else {}
             with self.timed(name):
                 alive = _apply(step, name, alive, fail, PATIENCE)
+            for record in alive if anew else ():
+                void_phrases(record, texts[record.item.id])
             made_by = step.model()
             void = [other for other in self._given if other not in self.steps and self._is_void(other, step)]
             for record in alive:

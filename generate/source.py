@@ -19,7 +19,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from labelyard.generate.media.load import resolve
+from labelyard.generate.media.inside_files import resolve
 from labelyard.generate.rows import Entry, Refusal, Row, Rows, grouped
 from labelyard.generate.settings import transient
 from labelyard.generate.sources.common.input_folder import InputFolder, fitting, refuse_run, told

@@ -26,14 +26,16 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
+from labelyard.generate.media.inside_files import resolve
+from labelyard.generate.record_json.body import is_of_no_image, newer
 from labelyard.generate.record_json.check import record_problems, trainer_problems
-from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed
+from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed, writes_images
 from labelyard.generate.rows import AT_ONCE
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.shard_lines import BYTES
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.exit_codes import DONE, FAILED
-from labelyard.launch.merging.merge import CHECKED, records_of
+from labelyard.launch.merging.merge import CHECKED, list_name, records_of
 from labelyard.launch.planning.seen_ids import Marks
 from labelyard.launch.program import parser, program
 from labelyard.launch.validating.findings import Findings
@@ -76,6 +78,7 @@ class Check:
         self._path = path
         self._sample = sample
         self._ids = Marks()
+        self._embedded = True  # whether records hold their images
         self.checked = 0
         self.advice: list[str] = []
 
@@ -94,6 +97,7 @@ class Check:
 
     def _run(self, folder: RunFolder) -> Iterator[Problem]:
         lost = unembedded = False
+        self._embedded = writes_images(folder)
         for where, problem in chain(plan_problems(folder), self._records(folder)):
             lost = lost or problem.startswith(LOST)
             unembedded = unembedded or "text_embedding_before is absent" in problem
@@ -103,7 +107,7 @@ class Check:
             self.advice.append(f"Have what is gone or torn made again: {retry}, then the same command as before")
         if unembedded and not has_embeddings(folder):
             self.advice.append(f"No step of this run makes embeddings. {how_to_embed(folder)}")
-        train = folder.path / "train.txt"
+        train = folder.path / list_name(folder)
         if train.exists():
             for problem in list_problems(folder, train, check=folder.read_plan().items <= CHECKED):
                 yield "", problem
@@ -152,24 +156,29 @@ class Check:
         if not isinstance(record, dict):
             yield "not an object"
             return
-        check = record_problems if "schema" in record else trainer_problems
-        yield from check(record)
+        embedded = self._embedded and not (folder is not None and is_of_no_image(record))
+        yield from record_problems(record, embedded) if "schema" in record else trainer_problems(record)
         own_id = str(record.get("id", path))
         if self._ids.mark(digest(own_id), SEEN) == bytes([SEEN]):
             yield f"has the id of another, {own_id}"
         if folder is not None:
-            yield from self._images(record.get("images", {}), folder)
+            yield from self._beside("images", record.get("images", {}), folder)
+            yield from self._beside("clips", newer(record, "clips"), folder)
 
-    def _images(self, images: object, folder: RunFolder) -> Iterator[str]:
-        if not isinstance(images, dict):
-            yield f"images is {images!r:.40}, not an object"
+    def _beside(self, kind: str, entries: object, folder: RunFolder) -> Iterator[str]:
+        if not isinstance(entries, dict):
+            yield f"{kind} is {entries!r:.40}, not an object"
             return
-        for name, entry in images.items():
-            place = entry.get("path") if isinstance(entry, dict) else None
-            if not isinstance(place, str):
-                yield f"images.{name} is {entry!r:.40}, without a path"
-            elif not (folder.path / place).exists():
-                yield f"images.{name} points to {place}, which is not there"
+        root: str | None = folder.read_run().get("config", {}).get("image_root") if entries else None
+        for name, entry in entries.items():
+            made, given = (entry.get(key) if isinstance(entry, dict) else None for key in ("path", "file"))
+            if isinstance(made, str):
+                if not (folder.path / made).exists():
+                    yield f"{kind}.{name} points to {made}, which is not there"
+            elif not isinstance(given, str):
+                yield f"{kind}.{name} is {entry!r:.40}, without a path"
+            elif not resolve(given, root).exists():
+                yield f"{kind}.{name} points to {given}, which is not there"
 
 
 def finished_records(folder: RunFolder) -> Iterator[tuple[Path, int]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labelyard.generate.errors import FatalError, ItemError
-from labelyard.generate.record import Instance, MadeImage, Record, Tag, Text
+from labelyard.generate.record import Aside, Instance, MadeImage, Phrase, Record, Tag, Text
 from labelyard.generate.step import Step, transient
 from labelyard.utils import rle
 
@@ -176,3 +176,21 @@ class FakeRewrite(Step):
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:
             record.texts["rewrite"] = Text(record.caption[::-1], "template")
+
+
+@dataclass(kw_only=True)
+class FakeTexts(Step):
+    """A sentence that names every instance, a finding about the picture, and the tags once more, aside."""
+
+    reads = ("tags", "instances")
+    writes = ("texts.said", "found.said", "aside.said")
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            words, phrases = "here:", []
+            for number, instance in enumerate(record.instances):
+                phrases.append(Phrase(len(words) + 1, len(words) + 1 + len(instance.label), (number,)))
+                words += f" {instance.label}"
+            record.texts["said"] = Text(words, "template", tuple(phrases))
+            record.found["said"] = {"instances": len(record.instances)}
+            record.aside["said"] = Aside(tags=list(record.tags))

@@ -150,6 +150,18 @@ def decode_as_it_is(data: bytes) -> Image:
         raise UnreadableImage(f"{_looks_like(data)}: {error or type(error).__name__}") from None
 
 
+def size_in(data: bytes) -> tuple[int, int]:
+    """By the header, without decoding it."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            width, height = image.size
+            return (height, width) if _orientation(image) > 4 else (width, height)
+    except UnidentifiedImageError:
+        raise UnreadableImage(f"not an image: {_looks_like(data)}") from None
+
+
 def _looks_like(data: bytes) -> str:
     head = data[:512].lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):

@@ -12,8 +12,9 @@ from typing import Any
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
 from labelyard.generate.media.load import Load, load
+from labelyard.generate.phrases import renumbered
 from labelyard.generate.record import Item
-from labelyard.generate.record_json.body import image_of, instances_of, read_record
+from labelyard.generate.record_json.body import image_of, instances_of, newer, read_record
 from labelyard.generate.record_json.check import record_problems
 from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed
 from labelyard.generate.record_json.encode import Frame, Write, to_json
@@ -78,12 +79,13 @@ class InstanceDiffusion(Exporter):
         width, height = record.size(original=True)
         frame = Frame.of(width, height, self.short_side)
         body = record.written(self.min_score, image=True)
-        if (frame.width, frame.height) != record.size():
+        if "image" not in body or (frame.width, frame.height) != record.size():
             body = self._in_frame(record)
         if any(LABEL_EMBEDDING not in entry for entry in body["annos"]):
             raise ItemError("an instance without an embedding of its label, which the trainer needs", record.item.id)
-        for entry in body.get("images", {}).values():
-            entry["path"] = str(self._run.path / entry["path"])
+        for entry in (*body.get("images", {}).values(), *newer(body, "clips").values()):
+            if "path" in entry:  # what was given stays where it lies
+                entry["path"] = str(self._run.path / entry["path"])
         return body
 
     def _take_out(self, body: dict[str, Any], folder: Path, record: Finished) -> None:
@@ -101,11 +103,9 @@ class InstanceDiffusion(Exporter):
         again = load(
             Item(item.id, item.index, item.image, item.caption, item.given, item.place, known), self._root, Load()
         )
-        again.instances = [instance for instance in again.instances if instance.score >= self.min_score]
+        renumbered(again, [n for n, one in enumerate(again.instances) if one.score >= self.min_score])
         body = {**to_json(again, self._frame, old["made_by"]), "dataset_name": old["dataset_name"]}
-        if "images" in old:
-            body["images"] = old["images"]
-        return body
+        return {**body, **{key: old[key] for key in ("images", "clips") if key in old}}
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         with replacing(dest / "train.txt") as file:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
 from labelyard.generate.record_json.body import instances_of
+from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing
@@ -28,6 +29,10 @@ class Lmdb(Exporter):
     others, and of names that are too long, is the name's end, '#' and the record's id."""
 
     images: bool = True  # false: records without their images
+
+    def refuse(self, dest: Path, run: RunFolder) -> None:
+        if self.images:
+            refuse_without_images(run, "Give images=false for the records as they are")
 
     def begin(self, dest: Path, run: RunFolder) -> None:
         import lmdb

@@ -11,6 +11,7 @@ from pathlib import Path
 from labelyard.generate.exporter import Damage, Exporter, Part
 from labelyard.generate.exporters.common.list_place import refuse_others
 from labelyard.generate.exporters.common.split import Split
+from labelyard.generate.record_json.embeddings import IN_THE_RECORD, refuse_without_images
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import replacing
@@ -28,6 +29,7 @@ class TrainList(Exporter):
     relative: bool = False  # paths as seen from the list's folder
 
     def refuse(self, dest: Path, run: RunFolder) -> None:
+        refuse_without_images(run, IN_THE_RECORD)
         self._split = Split.of_options(self.split, self.seed, rest="")
         if dest.stem in self._split.shares:
             raise UserError(f"{dest} would be two lists, since split names '{dest.stem}'. Give the file another name")

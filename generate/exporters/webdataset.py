@@ -14,7 +14,9 @@ from pathlib import Path
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
 from labelyard.generate.exporters.common.coded import CODINGS, coded
 from labelyard.generate.record_json.body import instances_of
+from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import Finished
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting
 from labelyard.utils.atomic import replacing, write_atomic
 from labelyard.utils.jsons import dump
@@ -27,6 +29,9 @@ class Webdataset(Exporter):
     per_tar: int = setting(1000, least=1)  # records of the run; fewer are in a tar where some are left out
     # jpg: others anew as JPEG of quality 95; png: all without loss; original: bytes and endings as they are found
     image: str = setting("jpg", words=CODINGS)
+
+    def refuse(self, dest: Path, run: RunFolder) -> None:
+        refuse_without_images(run, "Every sample has one. The parquet format takes the original ones: pixels=original")
 
     def part_size(self) -> int:
         return self.per_tar

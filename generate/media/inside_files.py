@@ -15,13 +15,35 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.errors import ItemError
+from labelyard.generate.errors import ItemError, PassingError
+from labelyard.generate.file_system import UNWELL
 from labelyard.generate.record_json.body import image_in_record
+from labelyard.utils.locations import local
 
+PLACE = ("file", "offset", "bytes", "row", "column", "record", "part")  # the keys of a place
+MOST_BYTES = 2_000_000_000
 OPEN_FILES = 8  # per thread
 CELLS_AT_ONCE = 32  # rows of a table that are unpacked together
 PATIENT_ROWS = 1024  # so far ahead is read on; what lies further is looked up anew
 _local = threading.local()
+
+
+def resolve(location: str, root: str | None) -> Path:
+    """Where an image lies. An absolute location stands for itself, and so do ~/… and file://…"""
+    return Path(root or ".") / (local(location) if location.startswith(("~/", "file://")) else location)
+
+
+def read_reference(place: Mapping[str, Any], root: str | None, item_id: str) -> bytes:
+    """What lies at a place that a record knows; `{"file": F}` alone is the whole file."""
+    path = resolve(place["file"], root)
+    try:
+        if place.keys() & {"offset", "row", "record"}:
+            return read_place(place, path, MOST_BYTES, item_id)
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno in UNWELL:
+            raise PassingError(f"{error.strerror}: {path}") from error
+        raise ItemError(f"what the item knows can't be read: {error.strerror}: {path}", item_id) from None
 
 
 def read_place(place: Mapping[str, Any], path: Path, max_bytes: int, item_id: str) -> bytes:

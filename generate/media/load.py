@@ -9,13 +9,13 @@ from pathlib import Path
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
-from labelyard.generate.media.inside_files import read_place
+from labelyard.generate.media.inside_files import read_place, resolve
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.given import take_over
 from labelyard.generate.settings import MOST_THREADS, setting, transient
 from labelyard.utils.faults import point
 from labelyard.utils.images import UnreadableImage, decode
-from labelyard.utils.locations import local, scheme
+from labelyard.utils.locations import scheme
 
 
 @dataclass(kw_only=True)
@@ -32,7 +32,7 @@ class Load:
 def load(item: Item, root: str | None, options: Load) -> Record:
     record = _with_image(item, root, options) if item.image else Record(item, caption=item.caption)
     if item.known:
-        take_over(record, item.known)
+        take_over(record, item.known, root)
     return record
 
 
@@ -87,8 +87,3 @@ def _read_file(path: Path, max_bytes: int, item: Item) -> bytes:
             return file.read()
     finally:
         os.close(descriptor)
-
-
-def resolve(location: str, root: str | None) -> Path:
-    """Where an image lies. An absolute location stands for itself, and so do ~/… and file://…"""
-    return Path(root or ".") / (local(location) if location.startswith(("~/", "file://")) else location)

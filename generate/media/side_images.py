@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelyard.utils.images import decode_as_it_is, encode_jpeg, encode_png
+from labelyard.utils.images import decode_as_it_is, encode_jpeg, encode_png, size_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,7 +54,7 @@ class SideImage:
     @property
     def size(self) -> tuple[int, int]:
         pixels = self._pixels
-        return pixels.size if pixels is not None else self.image.size
+        return pixels.size if pixels is not None else size_in(self.encoded())
 
     def encoded(self) -> bytes:
         """The file's bytes; of one that is given, as they lie there."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
-from labelyard.generate.record_json.fields import OWN_KEYS
+from labelyard.generate.record_json.fields import OF_AN_IMAGE, OWN_KEYS, OWN_KEYS_2, SCHEMA_2
 
 Body = Mapping[str, Any]
 
@@ -64,16 +64,38 @@ def size_of(body: Body, original: bool = False) -> tuple[int, int]:
 
 def image_of(body: Body) -> bytes:
     """In the record's frame."""
+    if "image" not in body:
+        raise ValueError("the record holds no image (write.image=none)")
     return base64.b64decode(body["image"])
+
+
+def original_mask(body: Body, entry: Body) -> Any:
+    """An instance's mask in pixels of the image as it was read. Where that is the frame's size, and no image is inside,
+    it is written once."""
+    mask = entry["original"].get("mask")
+    once = mask is None and "image" not in body and size_of(body) == size_of(body, original=True)
+    return entry.get("mask") if once else mask
+
+
+def newer(body: Body, key: str) -> dict[str, Any]:
+    """`texts`, `found`, `aside` or `clips` of a record; in older ones a key of that name is the user's."""
+    found = body.get(key) if body.get("schema") == SCHEMA_2 else None
+    return found if isinstance(found, dict) else {}
 
 
 def image_in_record(path: Path, item_id: str) -> bytes:
     return image_of(earlier(path, item_id))
 
 
+def is_of_no_image(body: Body) -> bool:
+    """A record of a text or a video."""
+    return body.get("schema") == SCHEMA_2 and not any(key in body for key in ("image", *OF_AN_IMAGE))
+
+
 def given_of(body: Body) -> dict[str, Any]:
     """What the user gave, but for what stands under `given`."""
-    return {key: value for key, value in body.items() if key not in OWN_KEYS}
+    own = OWN_KEYS_2 if body.get("schema") == SCHEMA_2 else OWN_KEYS
+    return {key: value for key, value in body.items() if key not in own}
 
 
 def done_facts(path: Path, body: Body) -> dict[str, object] | None:

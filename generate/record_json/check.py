@@ -8,7 +8,18 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labelyard.generate.record_json.fields import ALWAYS, EMBEDDING_WIDTH, EMBEDDINGS, LABEL_EMBEDDING, SCHEMA
+from labelyard.generate.record_json.body import is_of_no_image
+from labelyard.generate.record_json.check_findings import findings_problems
+from labelyard.generate.record_json.check_masks import mask_problems
+from labelyard.generate.record_json.fields import (
+    ALWAYS,
+    EMBEDDING_WIDTH,
+    EMBEDDINGS,
+    LABEL_EMBEDDING,
+    OF_AN_IMAGE,
+    SCHEMA,
+    SCHEMA_2,
+)
 
 
 def trainer_problems(record: Mapping[str, Any]) -> list[str]:
@@ -16,9 +27,11 @@ def trainer_problems(record: Mapping[str, Any]) -> list[str]:
     return list(_trainer_problems(record))
 
 
-def record_problems(record: Mapping[str, Any]) -> list[str]:
-    """The same and more: everything that docs/schema.md promises of a record."""
-    return [*_trainer_problems(record), *_own_problems(record)]
+def record_problems(record: Mapping[str, Any], embedded: bool = True) -> list[str]:
+    """The same and more: everything that docs/schema.md promises of a record. `embedded`: of a run whose records hold
+    their images; the others are none for the trainer."""
+    own = [*_own_problems(record, embedded), *_findings_problems(record)]
+    return [*(_trainer_problems(record) if embedded else _frame_problems(record)), *own]
 
 
 def _trainer_problems(record: Mapping[str, Any]) -> Iterator[str]:
@@ -31,28 +44,50 @@ def _trainer_problems(record: Mapping[str, Any]) -> Iterator[str]:
         size = _image_size(record.get("image"))
     except ValueError as error:
         yield f"image: {error}"
-    annotations = record.get("annos")
+    yield from _list_problems(record.get("annos"), size, trainer=True)
+
+
+def _frame_problems(record: Mapping[str, Any]) -> Iterator[str]:
+    """Of a record without its image: what is said of places in its frame."""
+    if not isinstance(record.get("data_id"), int):
+        yield f"data_id is {record.get('data_id')!r:.40}, not a whole number"
+    if not isinstance(record.get("caption"), str):
+        yield f"caption is {record.get('caption')!r:.40}, not text (an absent caption is written as empty text)"
+    size = _said_size(record)
+    if "image" in record:
+        yield "an image is inside, in a run of write.image=none"
+    if size is None and record.get("annos"):
+        yield "annos, and no width and height that they could be in"
+    yield from _list_problems(record.get("annos"), size, trainer=False)
+
+
+def _said_size(said: Any) -> tuple[int, int] | None:
+    width, height = (said.get("width"), said.get("height")) if isinstance(said, dict) else (None, None)
+    return (width, height) if type(width) is int and type(height) is int and min(width, height) > 0 else None
+
+
+def _list_problems(annotations: Any, size: tuple[int, int] | None, trainer: bool) -> Iterator[str]:
     if not isinstance(annotations, list):
         yield f"annos is {annotations!r:.40}, not a list"
         return
     with_mask = sum(1 for a in annotations if isinstance(a, dict) and "mask" in a)
-    if with_mask not in (0, len(annotations)):
+    if trainer and with_mask not in (0, len(annotations)):
         yield f"{with_mask} of {len(annotations)} annos have a mask: all must have one, or none"
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, dict):
             yield f"annos[{number}] is {annotation!r:.40}, not an object"
             continue
-        for problem in _annotation_problems(annotation, size):
+        for problem in _annotation_problems(annotation, size, trainer):
             yield f"annos[{number}]: {problem}"
 
 
-def _annotation_problems(annotation: Mapping[str, Any], size: tuple[int, int] | None) -> Iterator[str]:
+def _annotation_problems(annotation: Mapping[str, Any], size: tuple[int, int] | None, trainer: bool) -> Iterator[str]:
     box = annotation.get("bbox")
     if not (isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) for v in box)):
         yield f"bbox is {box!r:.60}, not [x, y, width, height]"
     elif size and not (box[0] >= 0 and box[1] >= 0 and box[0] + box[2] <= size[0] and box[1] + box[3] <= size[1]):
         yield f"bbox {box} is not inside the image of {size[0]}x{size[1]}"
-    if LABEL_EMBEDDING not in annotation:
+    if trainer and LABEL_EMBEDDING not in annotation:
         yield f"{LABEL_EMBEDDING} is absent: the trainer needs it for every anno"
     for key in EMBEDDINGS:
         if key in annotation and annotation[key] != "":
@@ -64,56 +99,26 @@ def _annotation_problems(annotation: Mapping[str, Any], size: tuple[int, int] | 
                 if length != 4 * EMBEDDING_WIDTH:
                     yield f"{key} has {length} bytes, not {4 * EMBEDDING_WIDTH} (float32[1,{EMBEDDING_WIDTH}])"
     if "mask" in annotation:
-        yield from _mask_problems(annotation["mask"], size)
+        yield from mask_problems(annotation["mask"], size)
 
 
-def _mask_problems(mask: Any, size: tuple[int, int] | None) -> Iterator[str]:
-    if not (isinstance(mask, dict) and isinstance(mask.get("counts"), str) and _are_sides(mask.get("size"))):
-        yield f"mask is {mask!r:.60}, not {{'size': [height, width], 'counts': text}}"
+def _findings_problems(record: Mapping[str, Any]) -> Iterator[str]:
+    if record.get("schema") != SCHEMA_2:
         return
-    if size and mask["size"] != [size[1], size[0]]:
-        yield f"mask has size {mask['size']}, the image is {size[1]} high and {size[0]} wide"
+    annotations = record.get("annos")
+    real = [a for a in annotations if isinstance(a, dict) and not a.get("pad")] if isinstance(annotations, list) else []
+    ids = [a.get("id") for a in real]
+    yield from findings_problems(record, {i for i in ids if type(i) is int}, _said_size(record.get("original")))
+
+
+def _own_problems(record: Mapping[str, Any], embedded: bool) -> Iterator[str]:
+    if record.get("schema") not in (SCHEMA, SCHEMA_2):
+        yield f"schema is {record.get('schema')!r:.40}, not {SCHEMA!r} or {SCHEMA_2!r}"
         return
-    length = run_lengths_sum(mask["counts"])
-    height, width = mask["size"]
-    if length != height * width:
-        yield f"the mask's counts cover {length} pixels, not {height * width}"
-
-
-def _are_sides(size: Any) -> bool:
-    return isinstance(size, list) and len(size) == 2 and all(type(side) is int and side >= 0 for side in size)
-
-
-def run_lengths_sum(counts: str) -> int | None:
-    """How many pixels COCO's compressed counts cover; None if they can't be read. (Its decoder does not check.)"""
-    total, position, runs = 0, 0, list[int]()
-    codes = [ord(c) - 48 for c in counts]
-    while position < len(codes):
-        value = shift = 0
-        while True:
-            if position >= len(codes) or not 0 <= codes[position] < 64:
-                return None
-            code = codes[position]
-            value |= (code & 0x1F) << shift
-            position, shift = position + 1, shift + 5
-            if not code & 0x20:
-                break
-        if code & 0x10:
-            value -= 1 << shift
-        if len(runs) > 2:
-            value += runs[-2]
-        if value < 0:
-            return None
-        runs.append(value)
-        total += value
-    return total
-
-
-def _own_problems(record: Mapping[str, Any]) -> Iterator[str]:
-    if record.get("schema") != SCHEMA:
-        yield f"schema is {record.get('schema')!r:.40}, not {SCHEMA!r}"
-        return
+    of_no_image = not embedded and is_of_no_image(record)
     for key, kind in ALWAYS.items():
+        if of_no_image and key in OF_AN_IMAGE:
+            continue
         if not isinstance(record.get(key), kind):
             yield f"{key} is {record.get(key)!r:.40}, not {kind.__name__}"
     listed = record.get("annos")
@@ -121,6 +126,10 @@ def _own_problems(record: Mapping[str, Any]) -> Iterator[str]:
     for key in ("caption", *EMBEDDINGS):
         if any(annotation.get(key) == "" for annotation in annotations):
             yield f"an anno has an empty {key}: it must be absent then"
+    if not embedded:
+        if any(annotation.get("pad") for annotation in annotations):
+            yield "a pad anno, which only the trainer needs"
+        return
     if len(annotations) == 1:
         yield "a single anno: the trainer loses its mask; a second one with pad=1 belongs beside it"
     if sum(1 for a in annotations if a.get("pad")) > (1 if len(annotations) == 2 else 0):

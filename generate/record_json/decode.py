@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.record import Box, Instance, MadeImage, Record, Tag
-from labelyard.generate.record_json.body import earlier, instances_of, size_of
+from labelyard.generate.record import Box, Instance, Record, Tag
+from labelyard.generate.record_json.asides import asides_from_json
+from labelyard.generate.record_json.beside import clip_from_json, image_from_json
+from labelyard.generate.record_json.body import earlier, instances_of, newer, original_mask, size_of
 from labelyard.generate.record_json.fields import CAPTION_EMBEDDING, LABEL_EMBEDDING, OWN_KEYS_OF_INSTANCES
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from labelyard.generate.record_json.texts import texts_from_json
+from labelyard.generate.record_json.vectors import decode_embedding
 
 
-def from_record(record: Record, path: Path, in_frame: bool) -> None:
+def from_record(record: Record, path: Path, in_frame: bool, root: str | None = None) -> None:
+    """`in_frame`: with boxes and masks as they are written there, in pixels of the record's own image. `root`: where
+    relative places of what was given begin."""
     body = earlier(path, record.item.id)
+    if record.has_image:
+        _check_size(record, body, in_frame)
+    found = instances_of(body)
+    record.tags = [Tag(tag["name"], tag["score"]) for tag in body["tags"]]
+    record.models = dict(body["models"])
+    record.instances = [_instance(body, entry, in_frame) for entry in found]
+    if in_frame:
+        record.facts = body["file"]
+    record.texts = texts_from_json(newer(body, "texts"), [entry["id"] for entry in found])
+    record.found = newer(body, "found")
+    record.aside = asides_from_json(newer(body, "aside"), in_frame)
+    run = path.parent.parent.parent
+    for name, entry in body.get("images", {}).items():
+        record.images[name] = image_from_json(entry, run, root, record.item.id)
+    for name, entry in newer(body, "clips").items():
+        record.clips[name] = clip_from_json(entry, run)
+
+
+def _check_size(record: Record, body: Mapping[str, Any], in_frame: bool) -> None:
     width, height = size_of(body, original=not in_frame)
     if (width, height) != (record.width, record.height):
         raise ItemError(
@@ -26,48 +46,21 @@ def from_record(record: Record, path: Path, in_frame: bool) -> None:
             f"{record.width}x{record.height} now: {record.item.image}",
             record.item.id,
         )
-    record.tags = [Tag(tag["name"], tag["score"]) for tag in body["tags"]]
-    record.models = dict(body["models"])
-    record.instances = [_instance(entry, in_frame) for entry in instances_of(body)]
-    if in_frame:
-        record.facts = body["file"]
-    folder = path.parent.parent.parent  # of the earlier run
-    for name, entry in body.get("images", {}).items():
-        record.images[name] = _made_image(folder / entry["path"], entry, record.item.id)
 
 
-def _instance(entry: Mapping[str, Any], in_frame: bool) -> Instance:
+def _instance(body: Mapping[str, Any], entry: Mapping[str, Any], in_frame: bool) -> Instance:
     x, y, width, height = entry["bbox"]
-    original = entry["original"]
-    box: Box = (float(x), float(y), float(x + width), float(y + height)) if in_frame else tuple(original["box"])
+    box: Box = (
+        (float(x), float(y), float(x + width), float(y + height)) if in_frame else tuple(entry["original"]["box"])
+    )
     return Instance(
         box,
         entry["pred_score"],
         entry["category_name"],
-        mask=entry.get("mask") if in_frame else original.get("mask"),
+        mask=entry.get("mask") if in_frame else original_mask(body, entry),
         caption=entry.get("caption"),
         caption_source=entry.get("caption_source"),
-        label_embedding=_embedding(entry.get(LABEL_EMBEDDING)),
-        caption_embedding=_embedding(entry.get(CAPTION_EMBEDDING)),
+        label_embedding=decode_embedding(entry.get(LABEL_EMBEDDING)),
+        caption_embedding=decode_embedding(entry.get(CAPTION_EMBEDDING)),
         extra={key: value for key, value in entry.items() if key not in OWN_KEYS_OF_INSTANCES},
     )
-
-
-def _embedding(text: str | None) -> NDArray[np.float32] | None:
-    if text is None:
-        return None
-    import numpy as np
-
-    return np.frombuffer(base64.b64decode(text), "<f4").reshape(1, -1).astype(np.float32)
-
-
-def _made_image(path: Path, entry: Mapping[str, Any], item_id: str) -> MadeImage:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            image.load()
-            meta = {key: value for key, value in entry.items() if key not in ("path", "width", "height")}
-            return MadeImage(image.copy(), meta)
-    except OSError as error:
-        raise ItemError(f"an image of the earlier run can't be read: {path}: {error}", item_id) from None

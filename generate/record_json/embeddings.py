@@ -1,4 +1,5 @@
-"""Whether a run's records can be trained on: InstanceDiffusion's trainer needs the embedding of every label."""
+"""Whether a run's records can be trained on: InstanceDiffusion's trainer needs the image in the record, and the
+embedding of every label."""
 
 from __future__ import annotations
 
@@ -8,9 +9,16 @@ from itertools import islice
 from labelyard.generate.record_json.fields import LABEL_EMBEDDING
 from labelyard.generate.record_json.finished import finished
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.utils.errors import UserError
 from labelyard.utils.programs import program
 
 LOOKED_AT = 100  # records, of which the first that has an instance tells: all of a run come from one pipeline
+
+
+IN_THE_RECORD = (
+    "The trainer reads them from there. The export `instancediffusion` writes records that have them, if the originals "
+    "are still where they were"
+)
 
 
 def has_embeddings(run: RunFolder) -> bool:
@@ -23,6 +31,35 @@ def has_embeddings(run: RunFolder) -> bool:
         if found:
             return all(LABEL_EMBEDDING in entry for entry in found)
     return True
+
+
+def writes_images(run: RunFolder) -> bool:
+    """Whether a record has its image inside, if it has one."""
+    if not run.run_json.exists():  # moved away meanwhile: what is done next will tell
+        return True
+    written: dict[str, object] = run.read_run().get("config", {}).get("write", {})
+    return written.get("image", "embedded") == "embedded"
+
+
+def holds_images(run: RunFolder) -> bool:
+    """Whether the records have images inside, where the trainer looks for them. Whether the run is one of texts or
+    videos, the first item tells."""
+    if not writes_images(run):
+        return False
+    try:
+        first = next(run.items(0), None)
+    except FileNotFoundError:  # nothing is planned, or the shard is gone: whoever needs it will tell
+        return True
+    return first is None or bool(first.image)
+
+
+def refuse_without_images(run: RunFolder, why: str) -> None:
+    """`why`: what needs them, and what to do instead."""
+    if not holds_images(run):
+        raise UserError(
+            f"the records of {run.path} hold no images: the run has write.image=none, or is one of texts or videos. "
+            f"Nothing was written. {why}"
+        )
 
 
 def how_to_embed(run: RunFolder) -> str:

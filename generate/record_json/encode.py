@@ -11,15 +11,25 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labelyard.generate.errors import ItemError
 from labelyard.generate.record import Box, Instance, Record
-from labelyard.generate.record_json.fields import CAPTION_EMBEDDING, EMBEDDING_WIDTH, LABEL_EMBEDDING, OWN_KEYS, SCHEMA
+from labelyard.generate.record_json.asides import asides_to_json
+from labelyard.generate.record_json.fields import (
+    CAPTION_EMBEDDING,
+    EMBEDDING_WIDTH,
+    LABEL_EMBEDDING,
+    OWN_KEYS,
+    OWN_KEYS_2,
+    SCHEMA,
+    SCHEMA_2,
+)
+from labelyard.generate.record_json.texts import texts_to_json
+from labelyard.generate.record_json.vectors import encode_embedding
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.utils import rle
 from labelyard.utils.images import encode_jpeg
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
 
@@ -31,6 +41,13 @@ class Write:
     short_side: int | None = setting(512, least=1, most=LONGEST_SIDE)
     jpeg_quality: int = setting(95, least=1, most=100)  # of images that were resized, 1 to 100
     dataset_name: str = "labelyard"  # a word for all records, under this key
+    # none: records are small, hold every mask once, and are none for InstanceDiffusion's trainer
+    image: str = setting("embedded", words=("embedded", "none"))
+    aside: bool = True  # what steps found aside, too
+
+    @property
+    def embedded(self) -> bool:
+        return self.image == "embedded"
 
 
 @dataclass(frozen=True)
@@ -52,32 +69,61 @@ class Frame:
 
 
 def to_json(record: Record, options: Write, made_by: dict[str, str]) -> dict[str, Any]:
+    """Without what lies beside it (`images`, `clips`): where that is, `files.py` knows."""
     item = record.item
-    frame = Frame.of(record.width, record.height, options.short_side)
-    scale = (frame.width / record.width, frame.height / record.height)
-    clashing = {key: value for key, value in item.given.items() if key in OWN_KEYS}
+    newer = {
+        "video": item.video,
+        "texts": texts_to_json(record.texts),
+        "found": record.found,
+        "aside": asides_to_json(record.aside) if options.aside else {},
+    }
+    newer = {key: value for key, value in newer.items() if value}
+    plain = record.has_image and options.embedded and not newer and not record.clips
+    own = OWN_KEYS if plain else OWN_KEYS_2
+    clashing = {key: value for key, value in item.given.items() if key in own}
     result: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": SCHEMA if plain else SCHEMA_2,
         "id": item.id,
         "data_id": item.index,
         "caption": record.caption,
-        "file_name": item.image,
+        "file_name": item.image or item.video,
         "is_det": 0,
         "dataset_name": options.dataset_name,
-        "width": frame.width,
-        "height": frame.height,
-        "original": {"width": record.width, "height": record.height},
+        **(_sizes(record, options) if record.has_image else {}),
         "file": record.facts,
         "tags": [{"name": tag.name, "score": tag.score} for tag in record.tags],
         "models": record.models,
         "made_by": made_by,
-        "image": base64.b64encode(_image_bytes(record, frame, options.jpeg_quality)).decode("ascii"),
-        "annos": _annotations(record, frame, scale),
+        **(_image_and_annotations(record, options) if record.has_image else {"annos": _no_annotations(record)}),
+        **newer,
     }
-    result.update((key, value) for key, value in item.given.items() if key not in OWN_KEYS)
+    result.update((key, value) for key, value in item.given.items() if key not in own)
     if clashing:
         result["given"] = clashing
     return result
+
+
+def _sizes(record: Record, options: Write) -> dict[str, Any]:
+    frame = Frame.of(record.width, record.height, options.short_side)
+    original = {"width": record.width, "height": record.height}
+    return {"width": frame.width, "height": frame.height, "original": original}
+
+
+def _image_and_annotations(record: Record, options: Write) -> dict[str, Any]:
+    frame = Frame.of(record.width, record.height, options.short_side)
+    scale = (frame.width / record.width, frame.height / record.height)
+    if not options.embedded:
+        once = (frame.width, frame.height) == (record.width, record.height)
+        found = enumerate(record.instances)
+        return {"annos": [_annotation(n, one, frame, scale, masked=False, once=once) for n, one in found]}
+    image = base64.b64encode(_image_bytes(record, frame, options.jpeg_quality)).decode("ascii")
+    return {"image": image, "annos": _annotations(record, frame, scale)}
+
+
+def _no_annotations(record: Record) -> list[dict[str, Any]]:
+    if record.instances:
+        raise ItemError(f"{len(record.instances)} instances, and no image that they could be in", record.item.id)
+    return []
 
 
 def _image_bytes(record: Record, frame: Frame, quality: int) -> bytes:
@@ -111,8 +157,10 @@ def padded(annotations: list[dict[str, Any]], frame: Frame) -> list[dict[str, An
 
 
 def _annotation(
-    number: int, instance: Instance, frame: Frame, scale: tuple[float, float], masked: bool
+    number: int, instance: Instance, frame: Frame, scale: tuple[float, float], masked: bool, once: bool = False
 ) -> dict[str, Any]:
+    """`masked`: with an empty mask where there is none. `once`: no second copy of one that is the same in the frame as
+    in the image."""
     left, top, width, height = pixel_box(instance.box, frame, scale)
     result: dict[str, Any] = {
         "id": number,
@@ -133,7 +181,8 @@ def _annotation(
         mask = rle.resize(instance.mask, frame.width, frame.height)
         result["mask"] = mask
         result["mask_area"] = rle.area(mask)
-        result["original"]["mask"] = instance.mask
+        if not once:
+            result["original"]["mask"] = instance.mask
     elif masked:
         result["mask"] = rle.empty(frame.width, frame.height)
         result["mask_area"] = 0
@@ -184,8 +233,3 @@ def pixel_box(box: Box, frame: Frame, scale: tuple[float, float]) -> tuple[int, 
     right = min(max(int(box[2] * x), left + 1), frame.width)
     bottom = min(max(int(box[3] * y), top + 1), frame.height)
     return left, top, right - left, bottom - top
-
-
-def encode_embedding(vector: NDArray[np.float32]) -> str:
-    """float32, little-endian, base64: the trainer takes nothing else."""
-    return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 SCHEMA = "labelyard/1"
+# Of records that have one of NEWER, a video, or no image inside; all others are as they were.
+SCHEMA_2 = "labelyard/2"
+NEWER = ("texts", "found", "aside", "clips")
 EMBEDDING_WIDTH = 768
 
+# What a record has that is of an image, inside or not.
+OF_AN_IMAGE = ("width", "height", "original")
 # What every record has, and of which kind it is.
 ALWAYS = {
     "id": str,
@@ -22,6 +27,7 @@ ALWAYS = {
 OWN_KEYS = frozenset(
     [*ALWAYS, "schema", "data_id", "caption", "image", "is_det", "annos", "images", "given", "segs"],
 )
+OWN_KEYS_2 = OWN_KEYS | frozenset([*NEWER, "video"])
 
 LABEL_EMBEDDING, CAPTION_EMBEDDING = EMBEDDINGS = ("text_embedding_before", "blip_clip_embeddings")
 # An instance's own keys; all others are what steps found besides.
@@ -47,5 +53,8 @@ OWN_KEYS_OF_INSTANCES = frozenset(
         *EMBEDDINGS,
     ]
 )
+OWN_KEYS_OF_INSTANCES_ASIDE = frozenset(["box", "score", "label", "mask", "caption", "caption_source", *EMBEDDINGS])
+OWN_KEYS_OF_TEXTS = frozenset(["text", "source", "phrases"])
+SOURCES_OF_TEXTS = ("given", "model", "template")
 # Base64: of no use to an eye.
 HEAVY = ("image", *EMBEDDINGS)

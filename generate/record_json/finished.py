@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.record import Item
-from labelyard.generate.record_json.body import image_of, instances_of, parsed, size_of
+from labelyard.generate.record_json.body import image_of, instances_of, newer, original_mask, parsed, size_of
 from labelyard.generate.record_json.encode import Frame, padded
+from labelyard.generate.record_json.texts import texts_about
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.utils import rle
@@ -53,14 +54,16 @@ class Finished:
         return size_of(self.body, original)
 
     def instances(self, min_score: float = 0.0, original: bool = False) -> list[Found]:
-        return [_found(entry, original) for entry in self.annotations if entry["pred_score"] >= min_score]
+        return [_found(self.body, entry, original) for entry in self.annotations if entry["pred_score"] >= min_score]
 
     def written(self, min_score: float, image: bool) -> dict[str, Any]:
         """The record itself, without the instances below a score; still one that the trainer reads."""
         body = {key: value for key, value in self.body.items() if image or key != "image"}
         if min_score > 0:
             good = [entry for entry in self.annotations if entry["pred_score"] >= min_score]
-            body["annos"] = padded(good, Frame(*self.size()))
+            body["annos"] = padded(good, Frame(*self.size())) if "image" in self.body else good
+            if texts := newer(body, "texts"):
+                body["texts"] = texts_about(texts, [entry["id"] for entry in good])
         return body
 
     def image(self) -> bytes:
@@ -71,10 +74,10 @@ class Finished:
         return f"{self.item.name}.{ending(data)}"
 
 
-def _found(entry: dict[str, Any], original: bool) -> Found:
+def _found(body: dict[str, Any], entry: dict[str, Any], original: bool) -> Found:
     if original:
         left, top, right, bottom = entry["original"]["box"]
-        box, mask = (left, top, right - left, bottom - top), entry["original"].get("mask")
+        box, mask = (left, top, right - left, bottom - top), original_mask(body, entry)
     else:
         box, mask = tuple(entry["bbox"]), entry.get("mask")
     return Found(box, entry["pred_score"], entry["category_name"], mask, entry.get("caption"))

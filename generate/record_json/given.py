@@ -17,9 +17,10 @@ from labelyard.generate.record import Instance, Record
 from labelyard.generate.record_json.decode import from_record
 
 
-def take_over(record: Record, known: Mapping[str, Any]) -> None:
+def take_over(record: Record, known: Mapping[str, Any], root: str | None = None) -> None:
+    """`root`: where relative places begin."""
     if "record" in known:
-        from_record(record, Path(known["record"]), known.get("from") == "record")
+        from_record(record, Path(known["record"]), known.get("from") == "record", root)
     if "instances" in known:
         _check_size(known.get("size"), record)
         record.instances = [_given(entry, record) for entry in known["instances"]]

@@ -7,7 +7,8 @@ shards/00042.jsonl                      a shard's items; never changed after pla
 claims/00042                            who works on it now
 journal/00042.<worker>.jsonl            what happened to its items
 records/00042/label_<stem>-<id>.json    one finished record each
-images/<name>/00042/<stem>-<id>.png     images that steps made
+images/<name>/00042/<stem>-<id>.png     images that steps made (photos: .jpg)
+clips/<name>/00042/<stem>-<id>.mp4      videos that steps made
 done/00042.jsonl                        the shard's manifest; its existence means 'finished'
 workers/<worker>.json                   each worker's own word on how it is doing
 logs/                                   one per worker
@@ -138,8 +139,11 @@ class RunFolder:
     def record(self, number: int, item: Item) -> Path:
         return self.records_of(number) / f"label_{item.name}.json"
 
-    def image(self, name: str, number: int, item: Item) -> Path:
-        return self.path / "images" / name / f"{number:05d}" / f"{item.name}.png"
+    def image(self, name: str, number: int, item: Item, ending: str = "png") -> Path:
+        return self.path / "images" / name / f"{number:05d}" / f"{item.name}.{ending}"
+
+    def clip(self, name: str, number: int, item: Item, ending: str) -> Path:
+        return self.path / "clips" / name / f"{number:05d}" / f"{item.name}.{ending}"
 
     def read_run(self) -> dict[str, Any]:
         return _read_json(self.run_json)
@@ -245,9 +249,9 @@ class RunFolder:
         return {name for name in _names(self.records_of(number)) if not name.startswith(".")}
 
     def _places_of(self, number: int) -> list[Path]:
-        """The folders of the shard's records and of its images."""
-        images = self.path / "images"
-        of_steps = (images / name / f"{number:05d}" for name in sorted(os.listdir(images)))
+        """The folders of the shard's records, and of the images and clips that belong to them."""
+        made = (self.path / kind for kind in ("images", "clips"))
+        of_steps = (kind / name / f"{number:05d}" for kind in made for name in sorted(_names(kind)))
         return [self.records_of(number), *(place for place in of_steps if place.is_dir())]
 
     def journals_of(self, number: int) -> list[Path]:

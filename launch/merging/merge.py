@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from labelyard.generate.exporters.common.list_place import refuse_others
 from labelyard.generate.record_json.body import read_record
+from labelyard.generate.record_json.embeddings import IN_THE_RECORD, holds_images, refuse_without_images
 from labelyard.generate.run_folder.layout import RunFolder, refuse_line_break
 from labelyard.generate.run_folder.manifest import kind_of_reason
 from labelyard.generate.run_folder.standing import Line, Standing
@@ -62,7 +63,9 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
 
     `check`: look at every record, even of finished shards; by default as long as the run is small enough.
     """
-    train = (train or folder.path / "train.txt").resolve()
+    if train is not None:
+        refuse_without_images(folder, IN_THE_RECORD)
+    train = (train or folder.path / list_name(folder)).resolve()
     refuse_line_break(folder.path)
     refuse_place(folder, train)
     if not train.is_relative_to(folder.path):
@@ -109,11 +112,16 @@ def _merge(folder: RunFolder, train: Path, check: bool) -> Merged:
     return merged
 
 
+def list_name(folder: RunFolder) -> str:
+    """Records without images are no training data, and their list is not called so."""
+    return "train.txt" if holds_images(folder) else "records.txt"
+
+
 def refuse_place(folder: RunFolder, train: Path) -> None:
     """Neither the list nor what is written beside it may take the place of anything but a list of this run."""
     if train.name in BESIDE:
         raise UserError(f"{train}: a file of this name is written beside the list. Give the list another name")
-    if train == folder.path / "train.txt":
+    if train == folder.path / list_name(folder):
         return
     refuse_others(train, folder.path)
     if train.parent == folder.path:

@@ -6,6 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
+from labelyard.generate.record_json.embeddings import holds_images
 from labelyard.generate.run_folder.claims import at_work
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.merging.merge import Merged
@@ -39,7 +40,7 @@ def summary(folder: RunFolder, merged: Merged) -> str:
             f"{merged.damaged} finished records are gone or torn, and not listed. Have them made again: "
             f"{to_type('retry', folder.path)} --damaged, then the same command"
         )
-    lines.append(f"train list   {short(merged.train)}")
+    lines.append(f"{'train list ' if holds_images(folder) else 'list       '}  {short(merged.train)}")
     lines.append(f"records      {short(folder.path / 'records')}")
     if merged.quarantined:
         again = f"{to_type('retry', folder.path)}, then the same command"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labelyard.generate.record_json.body import instances_of
+from labelyard.generate.record_json.body import instances_of, newer
 from labelyard.generate.record_json.fields import HEAVY
-from labelyard.launch.report.newer import newer
 
 NO_SIZE = (4, 3)  # of a card whose record has no image
 SEARCHED = 500  # letters of each text that the gallery's search looks through

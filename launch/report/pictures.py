@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.record_json.body import image_of, instances_of
+from labelyard.generate.record_json.body import image_of, instances_of, newer
 from labelyard.launch.report.beside import Beside
-from labelyard.launch.report.newer import newer
 from labelyard.utils import rle
 from labelyard.utils.images import ending
 from labelyard.utils.text import safe_stem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from labelyard.generate.media.load import resolve
+from labelyard.generate.media.inside_files import resolve
 from labelyard.generate.rows import Entry
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.source import PEEKED, Source, fixed_part

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from labelyard.generate.record_json.check import run_lengths_sum
+from labelyard.generate.record_json.check_masks import run_lengths_sum
 from labelyard.utils import rle
 
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40))

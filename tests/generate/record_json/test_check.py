@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labelyard.generate.record import Instance, Item, Record
-from labelyard.generate.record_json.check import record_problems, run_lengths_sum, trainer_problems
-from labelyard.generate.record_json.encode import Write, encode_embedding, to_json
+from labelyard.generate.record_json.check import record_problems, trainer_problems
+from labelyard.generate.record_json.check_masks import run_lengths_sum
+from labelyard.generate.record_json.encode import Write, to_json
+from labelyard.generate.record_json.vectors import encode_embedding
 from labelyard.utils import rle
 from labelyard.utils.jsons import dump
 

@@ -1,7 +1,8 @@
-"""A run folder that an earlier Labelyard left behind (tests/kept/first: two shards done, two planned) is read
-and finished.
+"""Run folders that earlier Labelyards left behind are read and finished.
 
-It is from the last day of bare import names: its run.json says generate.steps.edges.canny.Canny.
+tests/kept/first has two shards done and two planned. It is from the last day of bare import names: its run.json says
+generate.steps.edges.canny.Canny. tests/kept/second is done but for an image that was not there, and older than texts,
+findings and asides, and than the settings write.image and write.aside.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ SETTINGS = ("pipeline=fake", "edges=canny", "caption=template",
 
 @pytest.fixture
 def earlier(tmp_path: Path) -> Path:
-    place = tmp_path / "kept"
-    shutil.copytree(KEPT, place)
+    return brought_back(KEPT, tmp_path / "kept")
+
+
+def brought_back(kept: Path, place: Path) -> Path:
+    shutil.copytree(kept, place)
+    (place / "run" / "claims").mkdir()  # empty, and git keeps no empty folders
     for path in (place / "run").glob("*.*"):
         path.write_text(path.read_text().replace("@HERE@", str(place)))
     return place / "run"
@@ -52,3 +57,27 @@ def test_its_records_are_exported_and_annotated_anew(earlier: Path, tmp_path: Pa
     first, second = (json.loads(found[0].read_bytes()) for found in (records(earlier), records(tmp_path / "again")))
     assert [a["original"] for a in first["annos"]] == [a["original"] for a in second["annos"]]
     assert first["tags"] == second["tags"]
+
+
+def test_one_older_than_texts_is_valid_finished_and_exported(tmp_path: Path) -> None:
+    run = brought_back(KEPT.with_name("second"), tmp_path / "kept")
+    before = {path: path.read_bytes() for path in records(run)}
+    assert len(before) == 6
+    checked = call("validate", run)
+    assert checked.returncode == 0 and "6 records checked, no problems" in checked.stdout, checked.stdout
+    shutil.copy(run.parent / "pics" / "0.png", run.parent / "pics" / "none.png")
+    assert call("retry", run).returncode == 0
+    command = ("--config-dir", FAKES, "source.path=list.json", "output=run", "pipeline=fake", "edges=canny",
+               "caption=template", "pipeline.steps=[tag,ground,segment,caption,embed,edges]", "write.short_side=null",
+               "shard_size=4", "cluster.num_jobs=1")  # fmt: skip
+    done = call("run", *command, cwd=run.parent)
+    assert done.returncode == 0 and "7 of 7 items are done" in done.stdout, done.stdout + done.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    (new,) = (json.loads(path.read_bytes()) for path in records(run) if path not in before)
+    (twin,) = (json.loads(body) for body in before.values() if json.loads(body)["file_name"] == "pics/0.png")
+    for key in new.keys() - {"id", "data_id", "file_name", "caption", "weight", "images"}:
+        assert new[key] == twin[key], f"{key} of the same picture, written by the code of then and of today"
+    other = call("run", *command, "write.image=none", cwd=run.parent)
+    assert other.returncode == 1 and 'write.image: "embedded" in the run, "none" now' in other.stderr, other.stderr
+    exported = call("export", run, "instancediffusion", tmp_path / "trained")
+    assert exported.returncode == 0 and "7 records" in exported.stdout, exported.stdout + exported.stderr
