@@ -14,6 +14,14 @@ from typing import Optional, Union
 import pytest
 from PIL import Image
 
+from labelyard.generate.record import Instance, Item, Record, SideImage
+from labelyard.generate.record_json.asides import asides_from_json
+from labelyard.generate.record_json.beside import clip_from_json, image_from_json
+from labelyard.generate.record_json.check import record_problems
+from labelyard.generate.record_json.encode import Write, to_json
+from labelyard.generate.record_json.files import encoded
+from labelyard.generate.record_json.texts import texts_from_json
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.step import transient
 from labelyard.launch.planning.plan import fitting_size
 from labelyard.launch.reference import reference, rows
@@ -36,6 +44,26 @@ def test_every_key_of_a_record_is_described(make_list: MakeList, tmp_path: Path)
             assert set(annotation) <= of_instances
             seen |= set(annotation)
     assert {"mask", "caption", "pad", "blip_clip_embeddings"} <= seen <= described
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_of_the_schema_are_valid(number: int, tmp_path: Path) -> None:
+    examples = re.findall(r"```json\n(.*?)```", SCHEMA, re.DOTALL)
+    assert len(examples) == 2
+    example = json.loads(examples[number])
+    record = Record(Item("0123456789abcdef", 0, "a.jpg", "c"), Image.new("RGB", (640, 480)), caption="c")
+    record.instances = [Instance((n, 0, n + 9.0, 9), 0.5, "dog") for n in range(3)]
+    body = to_json(record, Write(image="none"), {"labelyard": "0", "config": "c"})
+    assert record_problems({**body, **example}, embedded=False) == []
+    record.texts = texts_from_json(example.get("texts", {}))
+    record.found, record.aside = example.get("found", {}), asides_from_json(example.get("aside", {}))
+    record.clips = {name: clip_from_json(entry, tmp_path) for name, entry in example.get("clips", {}).items()}
+    made = {name: SideImage(Image.new("L", (640, 480)), {"low": 100, "high": 200}) for name in ("edges",)}
+    given = {name: entry for name, entry in example.get("images", {}).items() if "file" in entry}
+    record.images = {name: image_from_json(entry, tmp_path, None, "") for name, entry in given.items()}
+    record.images |= made if "images" in example else {}
+    text, _, _ = encoded(RunFolder(tmp_path), 0, record, Write(image="none"), body["made_by"])
+    assert {key: json.loads(text)[key] for key in example} == example
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

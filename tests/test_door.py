@@ -15,6 +15,7 @@ PUBLIC = {
     "Step", "Source", "Exporter", "Labels", "Pictured", "Part", "Damage", "Finished", "Record", "Item", "Instance",
     "Tag", "MadeImage", "Entry", "Refusal", "Row", "Rows", "transient", "ItemError", "PassingError", "FatalError",
     "UserError", "rle", "write_atomic", "run", "__version__", "SideImage", "Clip", "Text", "Phrase", "Aside",
+    "renumbered",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labelyard.generate.errors import FatalError, ItemError, PassingError
     from labelyard.generate.exporter import Damage, Exporter, Labels, Part, Pictured
     from labelyard.generate.model_step import ModelStep
+    from labelyard.generate.phrases import renumbered
     from labelyard.generate.record import (
         Aside,
         Clip,
@@ -60,6 +61,7 @@ _AT = {
     "Aside": "generate.record",
     "Clip": "generate.record",
     "Finished": "generate.record_json.finished",
+    "renumbered": "generate.phrases",
     "Entry": "generate.rows",
     "Refusal": "generate.rows",
     "Row": "generate.rows",
@@ -103,6 +105,7 @@ __all__ = [
     "Text",
     "UserError",
     "__version__",
+    "renumbered",
     "rle",
     "run",
     "setting",
