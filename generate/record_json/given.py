@@ -2,6 +2,7 @@
 
 {"record": "/runs/first/records/00000/label_….json"}          taken over in the image's own pixels, nothing rounded
 {"record": …, "from": "record"}                               likewise, but in the record's frame, with its image
+{"record": …, "join": [paths]}                                with what other runs have found of the same item
 {"instances": [{"box": [x, y, width, height], "label": …}]}   and "score", "caption", "mask" (COCO: RLE or polygons)
 {"instances": …, "size": [width, height]}                     likewise, for an image of that size alone
 """
@@ -20,7 +21,12 @@ from labelyard.generate.record_json.decode import from_record
 def take_over(record: Record, known: Mapping[str, Any], root: str | None = None) -> None:
     """`root`: where relative places begin."""
     if "record" in known:
-        from_record(record, Path(known["record"]), known.get("from") == "record", root)
+        in_frame = known.get("from") == "record"
+        from_record(record, Path(known["record"]), in_frame, root)
+        if "join" in known:
+            from labelyard.generate.record_json.join import add
+
+            add(record, known["join"], in_frame, root)
     if "instances" in known:
         _check_size(known.get("size"), record)
         record.instances = [_given(entry, record) for entry in known["instances"]]
