@@ -13,6 +13,7 @@ from typing import Any
 from labelyard.generate.compute.batches import is_out_of_memory
 from labelyard.generate.compute.gpu_memory import free_memory
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from labelyard.generate.media.encoding import Encoding
 from labelyard.generate.phrases import void_phrases
 from labelyard.generate.record import Record
 from labelyard.generate.settings import build, in_full
@@ -49,6 +50,7 @@ class Pipeline:
         self.seconds: dict[str, float] = {}
         self._staged = staged
         self._device = "cpu"
+        self._beside = Encoding()
         _check_reads(self.steps, self._given, brought)
 
     def setup(self, device: str) -> None:
@@ -70,7 +72,7 @@ class Pipeline:
 
     def run(self, records: Sequence[Record], fail: Fail) -> list[Record]:
         """All steps over the records; those that a step rejects are handed to `fail`, the others returned."""
-        alive = list(records)
+        alive, last = list(records), next(reversed(self.steps), None)
         for name, step in self.steps.items():
             if self._staged:
                 self._load(name, step)
@@ -88,8 +90,12 @@ class Pipeline:
                 record.models[name] = made_by
                 for other in void:  # nothing is left of what it made
                     record.models.pop(other, None)
+            if name != last:  # whoever writes the record encodes what the last one made
+                self._beside.hand_over(alive)
             if self._staged:
                 self._free(step)
+        with self.timed("wait for encoding"):
+            self._beside.wait()
         return alive
 
     def _is_void(self, maker: str, step: Step) -> bool:

@@ -66,6 +66,10 @@ class SideImage:
         assert pixels is not None
         return encode_png(pixels) if self.ending == "png" else encode_jpeg(pixels, PHOTO_QUALITY)
 
+    @property
+    def is_encoded(self) -> bool:
+        return self._pixels is None
+
     def encode(self) -> None:
         """Keep the bytes instead of the pixels. Threads may do this while a step looks at the image."""
         if self._pixels is not None:

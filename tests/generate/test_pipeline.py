@@ -16,7 +16,7 @@ import labelyard.generate.pipeline
 from labelyard.generate.compute.batches import MOST, Batches
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
 from labelyard.generate.pipeline import Pipeline, build_steps
-from labelyard.generate.record import Record
+from labelyard.generate.record import Record, SideImage
 from labelyard.generate.run_folder.journal import Outcome
 from labelyard.generate.step import Step
 from labelyard.generate.worker.failure_budget import FEW, Budget
@@ -384,3 +384,47 @@ def test_a_batch_size_found_by_memory_that_runs_out_meanwhile() -> None:
     memory.free = lambda: 1000  # type: ignore[method-assign]  # another process takes it
     batches = Batches(8, memory)
     assert batches.map(memory.answer, list(range(9))) == [n * n for n in range(9)] and batches.size == 4
+
+
+@dataclass(kw_only=True)
+class Draws(Step):
+    """An image of the last one's size and values, or of the record's."""
+
+    to: str = "first"
+    mode: str = "L"
+    after: str = ""
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            seen = record.images[self.after].image if self.after else record.image
+            record.images[self.to] = SideImage(seen.convert(self.mode).rotate(90), ending="png")
+
+
+def no_failure(record: Record, step: str, reason: str) -> None:
+    raise AssertionError(reason)
+
+
+def test_images_beside_are_encoded_while_the_next_step_is_at_work() -> None:
+    made = make(3)
+    for number, record in enumerate(made):
+        record.image = Image.effect_noise((40, 30), 50 + number)
+    expected = [record.image.rotate(90).tobytes() for record in made]
+    steps = {"first": Draws(), "second": Draws(to="second", after="first"), "none": Picky()}
+    for number in (2, 3):
+        for record in made:
+            record.images = {}
+        done = Pipeline(dict(list(steps.items())[:number])).run(made, no_failure)
+        assert [record.images["first"].image.tobytes() for record in done] == expected
+        assert all(record.images["first"].is_encoded for record in done)
+        assert {record.images["second"].is_encoded for record in done} == {number == 3}, "whoever writes does the last"
+        for record in done:
+            turned = record.images["second"].image
+            assert turned.tobytes() == record.images["first"].image.rotate(90).tobytes()
+
+
+def test_an_image_that_no_file_can_hold_is_not_the_pipelines_trouble() -> None:
+    steps = {"first": Draws(mode="F"), "second": Draws(to="second")}
+    (done,) = Pipeline(steps).run(make(1), no_failure)
+    assert not done.images["first"].is_encoded and done.images["second"].image.mode == "L"
+    with pytest.raises(OSError, match="F as PNG"):
+        done.images["first"].encoded()
