@@ -54,8 +54,11 @@ FORMATS = [
     "opencv-python-headless>=4.10",
 ]
 
+VIDEO = ["av>=14"]  # reads and writes H.264 without a system's FFmpeg
+
 DEV = [
     *FORMATS,
+    *VIDEO,
     "coverage>=7",
     "pytest>=8",
     "pytest-timeout>=2.3",
@@ -90,6 +93,7 @@ setup(
         "demo": DEMO,
         "native": NATIVE,
         "formats": FORMATS,
+        "video": VIDEO,
         "sam2": ["torchvision>=0.19"],
         "generate": [],
         "dev": DEV,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from labelyard.generate.errors import ItemError
 from labelyard.generate.media.side_images import Clip, SideImage
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from labelyard.generate.media.video import Video
+
 __all__ = [
     "Aside", "Box", "Clip", "Instance", "Item", "MadeImage", "Phrase", "Record", "SideImage", "Tag", "Text", "item_id",
 ]  # fmt: skip
 
 MadeImage = SideImage  # its name where only steps made them
 
+Value = TypeVar("Value")
 Box = tuple[float, float, float, float]
 
 
@@ -149,28 +152,32 @@ class Aside:
     texts: dict[str, Text] | None = None
 
 
-class _OwnImage:
-    """`Record.image`: whoever asks for one that is not there is told so, instead of failing somewhere behind."""
+class _Own(Generic[Value]):
+    """`Record.image`, `Record.video`: whoever asks for one that is not there is told so, not failing somewhere
+    behind."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
 
     @overload
     def __get__(self, record: None, owner: type[Record]) -> None: ...
     @overload
-    def __get__(self, record: Record, owner: type[Record]) -> Image: ...
+    def __get__(self, record: Record, owner: type[Record]) -> Value: ...
 
-    def __get__(self, record: Record | None, owner: type[Record]) -> Image | None:
+    def __get__(self, record: Record | None, owner: type[Record]) -> Value | None:
         if record is None:
             return None  # the field's default
-        image: Image | None = record.__dict__["image"]
-        if image is None:
+        value: Value | None = record.__dict__[self._what]
+        if value is None:
             raise ItemError(
-                f"{record.item.name} has no image. A step that looks at one has 'image' in `reads`, so that its "
-                "pipeline is refused where there is none",
+                f"{record.item.name} has no {self._what}. A step that looks at one has '{self._what}' in `reads`, so "
+                "that its pipeline is refused where there is none",
                 record.item.id,
             )
-        return image
+        return value
 
-    def __set__(self, record: Record, image: Image | None) -> None:
-        record.__dict__["image"] = image
+    def __set__(self, record: Record, value: Value | None) -> None:
+        record.__dict__[self._what] = value
 
 
 @dataclass(eq=False, repr=False)
@@ -178,7 +185,7 @@ class Record:
     """An item on its way through the pipeline."""
 
     item: Item
-    image: _OwnImage = _OwnImage()  # RGB, orientation applied; an ItemError where the item has none
+    image: _Own[Image] = _Own("image")  # RGB, orientation applied; an ItemError where the item has none
     original_bytes: bytes | None = None  # the file as it came, kept only where it shows exactly `image`
     facts: dict[str, Any] = field(default_factory=dict)  # of the file: format, mode, what was done to read it
     caption: str = ""
@@ -190,6 +197,12 @@ class Record:
     found: dict[str, Any] = field(default_factory=dict)  # JSON values about the whole item, by name
     aside: dict[str, Aside] = field(default_factory=dict)  # by the step that found it
     clips: dict[str, Clip] = field(default_factory=dict)  # by name
+
+    video: _Own[Video] = _Own("video")  # its frames; an ItemError where the item has none
+
+    @property
+    def has_video(self) -> bool:
+        return self.__dict__["video"] is not None
 
     @property
     def has_image(self) -> bool:

@@ -1,15 +1,18 @@
-"""From an item to a record, with its image in memory where it has one."""
+"""From an item to a record: with its image in memory where it has one, and its video looked through."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
 from labelyard.generate.media.inside_files import read_place, resolve
+from labelyard.generate.media.video import Limits, Part, Video, look_through
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.given import take_over
 from labelyard.generate.settings import MOST_THREADS, setting, transient
@@ -20,17 +23,23 @@ from labelyard.utils.locations import scheme
 
 @dataclass(kw_only=True)
 class Load:
-    """Which images are taken in."""
+    """Which images and videos are taken in."""
 
-    max_pixels: int = setting(150_000_000, least=1)  # more than that is taken for a decompression bomb
+    # more than that is taken for a decompression bomb; of a video: in a frame
+    max_pixels: int = setting(150_000_000, least=1)
     # long side to short side; beyond, a frame of 512 would be tens of thousands wide
     max_aspect: float = setting(50.0, least=1)
     max_bytes: int = setting(2_000_000_000, least=1)  # of a file, before it is read
+    max_seconds: float = setting(3600.0, above=0)  # of a video
     threads: int = transient(4, least=1, most=MOST_THREADS)  # images decoded ahead
 
 
-def load(item: Item, root: str | None, options: Load) -> Record:
+def load(item: Item, root: str | None, options: Load, patience: float = 120.0) -> Record:
+    """`patience`: seconds to wait for the frames of a video, when a step asks for them."""
     record = _with_image(item, root, options) if item.image else Record(item, caption=item.caption)
+    if item.video:
+        record.video = _video(item, root, options, patience)
+        record.facts["video"] = dict(record.video.facts)
     if item.known:
         take_over(record, item.known, root)
     return record
@@ -40,6 +49,28 @@ def look(item: Item, root: str | None) -> None:
     """Fails as `load` would if what the item lies in can't be read."""
     if item.image:
         read(item, root)
+    if item.video:
+        with _told(_part(item, root).path, item.video, item) as path, _regular(path, Load.max_bytes, item):
+            pass
+
+
+def _video(item: Item, root: str | None, options: Load, patience: float) -> Video:
+    part = _part(item, root)
+    with _told(part.path, item.video, item) as path:
+        point("read")
+        if part.size is not None and part.size > options.max_bytes:
+            raise _too_large(part.size, options.max_bytes, path, item)
+        if part.size is None:
+            with _regular(path, options.max_bytes, item):
+                pass  # else it is told why not
+        return look_through(part, Limits(options.max_pixels, options.max_seconds), patience, item.id)
+
+
+def _part(item: Item, root: str | None) -> Part:
+    place = (item.place or {}).get("video")
+    if place is None:
+        return Part(resolve(item.video, root))
+    return Part(resolve(place["file"], root), place["offset"], place["bytes"])
 
 
 def _with_image(item: Item, root: str | None, options: Load) -> Record:
@@ -54,25 +85,33 @@ def _with_image(item: Item, root: str | None, options: Load) -> Record:
 
 def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes) -> bytes:
     """The image file's bytes. Reasons begin with what many items share: by that they are counted."""
-    path = resolve(item.place["file"] if item.place else item.image, root)
-    try:
+    place = item.place if item.place and "file" in item.place else None
+    with _told(resolve(place["file"] if place else item.image, root), item.image, item) as path:
         point("read")
-        if item.place:
-            return read_place(item.place, path, max_bytes, item.id)
-        return _read_file(path, max_bytes, item)
+        if place:
+            return read_place(place, path, max_bytes, item.id)
+        with _regular(path, max_bytes, item) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+
+
+@contextmanager
+def _told(path: Path, location: str, item: Item) -> Iterator[Path]:
+    try:
+        yield path
     except FileNotFoundError:
-        if scheme(item.image) is not None:
-            raise ItemError(f"a URL; fetch it to a disk first (img2dataset does that): {item.image}", item.id) from None
+        if scheme(location) is not None:
+            raise ItemError(f"a URL; fetch it to a disk first (img2dataset does that): {location}", item.id) from None
         raise ItemError(f"no such file: {path}", item.id) from None
     except OSError as error:
         if error.errno in UNWELL:
             raise PassingError(f"{error.strerror}: {path}") from error
         raise ItemError(f"{error.strerror}: {path}", item.id) from None
     except ValueError as error:  # a NUL byte in the name, half a surrogate pair
-        raise ItemError(f"not a file name: {error}: {item.image!r}", item.id) from None
+        raise ItemError(f"not a file name: {error}: {location!r}", item.id) from None
 
 
-def _read_file(path: Path, max_bytes: int, item: Item) -> bytes:
+@contextmanager
+def _regular(path: Path, max_bytes: int, item: Item) -> Iterator[int]:
     # Without O_NONBLOCK the mere opening of a pipe waits for ever. For files it changes nothing.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
@@ -82,8 +121,11 @@ def _read_file(path: Path, max_bytes: int, item: Item) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise ItemError(f"not a file but a pipe or device: {path}", item.id)
         if status.st_size > max_bytes:
-            raise ItemError(f"too large: {status.st_size} bytes, more than load.max_bytes={max_bytes}: {path}", item.id)
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read()
+            raise _too_large(status.st_size, max_bytes, path, item)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _too_large(size: int, most: int, path: Path, item: Item) -> ItemError:
+    return ItemError(f"too large: {size} bytes, more than load.max_bytes={most}: {path}", item.id)

@@ -44,7 +44,7 @@ class Loading:
 
 class InFlight:
     def __init__(self, root: str | None, options: Load, read_timeout: float, stop: Stop) -> None:
-        self._root, self._options, self._stop = root, options, stop
+        self._root, self._options, self._patience, self._stop = root, options, read_timeout, stop
         self._readers = Readers(max(1, options.threads), read_timeout)
         self._begun = 0
 
@@ -96,7 +96,7 @@ class InFlight:
         pauses: Sequence[float | None] = (*PATIENCE, None)
         for pause in pauses:
             try:
-                return load(item, self._root, self._options)
+                return load(item, self._root, self._options, self._patience)
             except PassingError as error:
                 if pause is None or self._stop.asked:
                     raise ItemError(f"{error} (tried {len(PATIENCE) + 1} times)", item.id) from error
