@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Plan
+from labelyard.generate.step import Step
 from labelyard.generate.steps.tools import model_cache
 from labelyard.launch.config.compose import Composed
-from labelyard.launch.starting.request import Wish
 from labelyard.utils.english import counted
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import program
 
 
-def check_models(composed: Composed, wish: Wish) -> None:
+def check_models(composed: Composed, models: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
     """Better now than on every worker: each would have waited for its GPU to find it out."""
-    model_cache.use(wish.config["models"])
-    lacking = model_cache.missing(wish.steps)
+    model_cache.use(models)
+    lacking = model_cache.missing(steps)
     if lacking:
         names = [] if composed.name == "config" else ["--config-name", composed.name]
         own = ["--config-dir", composed.directory] if composed.directory else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,26 @@ class Wish:
     plan_only: bool
 
 
-def wished(composed: Composed) -> Wish:
+@dataclass(frozen=True)
+class Frame:
+    """What is asked for around the steps and the source, each known to be allowed."""
+
+    values: dict[str, Any]
+    asked: Asked
+    cluster: Cluster
+
+
+def framed(composed: Composed) -> Frame:
     values = plain(composed.config)
     asked: Asked = made(Asked, {f.name: values[f.name] for f in fields(Asked)})
     for section, kind in SECTIONS.items():
         made(kind, values[section], section)
-    cluster = build(values["cluster"], "cluster")
+    return Frame(values, asked, build(values["cluster"], "cluster"))
+
+
+def wished(composed: Composed) -> Wish:
+    frame = framed(composed)
+    values, asked, cluster = frame.values, frame.asked, frame.cluster
     steps = chosen_steps(composed)
     source: Source = build(values["source"], "source")
     source.serve(needs(steps))
@@ -69,8 +83,17 @@ def wished(composed: Composed) -> Wish:
     )
 
 
-def chosen_steps(composed: Composed) -> dict[str, Step]:
-    """The pipeline's steps, in order; refused if they do not fit together."""
+@dataclass(frozen=True)
+class Brought:
+    """What a source's items bring along."""
+
+    gives: Mapping[str, Sequence[str]]
+    brings: Sequence[str]
+
+
+def chosen_steps(composed: Composed, brought: Brought | None = None) -> dict[str, Step]:
+    """The pipeline's steps, in order; refused if they do not fit together. `brought`: where the source can't be asked
+    yet."""
     values = OmegaConf.to_container(composed.config, resolve=True)
     assert isinstance(values, dict)
     nodes = {str(key): node for key, node in values.items() if _is_step(node) and key not in ("source", "cluster")}
@@ -78,9 +101,11 @@ def chosen_steps(composed: Composed) -> dict[str, Step]:
     names = [name for name in values["pipeline"]["steps"] if name not in dropped]
     known = values["source"].get("path") != "???"  # whoever only fetches models has none
     steps = build_steps(names, nodes)
-    if known:
+    if brought is None and known:
         source: Source = build(values["source"], "source")
-        Pipeline(steps, given=source.gives(), brought=source.brings())
+        brought = Brought(source.gives(), source.brings())
+    if brought is not None:
+        Pipeline(steps, given=brought.gives, brought=brought.brings)
     else:
         Pipeline(steps)
     check_writes(steps)

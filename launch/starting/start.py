@@ -57,7 +57,7 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
         check_moved(folder, wish.source, wish.config["image_root"])
     if wish.dry_run:
         return dry_run(folder, wish)
-    check_models(composed, wish)
+    check_models(composed, wish.config["models"], wish.steps)
     for line in licences.warnings(wish.steps):
         print(line, flush=True)
     prepare(folder, wish.location)
