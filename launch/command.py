@@ -5,6 +5,7 @@
     labelyard VERB --help
 
     run       start a run, or go on with one
+    chain     several runs, each on the records of those before it
     status    how far it is, how fast, what failed
     retry     quarantined items are pending again
     merge     finished records to a train list

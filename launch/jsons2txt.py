@@ -24,7 +24,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
 from labelyard.generate.file_system import explained
-from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder, stages_of
 from labelyard.launch.exit_codes import DONE, INCOMPLETE
 from labelyard.launch.merging.merge import merge, merge_plain_folder
 from labelyard.launch.merging.summary import summary
@@ -58,7 +58,8 @@ def places_of(run: Path, train: Path | None) -> list[Path]:
 
 def is_plain_folder(path: Path) -> bool:
     folder = RunFolder(path)
-    return path.is_dir() and not folder.run_json.exists() and not folder.was_a_run() and any(path.glob("*.json"))
+    ours = folder.run_json.exists() or folder.was_a_run() or stages_of(path)
+    return path.is_dir() and not ours and any(path.glob("*.json"))
 
 
 def plain(folder: Path, train: Path) -> int:

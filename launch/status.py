@@ -4,6 +4,7 @@
     python launch/status.py RUN --watch             a screen that is worth leaving open; without a terminal, lines
     python launch/status.py RUN --json              the same for programs
     python launch/status.py RUN --prometheus FILE   the same for a node exporter's textfile collector (FILE.prom)
+    python launch/status.py CHAIN                   all stages of a chain, and the status of those at work
 
 --watch goes with the others, and ends when the run is complete.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
-from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder, stages_of
 from labelyard.launch.exit_codes import DONE
 from labelyard.launch.program import parser, program
 from labelyard.launch.slurm.jobs_lines import lines
@@ -41,14 +42,15 @@ Show = Callable[[Overview], None]
 @program
 def main(arguments: list[str] | None = None) -> int:
     asking = parser(__doc__)
-    asking.add_argument("run", type=Path, help="the run folder")
+    asking.add_argument("run", type=Path, help="the folder of a run, or of a chain")
     asking.add_argument("--json", action="store_true", help="print JSON")
     asking.add_argument("--watch", action="store_true", help="look again and again")
     asking.add_argument("--prometheus", type=Path, metavar="FILE", help="write the numbers there, each time anew")
     chosen = asking.parse_args(arguments)
     try:
-        folder = RunFolder.open(chosen.run)
-        look = Looking(folder)
+        if stages_of(chosen.run):
+            return of_chain(chosen.run, chosen.json, chosen.watch, chosen.prometheus)
+        look = Looking(RunFolder.open(chosen.run))
         with _shower(chosen.json, chosen.watch) as show:
             seen = _look_until_done(look, show, chosen.watch, chosen.prometheus)
         if chosen.watch and not chosen.json and sys.stdout.isatty():
@@ -56,6 +58,26 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return DONE
     return DONE
+
+
+def of_chain(location: Path, for_programs: bool, watch: bool, prometheus: Path | None) -> int:
+    from labelyard.launch.chains import overview as chains
+    from labelyard.launch.chains.folder import ChainFolder
+
+    if prometheus is not None:
+        RunFolder.open(location)  # says which of its runs there are
+    folder, said = ChainFolder.open(location), ""
+    looking: dict[Path, Looking] = {}  # each asks SLURM seldom
+    while True:
+        began = time.monotonic()
+        seen = chains.look(folder, lambda run: looking.setdefault(run.path, Looking(run)).look())
+        text = json.dumps(chains.as_json(seen)) if for_programs else chains.table(seen, _text)
+        if text != said:
+            said = text
+            print(text if not watch or for_programs else f"{time.strftime('%H:%M:%S')}\n{text}\n", flush=True)
+        if not watch or seen.complete:
+            return DONE
+        time.sleep(max(EVERY, (time.monotonic() - began) / PART))
 
 
 def _look_until_done(look: Looking, show: Show, watch: bool, prometheus: Path | None) -> Overview:

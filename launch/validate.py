@@ -31,7 +31,7 @@ from labelyard.generate.record_json.body import is_of_no_image, newer
 from labelyard.generate.record_json.check import record_problems, trainer_problems
 from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed, writes_images
 from labelyard.generate.rows import AT_ONCE
-from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.run_folder.layout import RunFolder, stages_of
 from labelyard.generate.run_folder.shard_lines import BYTES
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.exit_codes import DONE, FAILED
@@ -84,7 +84,7 @@ class Check:
 
     def problems(self) -> Iterator[Problem]:
         folder = RunFolder(self._path)
-        if folder.run_json.exists() or folder.was_a_run():
+        if folder.run_json.exists() or folder.was_a_run() or stages_of(folder.path):
             yield from self._run(RunFolder.open(self._path))
         elif self._path.is_dir():
             yield from self._files(sorted(self._path.glob("*.json")))

@@ -165,6 +165,18 @@ class Example:
         )  # fmt: skip
 
 
+def test_the_chain_of_the_document_works_as_written(tmp_path: Path) -> None:
+    example = Example("chains.md", tmp_path)
+    done = example.call()
+    assert done.returncode == 0, done.stderr
+    assert "edges  complete      3 items: 3 done" in done.stdout
+    _, again, cluster = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "chains.md").read_text(), re.S)
+    example.command = again
+    assert example.call(" --again masks").returncode == 1, "refused as it says"
+    assert example.call("output=", "dry_run=true output=").returncode == 0
+    assert "captions:cluster.partition=small" in cluster
+
+
 def test_the_step_of_the_document_works_as_written(tmp_path: Path) -> None:
     example = Example("adding-a-step.md", tmp_path)
     done = example.call()

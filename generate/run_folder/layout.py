@@ -58,6 +58,9 @@ class RunFolder:
                     f"{location} was a run, but its run.json is gone. Bring it back from a copy; or give the command "
                     "that made it with output=OTHER plan_only=true, and copy OTHER/run.json there"
                 )
+            if stages := stages_of(folder.path):
+                named = ", ".join(os.path.join(location, stage) for stage in stages)
+                raise UserError(f"{location} holds a chain. Give the run folder of one of its stages: {named}")
             there = "an empty folder" if folder.is_free() else "no run folder: it has no run.json"
             raise UserError(
                 f"{location} is {there if folder.path.exists() else 'not there'}. "
@@ -286,6 +289,18 @@ def is_run(folder: str | Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(run, dict) and isinstance(run.get("made_by"), dict) and "labelyard" in run["made_by"]
+
+
+CHAIN_JSON = "chain.json"  # of a folder that holds a run for each stage of a chain (launch/chains/folder.py)
+
+
+def stages_of(folder: Path) -> list[str]:
+    """The run folders of the chain that lies here, in order; none if none does."""
+    try:
+        found = json.loads((folder / CHAIN_JSON).read_bytes())
+        return [str(stage["folder"]) for stage in found["stages"].values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 FOLDERS = ("shards", "claims", "journal", "records", "images", "done", "workers", "logs", "hydra")

@@ -33,6 +33,8 @@ from labelyard.utils.programs import call
 CONF = Path(__file__).resolve().parents[2] / "conf"
 # Groups that are no kind of step.
 FRAME = ("source", "pipeline", "cluster", "export")
+# Folders of conf/ that hold no options of a run.
+NO_GROUPS = ("chain",)
 # Keys of every configuration that hold settings of one dataclass.
 SECTIONS = {"load": Load, "write": Write, "work": Work, "models": Models}
 
@@ -61,7 +63,8 @@ class Groups:
         found: dict[str, dict[str, Path]] = {}
         for folder in folders:
             for path in sorted(folder.glob("*/*.yaml")):
-                found.setdefault(path.parent.name, {})[path.stem] = path
+                if path.parent.name not in NO_GROUPS:
+                    found.setdefault(path.parent.name, {})[path.stem] = path
         return cls(found)
 
     @property

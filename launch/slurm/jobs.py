@@ -17,6 +17,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import write_atomic
 
 WORKERS, MERGE = "workers", "merge"
+NEXT = "next"  # of a chain, before the name of the stage that the job starts
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,10 @@ def scripts(slurm: Options, folder: RunFolder) -> list[str]:
         dependency = after(earlier) if earlier else slurm.dependency
         ids.setdefault(generation, []).append(f"<array {number}>")
         parameters = array_parameters(slurm, run, name, window, dependency)
-        texts.append(_titled(f"array {number} of {len(arrays)}", text(parameters, command, run / "slurm")))
+        texts.append(titled(f"array {number} of {len(arrays)}", text(parameters, command, run / "slurm")))
     everyone = after([job for generation in ids.values() for job in generation])
     parameters = merge_parameters(slurm, run, merge_name(name), everyone)
-    texts.append(_titled("merge job", text(parameters, merge_command(slurm, run), run / "slurm")))
+    texts.append(titled("merge job", text(parameters, merge_command(slurm, run), run / "slurm")))
     return texts
 
 
@@ -50,5 +50,5 @@ def _site() -> tuple[Site, str]:
     return Site(cluster_name(config), max_array_size(config)), ""
 
 
-def _titled(title: str, body: str) -> str:
+def titled(title: str, body: str) -> str:
     return f"---- {title}: sbatch gets ----\n{body.rstrip()}\n"

@@ -56,7 +56,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         *([f"left out   {kinds_told(wish.source.left_out())}"] if wish.source.left_out() else []),
         f"shards     {-(-new // size)} of {size}" + (f", behind {known.shards} planned before" if known.shards else ""),
         f"pipeline   {' -> '.join(wish.config['steps'])}",
-        *(line for name, node in wish.config["steps"].items() for line in _step_lines(name, node, wish.steps[name])),
+        *(line for name, node in wish.config["steps"].items() for line in step_lines(name, node, wish.steps[name])),
         *(f"workers    {text}" for text in wish.cluster.describe(folder)),
         f"time       {estimate(folder, wish.rate, items, wish.cluster.workers())}",
         f"disk       about {need / 1e9:.3g} GB for new records; {free / 1e9:.1f} GB are free at {there}",
@@ -70,7 +70,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     return DONE
 
 
-def _step_lines(name: str, node: Mapping[str, Any], step: Step) -> Iterator[str]:
+def step_lines(name: str, node: Mapping[str, Any], step: Step) -> Iterator[str]:
     yield f"           {name}: {_step_line(node)}"
     for text in licences.told(step):
         yield f"           {' ' * len(name)}  {text}"

@@ -1,0 +1,118 @@
+"""chain.json: what a chain is. Frozen, so that no stage ever holds data of two kinds; a stage that nobody has begun yet
+may still change, and one that is redone gets a fresh folder, with all that need it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from labelyard.launch.chains.folder import ChainFolder, Frozen, FrozenChain
+from labelyard.launch.chains.recipe import behind
+from labelyard.launch.starting.run_json import installed
+from labelyard.utils.errors import UserError, nearest
+
+Wanted = Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]  # by stage: its needs, and what makes its data
+
+
+def settled(
+    folder: ChainFolder, name: str, wanted: Wanted, again: Sequence[str], location: str, strict: bool = False
+) -> FrozenChain:
+    """What the chain is with these stages: as it was frozen, or refused with the difference. Writes nothing.
+
+    `again`: the stages that may differ, and are redone. `strict`: not even what nobody has begun may differ.
+    """
+    _check_again(again, wanted)
+    there = folder.read()
+    if there is None:
+        return FrozenChain(name, {stage: Frozen(stage, *is_now) for stage, is_now in wanted.items()})
+    if there.name != name:
+        raise UserError(f"output={location} holds the chain '{there.name}', not '{name}'. Give another output")
+    different = {stage: list(_differences(there.stages.get(stage), *wanted[stage])) for stage in wanted}
+    gone = [stage for stage in there.stages if stage not in wanted and _begun(folder, there.stages[stage])]
+    changed = [stage for stage, lines in different.items() if lines]
+    order = [(stage, needs) for stage, (needs, _) in wanted.items()]
+    # What was begun and rests on something else now, be it on its own settings or on a stage before it.
+    begun = [stage for stage in changed if stage in there.stages and _begun(folder, there.stages[stage])]
+    covered = behind(order, [stage for stage in begun if stage in again])
+    if gone or (strict and changed) or not set(begun) <= set(covered):
+        lines = [f"  {stage}: {line}" for stage in changed for line in different[stage]]
+        lines += [f"  {stage}: in the chain, and no stage of it now" for stage in gone]
+        raise UserError(_refusal(location, lines, [] if gone or strict else begun, order))
+    fresh = behind(order, begun)
+    stages = {}
+    for stage, is_now in wanted.items():
+        before = there.stages.get(stage)
+        place = stage if before is None else before.folder
+        if before is not None and stage in fresh and _begun(folder, before):
+            place = _fresh_name(folder, stage)
+        stages[stage] = Frozen(place, *is_now)
+    return FrozenChain(name, stages)
+
+
+def write(folder: ChainFolder, chain: FrozenChain) -> None:
+    if folder.read() != chain:
+        made_by = {
+            "labelyard": installed("labelyard") or "source",
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        folder.write(chain, made_by)
+
+
+def _check_again(again: Sequence[str], wanted: Wanted) -> None:
+    for stage in again:
+        if stage not in wanted:
+            likely = nearest(stage, wanted)
+            hint = f" Did you mean {likely}?" if likely else ""
+            raise UserError(f"--again {stage}: the chain has no such stage; it has {', '.join(wanted)}.{hint}")
+
+
+def _begun(folder: ChainFolder, stage: Frozen) -> bool:
+    return folder.run(stage.folder).plan_json.exists()
+
+
+def _fresh_name(folder: ChainFolder, stage: str) -> str:
+    number = 2
+    while (folder.path / f"{stage}-{number}").exists():
+        number += 1
+    return f"{stage}-{number}"
+
+
+def _differences(before: Frozen | None, needs: Sequence[str], data: Mapping[str, Any]) -> Iterator[str]:
+    if before is None:
+        yield "no stage of the chain before"
+        return
+    # Through JSON and back: what was read has lists where a configuration may have tuples.
+    was, now = dict(_flat(before.data)), dict(_flat(json.loads(json.dumps(data))))
+    if tuple(before.needs) != tuple(needs):
+        yield f"needs {', '.join(before.needs) or 'nothing'} in the chain, {', '.join(needs) or 'nothing'} now"
+    for key in {**was, **now}:
+        if was.get(key) != now.get(key):
+            yield f"{key}: {_shown(was, key)} in the chain, {_shown(now, key)} now"
+
+
+def _refusal(location: str, lines: Sequence[str], begun: Sequence[str], order: Sequence[tuple[str, Any]]) -> str:
+    told = [f"output={location} holds a chain of other settings:", *lines]
+    if begun:
+        fresh = behind(order, begun)
+        first = [stage for stage in begun if not any(stage in behind(order, [other])[1:] for other in begun)]
+        words = " ".join(f"--again {stage}" for stage in first)
+        told.append(
+            f"To do {', '.join(fresh)} again in fresh folders: the same command with {words}. What was made stays, and "
+            "no other stage is touched"
+        )
+    told.append("Give the same values as before to go on with it, or another output")
+    return "\n".join(told)
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    return json.dumps(values[key], ensure_ascii=False) if key in values else "nothing"

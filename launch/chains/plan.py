@@ -1,0 +1,204 @@
+"""A command line as a chain whose stages are all known to be right. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from labelyard.generate.pipeline import needs
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.generate.settings import build
+from labelyard.generate.source import Source
+from labelyard.generate.step import Step
+from labelyard.launch.chains.folder import ChainFolder, FrozenChain
+from labelyard.launch.chains.frozen import settled
+from labelyard.launch.chains.recipe import Recipe, StageRecipe, read_recipe
+from labelyard.launch.chains.settings import Given, given_settings, merged, refuse_chains_own
+from labelyard.launch.clusters.base import Cluster
+from labelyard.launch.clusters.slurm import Slurm
+from labelyard.launch.config.compose import Composed, composed
+from labelyard.launch.merging.summary import to_type
+from labelyard.launch.planning.reader_process import reading
+from labelyard.launch.starting.checks import check_models
+from labelyard.launch.starting.request import Brought, Frame, chosen_steps, framed
+from labelyard.launch.starting.run_json import data_config
+from labelyard.utils.errors import UserError
+
+JOINS = False  # whether source=records can join runs: then a stage may need several
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    needs: tuple[str, ...]
+    folder: RunFolder
+    composed: Composed  # of its run, with output and source where they lie
+    config: Mapping[str, Any]
+    steps: Mapping[str, Step]
+    cluster: Cluster
+
+
+@dataclass(frozen=True)
+class Chain:
+    name: str
+    folder: ChainFolder
+    frozen: FrozenChain
+    stages: tuple[Stage, ...]  # in an order in which they can be run
+    dry_run: bool
+
+    @property
+    def on_slurm(self) -> bool:
+        return isinstance(self.stages[0].cluster, Slurm)
+
+    def stage(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def needing(self, name: str) -> list[Stage]:
+        return [stage for stage in self.stages if name in stage.needs]
+
+    def place(self, stage: Stage) -> str:
+        """In words: the third of four."""
+        return f"stage {self.stages.index(stage) + 1} of {len(self.stages)}: {stage.name}"
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A stage before it is known in which folder it lies."""
+
+    recipe: StageRecipe
+    composed: Composed
+    frame: Frame
+    steps: Mapping[str, Step]
+    brought: Brought  # by its records
+
+    @property
+    def data(self) -> dict[str, Any]:
+        values = self.frame.values
+        source = {key: value for key, value in values["source"].items() if key != "join"}  # its needs say as much
+        parts = {key: values[key] for key in ("load", "write")}
+        steps = {name: values[name] for name in self.steps}
+        return data_config({"source": source, "pipeline": {"steps": list(steps)}, "steps": steps, **parts})
+
+
+def planned(
+    name: str, settings: Sequence[str], directory: str | None, again: Sequence[str] = (), strict: bool = False
+) -> Chain:
+    recipe = read_recipe(name, directory)
+    _check(recipe)
+    drafts = _drafts(recipe, given_settings(settings, recipe), directory)
+    asked = drafts[0].frame.asked
+    folder = ChainFolder(Path(asked.output).resolve())
+    folder.check(asked.output)
+    _check_clusters(drafts, folder)
+    wanted = {draft.recipe.name: (draft.recipe.needs, draft.data) for draft in drafts}
+    frozen = settled(folder, name, wanted, again, asked.output, strict)
+    stages = tuple(_stage(draft, folder, frozen) for draft in drafts)
+    return Chain(name, folder, frozen, stages, asked.dry_run)
+
+
+def _check(recipe: Recipe) -> None:
+    for stage in recipe.stages:
+        for setting in stage.settings:
+            refuse_chains_own(setting, stage, f"stage {stage.name} of the chain {recipe.name}: {setting}")
+        if len(stage.needs) > 1 and not JOINS:
+            raise UserError(
+                f"stage {stage.name} needs {', '.join(stage.needs)}: records of several runs can't be joined yet. Let "
+                "it need one, which needs the others"
+            )
+
+
+def _drafts(recipe: Recipe, given: Given, directory: str | None) -> list[_Draft]:
+    compositions = {stage.name: _composed(stage, given.before_steps(stage), directory) for stage in recipe.stages}
+    steps = {name: _steps(one) for name, one in compositions.items()}
+    kinds = next(iter(compositions.values())).kinds
+    given.check(recipe, steps, kinds)
+    drafts: dict[str, _Draft] = {}
+    for stage in recipe.stages:
+        composition = _composed(stage, given.to(stage, steps, kinds), directory)
+        with _Told(stage.name):
+            drafts[stage.name] = _draft(stage, composition, [drafts[need] for need in stage.needs])
+    return list(drafts.values())
+
+
+def _composed(stage: StageRecipe, settings: Sequence[str], directory: str | None) -> Composed:
+    own = ["source=records", "source.path=the records of a stage", "source.max_refused=1"] if stage.needs else []
+    with _Told(stage.name):
+        return composed(merged([*own, *settings]), directory=directory)
+
+
+def _steps(composition: Composed) -> list[str]:
+    return [str(name) for name in composition.config.pipeline.steps]
+
+
+def _draft(stage: StageRecipe, composition: Composed, before: Sequence[_Draft]) -> _Draft:
+    frame = framed(composition)
+    if frame.asked.plan_only:
+        raise UserError(
+            "plan_only=true: a stage is planned once those before it are done; dry_run=true says what would be"
+        )
+    if before:
+        given = {name: fields for draft in before for name, fields in draft.brought.gives.items()}
+        brought = Brought(given, before[0].brought.brings)
+        steps = chosen_steps(composition, brought)
+    else:
+        steps = chosen_steps(composition)
+        source: Source = build(frame.values["source"], "source")
+        source.serve(needs(steps))
+        with reading(source):
+            source.peek()
+        brought = Brought(source.gives(), source.brings())
+    check_models(composition, frame.values["models"], steps)
+    gives = {**brought.gives, **{name: tuple(step.writes) for name, step in steps.items()}}
+    return _Draft(stage, composition, frame, steps, Brought(gives, brought.brings))
+
+
+def _check_clusters(drafts: Sequence[_Draft], folder: ChainFolder) -> None:
+    """The login node may go away at once, or this process does the work: not both."""
+    for draft in drafts:
+        cluster = draft.frame.cluster
+        if isinstance(cluster, Slurm) != isinstance(drafts[0].frame.cluster, Slurm):
+            raise UserError(
+                f"stage {drafts[0].recipe.name} runs with cluster={_kind(drafts[0])} and {draft.recipe.name} with "
+                f"cluster={_kind(draft)}. Let all of a chain run here, or all of it on SLURM"
+            )
+        if isinstance(cluster, Slurm) and cluster.wait:
+            raise UserError(f"cluster.wait=true: a chain is followed by {to_type('status', folder.path)} --watch")
+        cluster.check(folder.run(draft.recipe.name))
+
+
+def _kind(draft: _Draft) -> str:
+    return type(draft.frame.cluster).__name__.lower()
+
+
+def _stage(draft: _Draft, folder: ChainFolder, frozen: FrozenChain) -> Stage:
+    recipe = draft.recipe
+    run = folder.run(frozen.stages[recipe.name].folder)
+    places: dict[str, Any] = {"output": str(run.path)}
+    if recipe.needs:
+        first, *others = (str(folder.path / frozen.stages[need].folder) for need in recipe.needs)
+        places |= {"source.path": first, **({"source.join": others} if others else {})}
+    config = deepcopy(draft.composed.config)
+    for key, place in places.items():
+        OmegaConf.update(config, key, place)
+    own = [f"{key}={place}" for key, place in places.items()]
+    composition = replace(draft.composed, config=config, overrides=tuple(merged([*draft.composed.overrides, *own])))
+    return Stage(recipe.name, recipe.needs, run, composition, draft.frame.values, draft.steps, draft.frame.cluster)
+
+
+class _Told:
+    """What is wrong with a stage names it."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UserError):
+            raise UserError(f"stage {self._stage}: {error.args[0]}") from None

@@ -1,0 +1,104 @@
+"""A chain on a real SLURM: small jobs start its stages, and nothing of it stays on the login node."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.conftest import MakeList, listed, records
+from tests.launch.chains.support import STAGES, fakes
+from tests.launch.chains.test_killed import made, to_its_end
+
+from .conftest import Cluster, wait_until
+from .runs import assert_all_done_once, call, jobs
+
+SMALL = ("regions:cluster.partition=learn", "cluster.partition=cancelled", "edges:cluster.partition=learn")
+
+
+def chain(slurm: Cluster, train: Path, out: Path, *more: object) -> str:
+    done = call(slurm, "chain", *fakes(train, out, "cluster=slurm", "shard_size=3", *SMALL, *more))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def at_work(out: Path) -> list[str]:
+    """The launcher's processes for this chain, workers and jobs aside."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if any(word.endswith(b"launch/chain.py") for word in words) and b"--next" not in words:
+            found += [pid] if any(os.fsencode(out) in word for word in words) else []
+    return found
+
+
+def partitions(slurm: Cluster, out: Path) -> dict[str, str]:
+    return {stage: slurm.sacct(jobs(out / stage)[0]["id"], "Partition")[0]["Partition"] for stage in STAGES}
+
+
+def test_one_command_and_four_stages_over_two_partitions(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    train, out, here = make_list(6), tmp_path / "out", tmp_path / "here"
+    gate = tmp_path / "gate"
+    said = chain(slurm, train, out, f"regions:trouble.until={gate}", "captions:cluster.num_jobs=2")
+    assert at_work(out) == [] and "starts masks" in said and "starts edges" in said and "starts captions" not in said
+    again = chain(slurm, train, out, f"regions:trouble.until={gate}", "captions:cluster.num_jobs=2")
+    assert "in SLURM's queue already" in again and "starts masks" not in again and len(jobs(out / "regions")) == 1
+    seen = call(slurm, "status", out).stdout
+    assert (
+        "regions   begun" in seen
+        and "masks     waits for regions; job " in seen
+        and "captions  waits for masks" in seen
+    )
+    gate.touch()
+    wait_until(lambda: not slurm.squeue(), "the chain ends", timeout=240)
+    for stage in STAGES:
+        assert_all_done_once(out / stage, 6)
+        assert len(jobs(out / stage)) == len(jobs(out / stage, "merge")) == 1, "started once"
+    wanted = {"regions": "learn", "masks": "cancelled", "edges": "learn", "captions": "cancelled"}
+    wait_until(lambda: partitions(slurm, out) == wanted, "accounting has their partitions")
+    to_its_end(train, here)
+    for stage in STAGES:
+        assert made(out, stage) == made(here, stage), "as here, to the byte"
+    assert call(slurm, "status", out).stdout.count("  complete  ") == 4
+    last = chain(slurm, train, out, "captions:cluster.num_jobs=2")
+    assert last.count("nothing is submitted") == 4 and not slurm.squeue()
+
+
+def test_cancel_ends_all_of_it(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    train, out = make_list(4), tmp_path / "out"
+    chain(slurm, train, out, f"trouble.until={tmp_path / 'never'}")
+    assert len(slurm.squeue()) == 4, "workers, their merge, and a job for each of two stages"
+    done = call(slurm, "cancel", out)
+    assert done.returncode == 0 and "chain.py command goes on" in done.stdout, done.stderr
+    assert slurm.squeue() == [] and not (out / "masks").exists()
+
+
+def test_a_stage_behind_a_cancelled_one_is_not_started_and_the_same_command_goes_on(
+    slurm: Cluster, make_list: MakeList, tmp_path: Path
+) -> None:
+    train, out = make_list(4), tmp_path / "out"
+    chain(slurm, train, out, f"trouble.until={tmp_path / 'never'}", "trouble.after=1", "work.batch=1")
+    wait_until(lambda: len(records(out / "regions")) == 1, "a first record")
+    assert call(slurm, "cancel", out / "regions").returncode == 0
+    wait_until(lambda: not slurm.squeue(), "the small jobs look and end")
+    log = "".join(path.read_text() for path in (out / "chain" / "logs").glob("slurm-next-*.log"))
+    assert "masks is not started: regions is not complete" in log and "3 pending" in log
+    assert not (out / "masks").exists() and not (out / "edges").exists()
+    chain(slurm, train, out)
+    wait_until(lambda: not slurm.squeue(), "the chain ends", timeout=240)
+    assert [len(listed(out / stage)) for stage in STAGES] == [4, 4, 4, 4]
+
+
+def test_a_node_is_lost_and_a_small_job_is_requeued(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    train, out = make_list(6), tmp_path / "out"
+    gate = tmp_path / "gate"
+    chain(slurm, train, out, f"masks:trouble.until={gate}", "masks:trouble.after=1", "work.batch=1")
+    wait_until(lambda: records(out / "masks"), "masks has begun")
+    (worker,) = [row for row in slurm.squeue() if row["name"].startswith("masks-") and row["state"] == "RUNNING"]
+    slurm.kill_node(worker["nodes"])
+    gate.touch()
+    slurm.revive_node(worker["nodes"])
+    wait_until(lambda: not slurm.squeue(), "the chain ends", timeout=240)
+    assert [len(listed(out / stage)) for stage in STAGES] == [6, 6, 6, 6]
