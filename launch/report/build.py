@@ -7,15 +7,14 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from urllib.parse import quote
 
-from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.record_json.body import read_record
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.manifest import kind_of_reason
@@ -24,6 +23,7 @@ from labelyard.launch.report import page
 from labelyard.launch.report.beside import Beside
 from labelyard.launch.report.cards import card, detail
 from labelyard.launch.report.dataset_counts import Facts
+from labelyard.launch.report.own_media import own_media
 from labelyard.launch.report.pictures import COLOURS, pictures
 from labelyard.launch.report.plots import Plot, dataset_plots, run_plots
 from labelyard.launch.report.png import png
@@ -32,9 +32,6 @@ from labelyard.launch.report.sample import Chosen, sample
 from labelyard.launch.watching.overview import overview
 from labelyard.utils.atomic import temporary_beside, write_atomic, writer_is_gone
 from labelyard.utils.latest import Overtaken, latest, until_latest
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 STATIC = Path(__file__).with_name("static")
 LISTED = 5000  # quarantined items on their page; quarantine.jsonl has them all
@@ -131,7 +128,7 @@ def _one(folder: RunFolder, beside: Beside, building: Path, chosen: Chosen) -> _
     if record is None or record.get("id") != chosen.id:
         return None, None
     try:
-        made = pictures(record, beside, _own_image(folder, beside, chosen, record))
+        made = pictures(record, beside, own_media(folder, chosen.shard, record, beside.root))
         place = quote(f"../{chosen.path.relative_to(folder.path).as_posix()}")
         entry = card(record, {**made.entry, "path": place})
         light = detail(record)
@@ -143,24 +140,6 @@ def _one(folder: RunFolder, beside: Beside, building: Path, chosen: Chosen) -> _
         (building / file).write_bytes(data)
     (building / "detail" / f"{chosen.id}.js").write_bytes(page.data_file(chosen.id, light))
     return entry, light
-
-
-def _own_image(folder: RunFolder, beside: Beside, chosen: Chosen, record: Mapping[str, Any]) -> Image | None:
-    """Of a record that holds none: read again from where the item has it, as long as that is there."""
-    from labelyard.generate.media.load import Load, read
-    from labelyard.utils.images import UnreadableImage, decode
-
-    if "image" in record or "width" not in record:
-        return None
-    item = next((item for item in folder.items(chosen.shard) if item.id == chosen.id), None)
-    if item is None or not item.image:
-        return None
-    try:
-        options = Load()
-        image = decode(read(item, beside.root), options.max_pixels, options.max_aspect).image
-    except (ItemError, PassingError, UnreadableImage):
-        return None
-    return image.resize((record["width"], record["height"]))
 
 
 def _quarantined(folder: RunFolder) -> Iterator[dict[str, Any]]:

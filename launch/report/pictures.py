@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.record_json.body import image_of, instances_of, newer
 from labelyard.launch.report.beside import Beside
+from labelyard.launch.report.own_media import OwnMedia
 from labelyard.utils import rle
 from labelyard.utils.images import ending
 from labelyard.utils.text import safe_stem
@@ -34,22 +35,22 @@ class Pictures:
     entry: dict[str, Any]
 
 
-def pictures(record: Mapping[str, Any], beside: Beside, own: Image | None) -> Pictures:
-    """`own`: its image in the record's frame, where the record itself holds none and there is one."""
+def pictures(record: Mapping[str, Any], beside: Beside, own: OwnMedia) -> Pictures:
+    """`own`: what its item has and the record does not hold."""
     name = record["id"]
     files: dict[str, bytes] = {}
     entry: dict[str, Any] = {"turn": turn(name)}
-    small = own
+    small = own.image
     if "image" in record:
         data = image_of(record)
         entry["full"] = f"full/{name}.{ending(data)}"
         files[entry["full"]] = data
         small = _small(data)
-    if own is not None:
+    if own.image is not None:
         entry["full"] = f"full/{name}.jpg"
-        files[entry["full"]] = _saved(own, "JPEG", quality=90)
+        files[entry["full"]] = _saved(own.image, "JPEG", quality=90)
     sides = beside.images(record.get("images", {}), name)
-    clips = beside.clips(newer(record, "clips"), name)
+    clips = beside.clips({**({"video": own.video} if own.video else {}), **newer(record, "clips")}, name)
     entry["sides"] = [_put(files, f"side/{name}-{n}", title, shown) for n, (title, shown) in enumerate(sides.items())]
     entry["clips"] = [
         [*_put(files, f"side/{name}-clip-{n}", title, frame), address]

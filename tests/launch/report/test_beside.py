@@ -144,7 +144,11 @@ def test_embeddings_aside_are_not_shown_to_eyes(run: RunFolder) -> None:
 
 def test_a_key_of_an_older_record_is_the_user_s(pictures: list[Image.Image], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", pictures, 4, 4)
-    give(run, schema="labelyard/1", texts="mine", found=["a"], aside=3, clips="x")
+    give(run, schema="labelyard/1", texts={"a": "mine"}, found={"b": 1}, aside={"c": 3}, clips={"d": "x"})
+    assert build(run, 4, 0).unreadable == []
+    card = data_of(run, "cards")["records"][3]
+    assert card["own"] == [] and "texts" not in card and "clips" not in card
+    give(run, texts="mine", found=["a"], aside=3, clips="x")  # somebody was at it: what is none of ours is not shown
     assert build(run, 4, 0).unreadable == []
     assert data_of(run, "cards")["records"][3]["own"] == []
 
@@ -169,6 +173,23 @@ def test_records_without_an_image_have_a_card(pictures: list[Image.Image], tmp_p
     build(run, 8, 0)
     again = data_of(run, "cards")["records"]
     assert ["thumb" in card for card in again[:3]] == [False, True, False] and again[1]["full"].endswith(".jpg")
+
+
+def test_of_an_item_that_is_a_video_the_video_is_shown(pictures: list[Image.Image], tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, 4, 4, sides=False)
+    film(tmp_path / "v.mp4", [(10, 200, 30)] * 4)
+    lines = [json.loads(line) for line in run.shard(0).read_bytes().splitlines()]
+    lines[0] |= {"image": "", "video": str(tmp_path / "v.mp4")}
+    run.shard(0).write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    (path,) = run.path.glob("records/*/*0000-*.json")
+    record = json.loads(path.read_text())
+    kept = {key: value for key, value in record.items() if key not in ("image", "width", "height", "original")}
+    path.write_text(json.dumps({**kept, "schema": "labelyard/2"}) + "\n")
+    assert build(run, 4, 0).unreadable == []
+    card = data_of(run, "cards")["records"][0]
+    ((name, frame, place),) = card["clips"]
+    assert (name, place) == ("video", (tmp_path / "v.mp4").resolve().as_uri()) and frame
+    assert card["size"] == [64, 48] and "thumb" in card
 
 
 # In a browser
