@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from labelyard.generate.media.inside_files import resolve
+from labelyard.generate.media.video import check_installed
 from labelyard.generate.rows import Entry, Refusal, Row, Rows, grouped
 from labelyard.generate.settings import transient
 from labelyard.generate.sources.common.input_folder import InputFolder, fitting, refuse_run, told
@@ -143,6 +144,8 @@ class Source:
         for row in islice(self.entries(), PEEKED):
             if isinstance(row, Entry):
                 self._check_no_url(row)
+                if row.video:
+                    check_installed()
                 return
             first = first or row
         if first is not None:

@@ -194,3 +194,16 @@ class FakeTexts(Step):
             record.texts["said"] = Text(words, "template", tuple(phrases))
             record.found["said"] = {"instances": len(record.instances)}
             record.aside["said"] = Aside(tags=list(record.tags))
+
+
+@dataclass(kw_only=True)
+class FakeWatch(Step):
+    """What a video shows, in three of its frames."""
+
+    reads = ("video",)
+    writes = ("found.watched",)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            frames = record.video.frames(3)
+            record.found["watched"] = [hashlib.blake2b(frame.tobytes(), digest_size=8).hexdigest() for frame in frames]

@@ -12,10 +12,12 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelyard.generate.errors import FatalError, ItemError, PassingError
+from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -107,6 +109,12 @@ class Video:
     def _decoded(self) -> Iterator[VideoFrame]:
         with opened(self.part, self.item_id) as (container, stream):
             yield from container.decode(stream)
+
+
+def check_installed() -> None:
+    """Before anything is written."""
+    if find_spec("av") is None:
+        raise UserError(LACKING)
 
 
 def spread(there: int, count: int) -> list[int]:

@@ -157,7 +157,7 @@ def _assert_same(one: Any, other: Any, where: str) -> None:
         np.testing.assert_array_equal(one, other, err_msg=where)
     elif is_dataclass(one):
         for field in fields(one):
-            mine, theirs = getattr(one, field.name), getattr(other, field.name)
+            mine, theirs = vars(one)[field.name], vars(other)[field.name]  # an absent image is None there
             _assert_same(mine, theirs, f"{where}.{field.name}")
     elif isinstance(one, dict):
         assert one.keys() == other.keys(), where
