@@ -12,9 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labelyard.generate.record import Aside, Clip, Instance, Phrase, Record, SideImage, Tag, Text
+from labelyard.generate.record_json.encode import Write
+from labelyard.generate.record_json.files import write
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.report.beside import Beside, first_frame
 from labelyard.launch.report.build import build
+from labelyard.launch.report.cards import card, detail
+from labelyard.launch.report.own_media import OwnMedia
+from labelyard.launch.report.pictures import pictures as of_record
 from tests.conftest import crops
 from tests.launch.made import HOSTILE, make_run
 from tests.launch.report.test_view import data_of
@@ -190,6 +196,30 @@ def test_of_an_item_that_is_a_video_the_video_is_shown(pictures: list[Image.Imag
     ((name, frame, place),) = card["clips"]
     assert (name, place) == ("video", (tmp_path / "v.mp4").resolve().as_uri()) and frame
     assert card["size"] == [64, 48] and "thumb" in card
+
+
+def test_what_a_worker_writes_is_what_is_shown(pictures: list[Image.Image], tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, 4, 4, sides=False)
+    item = next(iter(run.items(0)))
+    record = Record(item, Image.new("RGB", (300, 200)), None, {"format": "JPEG"}, item.caption)
+    record.instances = [Instance((10, 10, 100, 90), 0.5, "cat"), Instance((50, 10, 200, 90), 0.6, "cup")]
+    pictures[0].save(tmp_path / "given.jpg")
+    given = SideImage(place={"file": str(tmp_path / "given.jpg")}, reader=bytes)
+    record.images = {"given": given, "photo": SideImage(pictures[1], ending="jpg")}
+    record.clips = {"made": Clip(path=film(tmp_path / "made.mp4", [(1, 200, 2)] * 3), meta={"fps": 5})}
+    record.texts = {"llava": Text("a cat", "model", (Phrase(2, 5, (0,)),), {"tokens": 1})}
+    record.found = {"landmark": {"sure": True}}
+    record.aside = {"boxes1": Aside([Tag("x", 0.5)], [Instance((30, 20, 90, 60), 0.5, "dog")], None)}
+    outcome = write(run, 0, record, Write(short_side=100), {})
+    body = json.loads((run.records_of(0) / outcome.facts["file"]).read_text())
+    made = of_record(body, Beside(run.path, None), OwnMedia())
+    shown = card(body, made.entry)
+    assert shown["size"] == [150, 100] and shown["original"] == [300, 200] and shown["texts"] == ["a cat"]
+    assert shown["own"] == ["texts", "found", "aside"] and detail(body)["aside"] == body["aside"]
+    assert [name for name, file in shown["sides"] if file in made.files] == ["given", "photo"]
+    assert [(name, place) for name, file, place in shown["clips"] if file in made.files] == [
+        ("made", f"../{body['clips']['made']['path']}")
+    ]
 
 
 # In a browser
