@@ -84,7 +84,10 @@ def newer(body: Body, key: str) -> dict[str, Any]:
 
 
 def image_in_record(path: Path, item_id: str) -> bytes:
-    return image_of(earlier(path, item_id))
+    try:
+        return image_of(earlier(path, item_id))
+    except ValueError as error:
+        raise ItemError(f"{error}: {path}", item_id) from None
 
 
 def is_of_no_image(body: Body) -> bool:

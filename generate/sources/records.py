@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import finished
 from labelyard.generate.record_json.join import clash, made_by
 from labelyard.generate.rows import Entry, Refusal, Row
@@ -67,6 +68,8 @@ class Records(Source):
         return {**before, **made_by(run.path)}
 
     def entries(self) -> Iterator[Row]:
+        if self.pixels == "record":
+            refuse_without_images(self._run, "Give source.pixels=original")
         others = [Finishings(run) for run in self._joined]
         there = finished(self._run)
         record = next(there, None)

@@ -70,6 +70,9 @@ def test_texts_findings_and_asides_go_on_into_another_run(light: Path, tmp_path:
     same, other = tmp_path / "same", tmp_path / "other"
     kept = call("run", *of_it, "pipeline.steps=[]", f"output={same}")
     assert kept.returncode == 0, kept.stderr
+    gone = call("run", *of_it, "source.pixels=record", "pipeline.steps=[]", f"output={tmp_path / 'gone'}")
+    assert gone.returncode == 1 and "hold no images" in gone.stderr and "source.pixels=original" in gone.stderr
+    assert not (tmp_path / "gone").exists()
     own = ("made_by",)
     assert [{k: v for k, v in body.items() if k not in own} for body in bodies(same)] == [
         {k: v for k, v in body.items() if k not in own} for body in before

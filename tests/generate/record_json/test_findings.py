@@ -266,3 +266,11 @@ def test_what_is_wrong_is_told(tmp_path: Path, spoil: Callable[[dict[str, Any]],
     bad = copy.deepcopy(body)
     spoil(bad)
     assert [text for text in record_problems(bad, embedded=False) if problem in text], record_problems(bad, False)
+
+
+def test_an_image_is_not_to_be_had_from_a_record_without(tmp_path: Path) -> None:
+    made = record(tmp_path)
+    _, path = written(made, tmp_path)
+    item = replace(made.item, place={"file": str(path), "record": True})
+    with pytest.raises(ItemError, match=r"^the record holds no image \(write\.image=none\): .*label_a-"):
+        load(item, None, Load())
