@@ -17,7 +17,9 @@ from typing import Any
 
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
+from labelyard.generate.media.parts import cut
 from labelyard.generate.record_json.body import image_in_record
+from labelyard.utils.images import UnreadableImage, decode_as_it_is, encode_png
 from labelyard.utils.locations import local
 
 PLACE = ("file", "offset", "bytes", "row", "column", "record", "part")  # the keys of a place
@@ -35,6 +37,8 @@ def resolve(location: str, root: str | None) -> Path:
 
 def read_reference(place: Mapping[str, Any], root: str | None, item_id: str) -> bytes:
     """What lies at a place that a record knows; `{"file": F}` alone is the whole file."""
+    if "part" in place:
+        return _part(place, root, item_id)
     path = resolve(place["file"], root)
     try:
         if place.keys() & {"offset", "row", "record"}:
@@ -44,6 +48,15 @@ def read_reference(place: Mapping[str, Any], root: str | None, item_id: str) -> 
         if error.errno in UNWELL:
             raise PassingError(f"{error.strerror}: {path}") from error
         raise ItemError(f"what the item knows can't be read: {error.strerror}: {path}", item_id) from None
+
+
+def _part(place: Mapping[str, Any], root: str | None, item_id: str) -> bytes:
+    """Of a composite picture only that: every pixel as it is there, as a PNG."""
+    whole = read_reference({key: value for key, value in place.items() if key != "part"}, root, item_id)
+    try:
+        return encode_png(cut(decode_as_it_is(whole), place["part"]))
+    except UnreadableImage as error:
+        raise ItemError(f"{error}: {place['file']}", item_id) from None
 
 
 def read_place(place: Mapping[str, Any], path: Path, max_bytes: int, item_id: str) -> bytes:

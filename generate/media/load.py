@@ -12,6 +12,7 @@ from pathlib import Path
 from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
 from labelyard.generate.media.inside_files import read_place, resolve
+from labelyard.generate.media.parts import cut
 from labelyard.generate.media.video import Limits, Part, Video, look_through
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.given import take_over
@@ -79,8 +80,13 @@ def _with_image(item: Item, root: str | None, options: Load) -> Record:
         decoded = decode(data, options.max_pixels, options.max_aspect)
     except UnreadableImage as error:
         raise ItemError(str(error), item.id) from None
-    kept = data if decoded.unchanged else None
-    return Record(item, decoded.image, kept, decoded.facts, caption=item.caption)
+    image, kept = decoded.image, data if decoded.unchanged else None
+    if item.place and "part" in item.place:
+        try:
+            image, kept = cut(image, item.place["part"]), None
+        except UnreadableImage as error:
+            raise ItemError(str(error), item.id) from None
+    return Record(item, image, kept, decoded.facts, caption=item.caption)
 
 
 def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes) -> bytes:

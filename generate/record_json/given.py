@@ -5,17 +5,29 @@
 {"record": …, "join": [paths]}                                with what other runs have found of the same item
 {"instances": [{"box": [x, y, width, height], "label": …}]}   and "score", "caption", "mask" (COCO: RLE or polygons)
 {"instances": …, "size": [width, height]}                     likewise, for an image of that size alone
+
+Known by reference: it stays where it lies, and nobody reads it who does not want it. `file` and `row` are those of the
+item's own place where they are not said, so that a line of the plan stays short.
+
+{"images": {name: [offset, bytes]}}                           side images: so many bytes of `file`
+{"columns": {name: "canny.bytes"}}                            likewise, cells of a table's row; or a list of cells
+{…, "part": {name: "left", or [x0, y0, x1, y1]}}              of one of them only a part (media/parts.py)
+{"by": "mine.boxes.take", "offset": …, "bytes": …}            an annotation: take(record, known) reads it in the worker
+                                                              (by read_known), and fills the record's fields
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.record import Instance, Record
+from labelyard.generate.media.inside_files import read_reference
+from labelyard.generate.record import Instance, Item, Record
+from labelyard.generate.record_json.beside import given_image
 from labelyard.generate.record_json.decode import from_record
+from labelyard.generate.settings import target
 
 
 def take_over(record: Record, known: Mapping[str, Any], root: str | None = None) -> None:
@@ -30,6 +42,36 @@ def take_over(record: Record, known: Mapping[str, Any], root: str | None = None)
     if "instances" in known:
         _check_size(known.get("size"), record)
         record.instances = [_given(entry, record) for entry in known["instances"]]
+    if known.keys() & {"images", "columns"}:
+        for name, place in side_places(record.item, known):
+            record.images[name] = given_image(place, root, record.item.id)
+    if "by" in known:
+        target(known["by"])(record, {**_where(record.item, known), **known, "root": root})
+
+
+def side_places(item: Item, known: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each side image lies."""
+    where, parts = _where(item, known), known.get("part", {})
+    found: dict[str, dict[str, Any]] = {}
+    for name, (offset, size) in known.get("images", {}).items():
+        found[name] = {"file": where["file"], "offset": offset, "bytes": size}
+    columns = known.get("columns", {})
+    columns = {cell.removesuffix(".bytes"): cell for cell in columns} if isinstance(columns, list) else columns
+    for name, cell in columns.items():
+        found[name] = {"file": where["file"], "row": where["row"], "column": cell}
+    for name, place in found.items():
+        yield name, {**place, "part": parts[name]} if name in parts else place
+
+
+def _where(item: Item, known: Mapping[str, Any]) -> dict[str, Any]:
+    own = item.place or {}
+    return {key: known.get(key, own.get(key)) for key in ("file", "row") if key in known or key in own}
+
+
+def read_known(record: Record, known: Mapping[str, Any]) -> bytes:
+    """For a `take`: the bytes of the annotation that `known` points to."""
+    place = {key: known[key] for key in ("file", "offset", "bytes", "row", "column") if key in known}
+    return read_reference(place, known.get("root"), record.item.id)
 
 
 def _check_size(size: list[int] | None, record: Record) -> None:

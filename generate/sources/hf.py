@@ -73,7 +73,8 @@ class Hf(ColumnSource):
             first = 0
             for batch in reader:
                 places = self._places(columns.cell, batch, content, label)
-                yield Piece(columns, batch, first, batch.num_rows, label, places)
+                known = _known(columns.side, batch, content, label, places is None) if columns.side else None
+                yield Piece(columns, batch, first, batch.num_rows, label, places, known)
                 first += batch.num_rows
 
     def _places(self, cell: str | None, batch: Any, content: Any, label: str) -> Iterator[dict[str, Any] | None] | None:
@@ -85,6 +86,22 @@ class Hf(ColumnSource):
         if cells.null_count == len(cells) and cell.endswith(".bytes"):
             return None  # only the paths beside them are there
         return byte_ranges(cells, content.address, content.size, label)
+
+
+def _known(
+    side: dict[str, str], batch: Any, content: Any, file: str, name_file: bool
+) -> Iterator[dict[str, Any] | None]:
+    """Where the side images of each row lie. Where the file is said by the image's place, it is not said again."""
+    columns = {name: _bytes_in(batch.column(name), cell) for name, cell in side.items()}
+    ranges = [byte_ranges(column, content.address, content.size, file) for column in columns.values()]
+    for places in zip(*ranges, strict=True):
+        images = {n: [place["offset"], place["bytes"]] for n, place in zip(side, places, strict=True) if place}
+        yield {**({"file": file} if name_file else {}), "images": images} if images else None
+
+
+def _bytes_in(column: Any, cell: str) -> Any:
+    """Null where the struct around them is."""
+    return column.flatten()[column.type.get_field_index("bytes")] if cell.endswith(".bytes") else column
 
 
 def _read(path: Path) -> dict[str, Any]:

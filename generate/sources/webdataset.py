@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from labelyard.generate.rows import Refusal, Row
+from labelyard.generate.settings import target
 from labelyard.generate.source import Source
 from labelyard.utils.errors import UserError
 
@@ -30,6 +31,7 @@ class Sample:
     videos: list[tuple[str, str, int, int]] = field(default_factory=list)  # likewise
     texts: dict[str, bytes] = field(default_factory=dict)
     endings: list[str] = field(default_factory=list)
+    annotation: tuple[int, int] | None = None  # offset and bytes of the .json, where it is not read here
 
 
 @dataclass(kw_only=True)
@@ -39,6 +41,14 @@ class Webdataset(Source):
     name_key: str | None = None  # the key of the .json that names an image; null: its place, such as 00000.tar#12.jpg
     image_ending: str | None = None  # which member to take where a sample has several images, such as left.png
     videos: bool = False  # take videos, too
+    images: list[str] | None = None  # endings of further images, such as depth.png: side images, read where they lie
+    # a function (mine.boxes.take) that reads each sample's .json as an annotation, in the worker; it is not read here
+    json_by: str | None = None
+
+    def gives(self) -> dict[str, tuple[str, ...]]:
+        fields = tuple(f"images.{_name_of(ending)}" for ending in self.images or [])
+        fields += tuple(getattr(target(self.json_by), "gives", ())) if self.json_by is not None else ()
+        return {"given": fields} if fields else {}
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -54,7 +64,7 @@ class Webdataset(Source):
             label = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
             last = ""
             try:
-                for sample in _samples(path):
+                for sample in _samples(path, self.json_by is None):
                     yield self._row(sample, path, label)
                     last = sample.key
             except (tarfile.TarError, OSError) as error:
@@ -75,7 +85,8 @@ class Webdataset(Source):
 
     def _row(self, sample: Sample, path: Path, label: str) -> Row:
         where = f"{path}, sample {sample.key}"
-        images = [image for image in sample.images if self.image_ending in (None, image[1])]
+        side = {image[1]: image for image in sample.images if image[1] in (self.images or ())}
+        images = [image for image in sample.images if self.image_ending in (None, image[1]) and image[1] not in side]
         videos, endings = sample.videos if self.videos else [], ", ".join(sample.endings)
         if len(images) > 1:
             return Refusal(where, f"has several images ({endings}). Choose one with source.image_ending=…")
@@ -104,10 +115,20 @@ class Webdataset(Source):
         row = self.made(name, video, given, where)
         if isinstance(row, Refusal):
             return row
-        return replace(row, given={**row.given, **self.kept(others)}, place=place or None)
+        known: dict[str, Any] = {} if images else {"file": label}
+        if side:
+            known["images"] = {_name_of(ending): list(image[2:]) for ending, image in side.items()}
+        if sample.annotation is not None:
+            known |= {"by": self.json_by, "offset": sample.annotation[0], "bytes": sample.annotation[1]}
+        known = known if side or sample.annotation is not None else {}
+        return replace(row, given={**row.given, **self.kept(others)}, place=place or None, known=known or None)
 
 
-def _samples(path: Path) -> Iterator[Sample]:
+def _name_of(ending: str) -> str:
+    return ending.rpartition(".")[0] or ending
+
+
+def _samples(path: Path, read_json: bool = True) -> Iterator[Sample]:
     with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
         sample: Sample | None = None
         for member in tar:
@@ -124,7 +145,10 @@ def _samples(path: Path) -> Iterator[Sample]:
                 if sample is not None:
                     yield sample
                 sample = Sample(key)
-            _add(sample, tar, member, ending.lower())
+            if ending.lower() == "json" and not read_json:
+                sample.annotation = (member.offset_data, member.size)
+            else:
+                _add(sample, tar, member, ending.lower())
         _check_end(file, tar.offset)
         if sample is not None:
             yield sample

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelyard.generate.rows import Entry, Refusal, Row, Rows, of_rows
 from labelyard.generate.source import Source
-from labelyard.utils.errors import UserError
+from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.jsons import finite, objects_of, texts_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ class ColumnSource(Source):
     name_key: str | None = (
         None  # the column that names an image inside the table; null: its place, such as a.parquet#17
     )
+    images: list[str] | None = None  # further columns of images: side images of the record, read where they lie
+
+    def gives(self) -> dict[str, tuple[str, ...]]:
+        return {"given": tuple(f"images.{name}" for name in self.images)} if self.images else {}
 
     def columns(self, schema: Schema, path: Path) -> Columns:
         return Columns(self, schema, path)
@@ -50,12 +54,13 @@ class Piece:
     count: int
     label: str  # the table's name, to name images inside it by
     places: Iterator[dict[str, Any] | None] | None  # of images in the table, where the bytes of each are
+    known: Iterator[dict[str, Any] | None] | None = None  # of further images, where the bytes of each are
 
     def one_by_one(self) -> list[Row]:
         return self._read(self.columns.rows)
 
     def together(self) -> Rows:
-        if self.places is not None:
+        if self.places is not None or self.known is not None:
             return of_rows(self.one_by_one())
         return self._read(self.columns.together) or of_rows(self.one_by_one())
 
@@ -86,11 +91,25 @@ class Columns:
         self.cell = (
             _cell_of(schema.field(self.image), path) if self.image else None
         )  # where the bytes are, if the images are in the table
-        taken = {self.image, self._caption, self._video}
+        self.side = self._side_cells(schema)  # of each further image
+        taken = {self.image, self._caption, self._video, *self.side}
         self._others = [
             name for name in schema.names if name not in taken and (source.keep is None or name in source.keep)
         ]
         self._convert = {name: _converter(schema.field(name), path) for name in self._others}
+
+    def _side_cells(self, schema: Schema) -> dict[str, str]:
+        found = {}
+        for name in self._source.images or []:
+            if schema.get_field_index(name) < 0:
+                likely = nearest(name, schema.names)
+                hint = f" Did you mean {likely}?" if likely else ""
+                raise UserError(f"{self._path}: source.images names '{name}', which is no column.{hint}")
+            cell = _cell_of(schema.field(name), self._path)
+            if cell is None or name == self.image:
+                raise UserError(f"{self._path}: source.images names '{name}', which is no column of side images")
+            found[name] = cell
+        return found
 
     def wanted(self, embedded: bool) -> list[str]:
         """The columns to read; of images in the table only what is beside their bytes."""
@@ -106,14 +125,14 @@ class Columns:
         others: Any = zip(*values, strict=True) if values else repeat((), piece.count)
         if piece.places is not None:
             names = nothing if self._name is None else _listed(batch.column(self._name))
-            rows = zip(piece.places, names, captions, videos, others, strict=True)
+            rows = zip(piece.places, names, captions, videos, others, piece.known or nothing, strict=True)
             return list(self._embedded(piece.first, piece.label, rows))
         return [
             Refusal(f"{self._path}, row {number}", self._why(lacking, image))
             if (lacking := self._source.lacking(image, video, caption)) is not None
-            else Entry(image or "", caption or "", dict(zip(keys, other, strict=True)), video=video or "")
-            for number, (image, caption, video, other) in enumerate(
-                zip(self._locations(piece), captions, videos, others, strict=True), piece.first
+            else Entry(image or "", caption or "", dict(zip(keys, other, strict=True)), known=known, video=video or "")
+            for number, (image, caption, video, other, known) in enumerate(
+                zip(self._locations(piece), captions, videos, others, piece.known or nothing, strict=True), piece.first
             )
         ]
 
@@ -150,7 +169,7 @@ class Columns:
         return _listed(locations if self.cell is None else locations.field("path"))
 
     def _embedded(self, first: int, label: str, rows: Any) -> Iterator[Row]:
-        for number, (place, name, caption, video, other) in enumerate(rows, first):
+        for number, (place, name, caption, video, other, known) in enumerate(rows, first):
             if (lacking := self._source.lacking(place, video, caption)) is not None:
                 yield Refusal(f"{self._path}, row {number}", self._why(lacking, None))
             elif self._name is not None and place is not None and not name:
@@ -159,7 +178,7 @@ class Columns:
                 given = dict(zip(self._others, other, strict=True))
                 given.pop(self._name, None)
                 image = "" if place is None else name or f"{label}#{number}"
-                yield Entry(image, caption or "", given, place=place, video=video or "")
+                yield Entry(image, caption or "", given, place=place, known=known, video=video or "")
 
     def _texts(self, batch: RecordBatch, name: str) -> list[str]:
         convert = self._convert[name]
@@ -230,8 +249,8 @@ def _converter(field: Field, path: Path) -> Convert | None:
     kinds = list(_leaves(field.type))
     if any(_is_bytes(kind) or types.is_fixed_size_binary(kind) for kind in kinds):
         raise UserError(
-            f"{path}: the column '{field.name}' holds bytes, which a record can't pass on. "
-            "Name the columns that shall pass through: 'source.keep=[…]' (an empty list for none)"
+            f"{path}: the column '{field.name}' holds bytes, which a record can't pass on. Name the columns that shall "
+            "pass through: 'source.keep=[…]' (an empty list for none), and those of images: 'source.images=[…]'"
         )
     if all(_is_text(k) or types.is_integer(k) or types.is_boolean(k) for k in kinds):
         return None
@@ -272,7 +291,7 @@ def byte_ranges(cells: Array, base: int, length: int, file: str) -> Iterator[dic
 
     width = np.dtype("<i8") if types.is_large_binary(cells.type) else np.dtype("<i4")
     _, offsets, data = cells.buffers()
-    if data is None:  # every value is null
+    if data is None or cells.null_count == len(cells):  # of which no place in the file is to be told
         yield from repeat(None, len(cells))
         return
     start = data.address - base
