@@ -47,8 +47,8 @@ NATIVE = [
 # Readers and writers of what people bring and take away. COCO, JSON and text need none of them.
 FORMATS = [
     "pyarrow>=17",
-    "datasets>=3",
-    "webdataset>=0.2.90",
+    "datasets>=4",  # its List
+    "webdataset>=1.0.2",  # opens what its address quotes
     "lmdb>=1.5",
     "zstandard>=0.22",
     "opencv-python-headless>=4.10",

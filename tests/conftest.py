@@ -32,6 +32,12 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def _with_pillows_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test decodes with a small `load.max_pixels` must not be the limit of the next."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+
+
 FIRST = ("slurm", "tests", "launch", "faults")  # folders with files that take minutes
 
 
