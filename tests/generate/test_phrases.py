@@ -41,8 +41,10 @@ def test_instances_in_another_order_and_some_gone() -> None:
 
 def test_one_that_was_taken_in_by_another_is_that_one() -> None:
     made = record()
-    renumbered(made, [0, 1, 2], merged={4: 1, 3: 0})
-    assert about(made.texts["llava"]) == [(0,), (1,)]
+    renumbered(made, [2, 0, 1], merged={4: 2, 3: 0})
+    assert about(made.texts["llava"]) == [(1,), (2, 0)]
+    renumbered(made, [0, 1], merged={2: 0})
+    assert about(made.texts["llava"]) == [(1,), (0,)], "one that is spoken of twice is named once"
     with pytest.raises(ValueError, match="there twice"):
         renumbered(made, [0, 0])
 
