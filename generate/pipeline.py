@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
+from labelyard.generate.aside import check, fills, others, put_aside
 from labelyard.generate.compute.batches import is_out_of_memory
 from labelyard.generate.compute.gpu_memory import free_memory
 from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
@@ -78,14 +79,14 @@ class Pipeline:
                 self._load(name, step)
             # A step that finds instances anew voids what was said of the old ones. One that also reads them takes the
             # phrases along itself (phrases.py).
-            anew = "instances" in step.writes and "instances" not in step.reads
+            anew = "instances" in fills(name, step) and "instances" not in step.reads
             texts = {record.item.id: dict(record.texts) for record in alive} if anew else {}
             with self.timed(name):
                 alive = _apply(step, name, alive, fail, PATIENCE)
             for record in alive if anew else ():
                 void_phrases(record, texts[record.item.id])
             made_by = step.model()
-            void = [other for other in self._given if other not in self.steps and self._is_void(other, step)]
+            void = [other for other in self._given if other not in self.steps and self._is_void(other, name)]
             for record in alive:
                 record.models[name] = made_by
                 for other in void:  # nothing is left of what it made
@@ -98,12 +99,10 @@ class Pipeline:
             self._beside.wait()
         return alive
 
-    def _is_void(self, maker: str, step: Step) -> bool:
+    def _is_void(self, maker: str, name: str) -> bool:
         """Whether all that an earlier run's step made is overwritten by this one: new boxes have no masks yet."""
-        fields = self._given[maker]
-        return bool(fields) and all(
-            field in step.writes or any(_is_part(field, whole) for whole in step.writes) for field in fields
-        )
+        fields, now = self._given[maker], fills(name, self.steps[name])
+        return bool(fields) and all(field in now or any(_is_part(field, whole) for whole in now) for field in fields)
 
     def timed(self, name: str) -> _Timer:
         return _Timer(self.seconds, name)
@@ -121,7 +120,7 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
     while alive:
         try:
             with _in_the_name_of(name, step):
-                step(alive)
+                put_aside(name, step, alive) if step.aside else step(alive)
             return alive
         except ItemError as error:
             culprit = _culprit(alive, error)
@@ -236,27 +235,43 @@ def _check_reads(steps: Mapping[str, Step], given: Mapping[str, Sequence[str]], 
     for name, step in steps.items():
         for needed in step.reads:
             if needed not in there:
-                makers = [other for other, s in steps.items() if needed in s.writes]
+                makers = [other for other, s in steps.items() if needed in fills(other, s)]
                 if needed in KEYS and not makers:
                     raise UserError(
                         f"step '{name}' reads {needed}, and the list has none: its rows bring {' and '.join(brought)}. "
                         f"If it has, {KEYS[needed]}"
                     )
-                hint = f"put '{makers[0]}' before it" if makers else "add a step that writes it"
-                raise UserError(f"step '{name}' reads {needed}, which no earlier step writes; {hint} in pipeline.steps")
-        there = {field for field in there if not any(_is_part(field, whole) for whole in step.writes)}
-        there.update(step.writes)
+                hint = _where_from(needed, steps)
+                raise UserError(f"step '{name}' reads {needed}, which no earlier step writes; {hint}")
+        check(name, step)
+        now = fills(name, step)
+        there = {field for field in there if not any(_is_part(field, whole) for whole in now)}
+        there.update(now)
+
+
+def _where_from(needed: str, steps: Mapping[str, Step]) -> str:
+    """How a step would find what it reads."""
+    maker = next((other for other, step in steps.items() if needed in fills(other, step)), None)
+    if maker:
+        return f"put '{maker}' before it in pipeline.steps"
+    whole, _, other = needed.partition(".")
+    if whole == "aside":
+        return f"use {other}.aside=true" if other in steps else f"add a step '{other}' with {other}.aside=true"
+    return "add a step that writes it in pipeline.steps"
 
 
 def check_writes(steps: Mapping[str, Step]) -> None:
     """Refused at composing: a step that overwrites what an earlier one has found, without having looked at it."""
     makers: dict[str, str] = {}
     for name, step in steps.items():
-        for field in step.writes:
+        for field in fills(name, step):
             if field in makers and field not in step.reads:
+                aside = (
+                    "" if others(step.writes) else f", or keep both: {makers[field]}.aside=true or {name}.aside=true"
+                )
                 raise UserError(
                     f"steps '{makers[field]}' and '{name}' both write {field}, and '{name}' does not read it: what "
-                    f"'{makers[field]}' finds would be lost. Leave one of them out of pipeline.steps"
+                    f"'{makers[field]}' finds would be lost. Leave one of them out of pipeline.steps{aside}"
                 )
             makers[field] = name
 

@@ -44,6 +44,8 @@ class Step:
     A step may be called again with a record that it has seen before: it sets its fields, and never appends to them.
     """
 
+    aside: bool = False  # keep what it finds apart, as aside.NAME, and the record's own fields as they are
+
     # No settings, and so without a type:
     name = ""  # in the pipeline, from the moment it is built for one
     device = "cpu"  # or cuda, as setup was told

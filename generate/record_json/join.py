@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from labelyard.generate.aside import fills
 from labelyard.generate.errors import ItemError
 from labelyard.generate.pipeline import build_steps
 from labelyard.generate.record import Instance, Record, Text
@@ -29,7 +30,7 @@ OF_INSTANCES = {
 def made_by(run: Path) -> dict[str, tuple[str, ...]]:
     """The fields that a run's own steps write, by the step's name."""
     nodes = RunFolder(run).read_run()["config"]["steps"]
-    return {name: tuple(step.writes) for name, step in build_steps(list(nodes), nodes).items()}
+    return {name: tuple(fills(name, step)) for name, step in build_steps(list(nodes), nodes).items()}
 
 
 def clash(earlier: str, later: str) -> bool:

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 
+from labelyard.generate.aside import others, put_aside
 from labelyard.generate.record import Instance, Item, Record, SideImage, Tag
 from labelyard.generate.step import Step
 from labelyard.generate.steps.rounding import VISIBLE, rounding_by_place
@@ -68,8 +69,24 @@ def _assert_same_in_companies(step: Step, records: Sequence[Record], ways: Seque
                 _assert_same(alone[number], other, f"{other.item.id} at place {place} of {numbers}, and alone")
     for one, other in zip(alone, run_on_copies(step, alone), strict=True):
         _assert_same(one, other, f"{one.item.id} a second time")
+    if not others(step.writes):
+        _assert_same_aside(step, records, alone)
     for before, after in zip(records, alone, strict=True):
         _assert_only_writes(step, before, after)
+
+
+def _assert_same_aside(step: Step, records: Sequence[Record], alone: Sequence[Record]) -> None:
+    """Kept aside it finds the same, and leaves the record's own fields as they were."""
+    copies = [copy.deepcopy(record) for record in records]
+    put_aside("kept", step, copies)
+    written = {name.split(".")[0] for name in step.writes}
+    for before, own, after in zip(records, alone, copies, strict=True):
+        kept = after.aside.pop("kept")
+        _assert_same(before, after, f"{before.item.id}, of which a step was kept aside")
+        for name in written - {"texts"}:
+            _assert_same(getattr(own, name), getattr(kept, name), f"{before.item.id}.aside.{name}")
+        for name, text in (kept.texts or {}).items():
+            _assert_same(own.texts[name], text, f"{before.item.id}.aside.texts[{name!r}]")
 
 
 @contextmanager

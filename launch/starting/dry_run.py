@@ -78,4 +78,6 @@ def step_lines(name: str, node: Mapping[str, Any], step: Step) -> Iterator[str]:
 
 def _step_line(node: Mapping[str, Any]) -> str:
     shown = {key: value for key, value in node.items() if key != "_target_" and value is not None}
+    if not shown.get("aside"):
+        shown.pop("aside", None)
     return f"{node['_target_'].rpartition('.')[2]}({', '.join(f'{key}={value}' for key, value in shown.items())})"

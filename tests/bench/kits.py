@@ -35,9 +35,9 @@ def demo(folder: Path) -> Kit:
         return {
             "tag": ImagenetTags(),
             "ground": CocoSsd(),
-            "segment": GrabCut(**({"threads": 1} if singly else {})),
+            "segment": GrabCut(threads=1) if singly else GrabCut(),
             "caption": TemplateCaption(),
-            "embed": MiniLM(**({"batch_size": 1} if singly else {})),
+            "embed": MiniLM(batch_size=1) if singly else MiniLM(),
             "edges": Canny(),
         }
 
