@@ -107,6 +107,7 @@ class Item:
 class Tag:
     name: str
     score: float
+    prompt: str = ""  # what a detector asks for, where that is not the name
 
 
 @dataclass

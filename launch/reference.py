@@ -27,8 +27,8 @@ if not __package__:
 
 from omegaconf import DictConfig, OmegaConf
 
-from labelyard.generate.pipeline import build_steps
-from labelyard.generate.settings import allowed, target
+from labelyard.generate.settings import allowed, defaults, target
+from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.licences import KNOWN
 from labelyard.launch.config.asked import Asked
 from labelyard.launch.config.compose import CONF, FRAME, SECTIONS, Groups
@@ -180,7 +180,7 @@ def _group(group: str, options: dict[str, Path]) -> Iterator[str]:
     found = {name: _laid_over(rows(kind, prefix), options[name], prefix) for name, kind in kinds.items()}
     every = rows(_shared(list(kinds.values())), prefix)
     yield f"## `{group}`\n"
-    yield GROUPS[group] + "\n" if group in GROUPS else _does(group, options)
+    yield GROUPS[group] + "\n" if group in GROUPS else _does(group, list(kinds.values()))
     if every:
         yield f"All of them have these; below stands what is different, or more.\n\n{table(every)}"
     for name, kind in kinds.items():
@@ -202,14 +202,20 @@ def _laid_over(found: list[Row], path: Path, prefix: str) -> list[Row]:
     return [dataclasses.replace(row, default=values.get(row.name.rstrip("°"), row.default)) for row in found]
 
 
-def _does(group: str, options: dict[str, Path]) -> str:
-    """What steps of a kind take and give, in the words of the code, under the name of their kind."""
-    nodes = [OmegaConf.to_container(OmegaConf.load(path), resolve=True) for path in options.values()]
-    steps = [build_steps([group], {group: node})[group] for node in nodes]
+def _does(group: str, kinds: list[type[Step]]) -> str:
+    """What steps of a kind take and give, in the words of the code, under the name of their kind and by default."""
+    steps = [_as_by_default(kind, group) for kind in kinds]
     reads = dict.fromkeys(name for step in steps for name in step.reads)
     writes = dict.fromkeys(name for step in steps for name in step.writes)
-    listed = [", ".join(f"`{name}`" for name in names) for names in (reads, writes)]
+    listed = [", ".join(f"`{name}`" for name in names) or "what it is told to" for names in (reads, writes)]
     return f"A kind of step. Reads {listed[0]}; writes {listed[1]}.\n"
+
+
+def _as_by_default(kind: type[Step], name: str) -> Step:
+    """Unchecked: some can do nothing without being told what."""
+    step = object.__new__(kind)
+    vars(step).update(defaults(dataclasses.fields(kind)), name=name)
+    return step
 
 
 def _pipeline(name: str, path: Path) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from labelyard.generate.model_step import ModelStep, batch_of
+from labelyard.generate.model_step import batch_of
 from labelyard.generate.record import Box, Record
 from labelyard.generate.settings import setting
+from labelyard.generate.steps.ground.asking import Asking
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.tools.pixels import aligned
 from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
@@ -25,18 +26,18 @@ class Question:
     record: int
     image: Image
     tag: str
+    prompt: str
     length: int  # in tokens
 
 
 @dataclass(kw_only=True)
-class Florence2Boxes(ModelStep):
+class Florence2Boxes(Asking):
     """Every tag is a question of its own, so that none is lost and each box's label is known.
 
     It has no scores of its own. A box's is how sure the model was of its four numbers: the geometric mean of their
     probabilities.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("image", "tags")
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
     # Of the checkpoints those that transformers reads itself: microsoft's own bring code, which is not run.
@@ -64,9 +65,9 @@ class Florence2Boxes(ModelStep):
 
     def __call__(self, records: Sequence[Record]) -> None:
         questions = [
-            Question(position, record.image, tag, self._length(tag))
+            Question(position, record.image, one.name, one.prompt, self._length(one.prompt))
             for position, record in enumerate(records)
-            for tag in dict.fromkeys(tag.name for tag in record.tags if tag.name.strip())
+            for one in self.asked(record)
         ]
         answers = self.map(self._answer, questions, key=lambda question: question.length)
         found: list[list[Detection]] = [[] for _ in records]
@@ -83,7 +84,7 @@ class Florence2Boxes(ModelStep):
 
         given = self.loaded.processor(
             images=[question.image for question in questions],
-            text=[TASK + question.tag for question in questions],
+            text=[TASK + question.prompt for question in questions],
             padding=True,
             return_tensors="pt",
         ).to(self.device, torch_dtype(self.dtype))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from labelyard.generate.model_step import ModelStep
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
+from labelyard.generate.steps.ground.asking import Asked, Asking
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.tools.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
 from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Owlv2(ModelStep):
+class Owlv2(Asking):
     """A box gets the tag that it scores best for. The text tower reads 16 tokens: what is longer is cut."""
 
-    reads: ClassVar[tuple[str, ...]] = ("image", "tags")
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
     checkpoint: str = "google/owlv2-base-patch16-ensemble"  # a hub's id or a folder
@@ -46,19 +45,19 @@ class Owlv2(ModelStep):
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:  # each has its own tags, and so its own shape
-            tags = list(dict.fromkeys(tag.name for tag in record.tags if tag.name.strip()))
-            found = self._found(record, tags) if tags else []
+            asked = self.asked(record)
+            found = self._found(record, asked) if asked else []
             record.instances = to_instances(found, record.width, record.height, self.iou_threshold)
 
-    def _found(self, record: Record, tags: Sequence[str]) -> list[Detection]:
-        scores, boxes = self._answer(record, tags)
+    def _found(self, record: Record, asked: Sequence[Asked]) -> list[Detection]:
+        scores, boxes = self._answer(record, [one.prompt for one in asked])
         side = max(record.width, record.height)  # boxes are relative to the image filled up to a square
         found = []
         for query in (scores.max(axis=1) > self.box_threshold).nonzero()[0]:
             best = int(scores[query].argmax())
             x, y, w, h = (float(value) * side for value in boxes[query])
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-            found.append(Detection(box, float(scores[query, best]), tags[best]))
+            found.append(Detection(box, float(scores[query, best]), asked[best].name))
         return found
 
     def _answer(self, record: Record, tags: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.model_step import ModelStep, batch_of
+from labelyard.generate.model_step import batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
+from labelyard.generate.steps.ground.asking import Asking
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.ground.prompts import Frame, Prompt, build_prompts, winning_tag
 from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD, Size, size_by_short_side, to_tensor
@@ -58,8 +59,7 @@ class Ready:
 
 
 @dataclass(kw_only=True)
-class PromptedDetector(ModelStep):
-    reads: ClassVar[tuple[str, ...]] = ("image", "tags")
+class PromptedDetector(Asking):
     writes: ClassVar[tuple[str, ...]] = ("instances",)
 
     box_threshold: float = setting(0.25, least=0, most=1)  # least score of a box: that of its best token
@@ -104,11 +104,11 @@ class PromptedDetector(ModelStep):
         return ids
 
     def _ask(self, position: int, record: Record) -> list[Question]:
-        tags = [tag.name.lower() for tag in record.tags]
-        if not tags:
+        asked = self.asked(record)
+        if not asked:
             return []
-        names = [tag.name for tag in record.tags]
-        prompts = build_prompts(names, self._tokens(tags), self.loaded.frame, self.loaded.network.limit)
+        tokens = self._tokens([one.prompt.lower() for one in asked])
+        prompts = build_prompts([one.name for one in asked], tokens, self.loaded.frame, self.loaded.network.limit)
         size = size_by_short_side(record.image.size, self.short_side, self.long_side)
         return [Question(position, record.image, size, prompt, self._padded(len(prompt.ids))) for prompt in prompts]
 

@@ -1,0 +1,68 @@
+"""What a detector is asked for: the record's tags, or what steps before it have kept aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from labelyard.generate.model_step import ModelStep
+from labelyard.generate.record import Record, Tag, Text
+
+OWN = "tags"
+TEXTS = "texts."
+
+
+class Asked(NamedTuple):
+    name: str  # the label of what is found
+    prompt: str  # what is asked for
+
+
+@dataclass(kw_only=True)
+class Asking(ModelStep):
+    """Names in the order of `asks`, then those of `add`, each where it stands first."""
+
+    # steps kept aside, for their tags or phrases; texts.NAME: the phrases of that text; tags: the record's own
+    asks: list[str] = field(default_factory=list)
+    add: list[str] = field(default_factory=list)  # names that are asked for in every picture, too
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        twice = next((one for place, one in enumerate(self.asks) if one in self.asks[:place]), None)
+        if twice is not None:
+            raise ValueError(f"asks={self.asks}: names {twice!r} twice; leave one out")
+        if any(not name.strip() for name in (*self.asks, *self.add)):
+            raise ValueError("asks or add holds an empty name; leave it out")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        asked = self.asks or [OWN]
+        return ("image", *(one if one == OWN or one.startswith(TEXTS) else f"aside.{one}" for one in asked))
+
+    def asked(self, record: Record) -> list[Asked]:
+        """Without white space alone, and without repeats."""
+        found: dict[str, Asked] = {}
+        for tag in self._tags(record):
+            if tag.name.strip():
+                found.setdefault(tag.name, Asked(tag.name, tag.prompt or tag.name))
+        return list(found.values())
+
+    def _tags(self, record: Record) -> Iterator[Tag]:
+        for one in self.asks or [OWN]:
+            if one == OWN:
+                yield from record.tags
+            elif one.startswith(TEXTS):
+                name = one.removeprefix(TEXTS)
+                yield from phrases([record.texts[name]] if name in record.texts else [])
+            elif one in record.aside:
+                kept = record.aside[one]
+                yield from kept.tags or ()
+                yield from phrases([*(kept.texts or {}).values()])
+        yield from (Tag(name, 1.0) for name in self.add)
+
+
+def phrases(texts: Sequence[Text]) -> Iterator[Tag]:
+    """The words of each phrase, on one line."""
+    for text in texts:
+        for phrase in text.phrases:
+            yield Tag(" ".join(text.text[phrase.start : phrase.end].split()), 1.0)

@@ -1,0 +1,77 @@
+"""`merge=boxes`: one list of instances out of what several steps have kept aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from labelyard.generate.record import Instance, Record
+from labelyard.generate.settings import setting
+from labelyard.generate.step import Step
+
+OWN = "instances"
+LABELS = "labels"  # under which an instance keeps its votes
+
+
+@dataclass(kw_only=True)
+class MergeBoxes(Step):
+    """Steps come in the order of `of`, and the instances of each in their own. One that overlaps with an instance that
+    is there already is dropped, and its label is one more vote for that: `labels`, the first to see it first. The label
+    is that of the first."""
+
+    writes = ("instances",)
+
+    of: list[str] = field(default_factory=list)  # steps that are kept aside; instances: the record's own
+    # of two boxes that overlap more than this, the earlier one is kept
+    iou_threshold: float = setting(0.5, least=0, most=1)
+    across_labels: bool = True  # whatever their labels are; false: only those of one label
+
+    def __post_init__(self) -> None:
+        if not self.of:
+            raise ValueError("of=[]: nothing to merge; give of=[NAME,NAME] with the names of steps that are kept aside")
+        twice = next((one for place, one in enumerate(self.of) if one in self.of[:place]), None)
+        if twice is not None:
+            raise ValueError(f"of={self.of}: names {twice!r} twice; leave one out")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return tuple(OWN if one == OWN else f"aside.{one}" for one in self.of)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.instances = self.merged(record)
+
+    def merged(self, record: Record) -> list[Instance]:
+        import numpy as np
+
+        from labelyard.utils.boxes import iou
+
+        found = [instance for one in self.of for instance in _instances(record, one)]
+        boxes = np.array([instance.box for instance in found], dtype=np.float64).reshape(-1, 4)
+        kept: list[int] = []
+        votes: dict[int, list[str]] = {}
+        for number, instance in enumerate(found):
+            rivals = [n for n in kept if self.across_labels or found[n].label == instance.label]
+            shares = iou(boxes[number], boxes[rivals])
+            best = int(shares.argmax()) if len(rivals) else 0
+            if len(rivals) and shares[best] > self.iou_threshold:
+                votes[rivals[best]] += _votes(instance)
+            else:
+                kept.append(number)
+                votes[number] = _votes(instance)
+        return [replace(found[n], extra={**found[n].extra, LABELS: votes[n]}) for n in kept]
+
+    def model(self) -> dict[str, Any]:
+        return {"name": "merge", "checkpoint": None, "of": list(self.of), "iou_threshold": self.iou_threshold}
+
+
+def _instances(record: Record, one: str) -> Sequence[Instance]:
+    if one == OWN:
+        return record.instances
+    return (record.aside[one].instances or ()) if one in record.aside else ()
+
+
+def _votes(instance: Instance) -> list[str]:
+    """Of a merge before this one, too."""
+    return list(instance.extra.get(LABELS, [instance.label]))

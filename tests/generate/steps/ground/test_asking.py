@@ -1,0 +1,176 @@
+"""What a detector is asked for: in order and once; what can't be asked is refused before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from labelyard.generate.errors import FatalError
+from labelyard.generate.pipeline import Pipeline, build_steps, check_writes
+from labelyard.generate.record import Aside, Instance, Phrase, Record, Tag, Text
+from labelyard.generate.step import Step
+from labelyard.generate.steps.ground.asking import Asked, Asking
+from labelyard.generate.steps.merge.boxes import MergeBoxes
+from labelyard.generate.steps.tag.names import ListedNames
+from labelyard.utils.errors import UserError
+from tests.generate.conftest import item
+
+
+def record(number: int = 0) -> Record:
+    return Record(item(number), Image.new("RGB", (100, 100)))
+
+
+@dataclass(kw_only=True)
+class Says(Step):
+    reads = ("image",)
+    writes = ("tags",)
+
+    words: list[str]
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.tags = [Tag(word, 0.5) for word in self.words]
+
+
+@dataclass(kw_only=True)
+class Finds(Asking):
+    """Each name that it knows where it stands."""
+
+    writes = ("instances",)
+
+    checkpoint: str = "none"
+    places: dict[str, list[float]]  # by the prompt: x1, y1, x2, y2, score
+
+    def load(self) -> None:
+        self.loaded.places = self.places
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.instances = [
+                Instance((x1, y1, x2, y2), score, one.name)
+                for one in self.asked(record)
+                if one.prompt in self.loaded.places
+                for x1, y1, x2, y2, score in [self.loaded.places[one.prompt]]
+            ]
+
+
+def test_names_come_in_order_and_once() -> None:
+    one = record()
+    one.tags = [Tag("sky", 0.9), Tag(" ", 0.9), Tag("sky", 0.1)]
+    one.texts["llava"] = Text(
+        "a small dog near\n a  red car, a dog", "model", (Phrase(0, 11, (0,)), Phrase(17, 28, (1,)))
+    )
+    one.aside["ram"] = Aside(tags=[Tag("dog", 0.9), Tag("cat", 0.8)])
+    one.aside["list"] = Aside(tags=[Tag("cat", 1.0, "a cat"), Tag("bus", 1.0, "a red bus")])
+    one.aside["cap"] = Aside(texts={"short": Text("the tall tree", "model", (Phrase(4, 13, (0,)),))})
+
+    def names(*asks: str, add: Sequence[str] = ()) -> list[str]:
+        return [found.name for found in Finds(asks=list(asks), add=list(add), places={}).asked(one)]
+
+    assert names() == ["sky"]
+    assert names(add=["trees", "sky"]) == ["sky", "trees"]
+    assert names("list", "ram", "tags", add=["bus", "dog", "trees"]) == ["cat", "bus", "dog", "sky", "trees"]
+    assert names("texts.llava", "cap", "ram") == ["a small dog", "a red car", "tall tree", "dog", "cat"]
+    assert names("texts.none", "ram") == ["dog", "cat"]  # a record without that text
+    prompts = Finds(asks=["ram", "list"], places={}).asked(one)
+    assert prompts == [Asked("dog", "dog"), Asked("cat", "cat"), Asked("bus", "a red bus")], (
+        "the first to name it decides"
+    )
+
+
+def test_what_is_asked_has_to_be_there_and_before() -> None:
+    finds = Finds(asks=["ram", "texts.llava"], places={})
+    assert finds.reads == ("image", "aside.ram", "texts.llava")
+    assert Finds(places={}).reads == ("image", "tags")
+    ram = Says(words=["dog"], aside=True)
+    for steps, advice in (
+        ({"boxes": finds, "ram": ram}, "reads aside.ram.*put 'ram' before it"),
+        ({"ram": Says(words=[]), "boxes": finds}, "reads aside.ram.*use ram.aside=true"),
+        ({"ram": ram, "boxes": finds}, "reads texts.llava, which no earlier step writes"),
+    ):
+        with pytest.raises(UserError, match=f"step 'boxes' {advice}"):
+            Pipeline(steps)
+    with pytest.raises(ValueError, match=r"asks=\['ram', 'ram'\]: names 'ram' twice"):
+        Finds(asks=["ram", "ram"], places={})
+    with pytest.raises(ValueError, match="empty name"):
+        Finds(add=[" "], places={})
+
+
+def test_a_list_of_names_has_one_on_each_line_and_prompts_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("# mine\ndog\n\nbus = a  red bus\ndog = again\n", encoding="utf-8")
+    step = ListedNames(names=["cat", "cow=a = b"], file=str(file))
+    step.setup("cpu")
+    one = record()
+    step([one])
+    assert one.tags == [Tag("cat", 1.0), Tag("cow", 1.0, "a = b"), Tag("dog", 1.0), Tag("bus", 1.0, "a red bus")]
+    told = step.model()
+    assert told["names"] == 4
+    file.write_text("dog\nbus = a blue bus\n", encoding="utf-8")
+    step.setup("cpu")
+    assert step.model()["digest"] != told["digest"]
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (None, r"^tag\.file=.*names.txt: can't be read"),
+        (b"\xff\xfe", r"^tag\.file=.*can't be read"),
+        (b"# nothing\n", r"^tag\.file=.*: there is no name in it"),
+        (b"dog\n = a dog\n", r"^tag\.file=.*: '= a dog' is neither a name nor"),
+        (b"dog = \n", r"^tag\.file=.*: 'dog =' is neither a name nor"),
+    ],
+)
+def test_a_list_that_is_none_is_told(tmp_path: Path, content: bytes | None, told: str) -> None:
+    file = tmp_path / "names.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(FatalError, match=told):
+        Pipeline({"tag": ListedNames(file=str(file))}).setup("cpu")
+
+
+def test_a_list_of_nothing_is_refused() -> None:
+    node = {"_target_": "labelyard.generate.steps.tag.names.ListedNames"}
+    with pytest.raises(FatalError, match=r"^tag\.names=\[\]: there is no name in it; give tag\.names=\[dog,cat\]"):
+        Pipeline(build_steps(["tag"], {"tag": node})).setup("cpu")
+    with pytest.raises(UserError, match="tag: '= x' is neither"):
+        build_steps(["tag"], {"tag": {**node, "names": ["= x"]}})
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_two_taggers_two_detectors_a_list_and_a_merge(staged: bool) -> None:
+    """By hand. The first finds a dog and a cat, the second a dog as puppy, a bus by its prompt, and a tree."""
+    first = {"dog": [0, 0, 10, 10, 0.9], "cat": [50, 50, 70, 90, 0.8]}
+    second = {
+        "puppy": [0, 0, 10, 8, 0.95],  # shares 80 of 100 with the dog: IoU 0.8
+        "a red bus": [50, 50, 70, 70, 0.7],  # shares 400 of 800 with the cat: IoU 0.5, which is not above 0.5
+        "trees": [52, 50, 70, 90, 0.6],  # shares 720 of 800 with the cat: 0.9; 360 of 760 with the bus
+    }
+    steps: dict[str, Step] = {
+        "ram": Says(words=["dog", "cat"], aside=True),
+        "tag2text": Says(words=["puppy", "dog"], aside=True),
+        "list": ListedNames(names=["bus = a red bus"], aside=True),
+        "one": Finds(asks=["ram"], places=first, aside=True),
+        "two": Finds(asks=["ram", "tag2text", "list"], add=["trees"], places=second, aside=True),
+        "merge": MergeBoxes(of=["one", "two"]),
+    }
+    check_writes(steps)
+    pipeline = Pipeline(steps, staged=staged)
+    pipeline.setup("cpu")
+    done = pipeline.run([record(n) for n in range(3)], lambda *_: pytest.fail("all are well"))
+    for one in done:
+        assert one.tags == []
+        assert [tag.name for tag in one.aside["tag2text"].tags or ()] == ["puppy", "dog"]
+        assert [i.label for i in one.aside["one"].instances or ()] == ["dog", "cat"]
+        assert [i.label for i in one.aside["two"].instances or ()] == ["puppy", "bus", "trees"]
+        assert one.instances == [
+            Instance((0, 0, 10, 10), 0.9, "dog", extra={"labels": ["dog", "puppy"]}),
+            Instance((50, 50, 70, 90), 0.8, "cat", extra={"labels": ["cat", "trees"]}),
+            Instance((50, 50, 70, 70), 0.7, "bus", extra={"labels": ["bus"]}),
+        ]
+        assert all("labels" not in i.extra for i in one.aside["one"].instances or ()), "what is aside stays as it was"
+        assert list(one.models) == list(steps)
