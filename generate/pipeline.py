@@ -29,6 +29,9 @@ KEYS = {
     "video": "name its key with source.video_key=… (of a folder or of tars: source.videos=true)",
 }
 
+# What made the part of a record that a step has passed by.
+GIVEN_MODEL = {"name": "given"}
+
 # Seconds before a step that met something passing (a server that is busy) is asked again.
 PATIENCE = (1.0, 5.0)
 
@@ -51,6 +54,7 @@ class Pipeline:
         self.seconds: dict[str, float] = {}
         self._staged = staged
         self._device = "cpu"
+        self._late = {name for name, step in self.steps.items() if step.lazy}  # not loaded so far
         self._beside = Encoding()
         _check_reads(self.steps, self._given, brought)
 
@@ -58,6 +62,8 @@ class Pipeline:
         """Load every step; staged too, once, so that a bad checkpoint shows before any item is touched."""
         self._device = device
         for name, step in self.steps.items():
+            if step.lazy:
+                continue
             self._load(name, step)
             if self._staged:
                 self._free(step)
@@ -65,6 +71,7 @@ class Pipeline:
     def _load(self, name: str, step: Step) -> None:
         with self.timed(f"setup {name}"), _in_the_name_of(name, step):
             step.setup(self._device)
+        self._late.discard(name)
 
     def _free(self, step: Step) -> None:
         step.free()
@@ -75,28 +82,46 @@ class Pipeline:
         """All steps over the records; those that a step rejects are handed to `fail`, the others returned."""
         alive, last = list(records), next(reversed(self.steps), None)
         for name, step in self.steps.items():
-            if self._staged:
-                self._load(name, step)
-            # A step that finds instances anew voids what was said of the old ones. One that also reads them takes the
-            # phrases along itself (phrases.py).
-            anew = "instances" in fills(name, step) and "instances" not in step.reads
-            texts = {record.item.id: dict(record.texts) for record in alive} if anew else {}
-            with self.timed(name):
-                alive = _apply(step, name, alive, fail, PATIENCE)
-            for record in alive if anew else ():
-                void_phrases(record, texts[record.item.id])
-            made_by = step.model()
-            void = [other for other in self._given if other not in self.steps and self._is_void(other, name)]
-            for record in alive:
-                record.models[name] = made_by
-                for other in void:  # nothing is left of what it made
-                    record.models.pop(other, None)
+            waiting = [record for record in alive if step.has_work_for(record)]
+            if len(waiting) < len(alive):
+                alive = self._pass_by(name, alive, waiting, fail)
+            elif waiting:
+                alive = self._run_one(name, waiting, fail)
             if name != last:  # whoever writes the record encodes what the last one made
                 self._beside.hand_over(alive)
-            if self._staged:
-                self._free(step)
         with self.timed("wait for encoding"):
             self._beside.wait()
+        return alive
+
+    def _pass_by(self, name: str, records: list[Record], waiting: list[Record], fail: Fail) -> list[Record]:
+        """The step over those that wait for it, among others which have what it makes."""
+        wait = {id(record) for record in waiting}
+        for record in records:
+            if id(record) not in wait:
+                record.models.setdefault(name, dict(GIVEN_MODEL))
+        done = {id(record) for record in self._run_one(name, waiting, fail)} if waiting else set()
+        return [record for record in records if id(record) in done or id(record) not in wait]
+
+    def _run_one(self, name: str, records: list[Record], fail: Fail) -> list[Record]:
+        step = self.steps[name]
+        if self._staged or name in self._late:
+            self._load(name, step)
+        # A step that finds instances anew voids what was said of the old ones. One that also reads them takes the
+        # phrases along itself (phrases.py).
+        anew = "instances" in fills(name, step) and "instances" not in step.reads
+        texts = {record.item.id: dict(record.texts) for record in records} if anew else {}
+        with self.timed(name):
+            alive = _apply(step, name, records, fail, PATIENCE)
+        for record in alive if anew else ():
+            void_phrases(record, texts[record.item.id])
+        made_by = step.model()
+        void = [other for other in self._given if other not in self.steps and self._is_void(other, name)]
+        for record in alive:
+            record.models[name] = made_by
+            for other in void:  # nothing is left of what it made
+                record.models.pop(other, None)
+        if self._staged:
+            self._free(step)
         return alive
 
     def _is_void(self, maker: str, name: str) -> bool:

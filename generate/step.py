@@ -24,6 +24,7 @@ class Checkpoint:
 
     location: str
     revision: str | None = None
+    files: tuple[str, ...] = ()  # patterns: of a repository with several models these files alone; empty: as usual
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,15 @@ class Step:
     def lists(self) -> tuple[PublishedFile, ...]:
         """What has to be fetched besides: lists of names, thresholds."""
         return ()
+
+    def has_work_for(self, record: Record) -> bool:
+        """Whether it has anything to do for the record; one for which it has not is passed by."""
+        return True
+
+    @property
+    def lazy(self) -> bool:
+        """Whether it is loaded only when a record needs it, and not before the first."""
+        return False
 
     def setup(self, device: str) -> None:
         """Load what is needed, once per worker. `device` is 'cpu' or 'cuda'; keep it as `self.device`: `map`

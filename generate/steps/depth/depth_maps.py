@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.image_step import ImageStep
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Instance, MadeImage, Record
 from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, on_pillow, torch_dtype
@@ -30,21 +31,17 @@ class Pixels:
 
 
 @dataclass(kw_only=True)
-class DepthMaps(ModelStep):
+class DepthMaps(ImageStep, ModelStep):
     """Comes after `ground` (and `segment`) in a pipeline that has them, for the instances' medians."""
 
     reads: ClassVar[tuple[str, ...]] = ("image",)
+    picture_of: ClassVar[str] = "depth"
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
 
     @property
-    def image(self) -> str:
-        """What the picture is called, and behind `median_` its number for an instance."""
-        return self.name or "depth"
-
-    @property
     def writes(self) -> tuple[str, ...]:
-        return (f"images.{self.image}", f"instances.median_{self.image}")
+        return (*super().writes, f"instances.median_{self.image}")
 
     def model_class(self) -> Any:
         raise NotImplementedError

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from labelyard.generate.compute.threads import each
+from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import MadeImage, Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
-from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.packaged import missing
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Canny(Step):
+class Canny(ImageStep):
     """White edges on black, 8-bit grey.
 
     `short_side` is the size in which they are sought: a larger picture is reduced to it first, since in full size
@@ -25,6 +25,7 @@ class Canny(Step):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("image",)
+    picture_of: ClassVar[str] = "edges"
     low: int = setting(100, least=0, most=100_000)  # an edge goes on down to this gradient
     high: int = setting(200, least=0, most=100_000)  # an edge begins at this gradient
     # pixels; null keeps every size
@@ -33,15 +34,6 @@ class Canny(Step):
     def __post_init__(self) -> None:
         if self.low > self.high:
             raise ValueError(f"low={self.low} and high={self.high}: low is at most high")
-
-    @property
-    def image(self) -> str:
-        """What the picture is called."""
-        return self.name or "edges"
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        return (f"images.{self.image}",)
 
     def setup(self, device: str) -> None:
         try:

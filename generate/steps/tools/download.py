@@ -29,7 +29,8 @@ def download(step: Step) -> None:
         if named:
             _from_hub(named[0], checkpoint.revision, [named[1], CARD])
         elif kind(checkpoint.location) == "hub":
-            _from_hub(checkpoint.location, checkpoint.revision, None)
+            named_files = [*checkpoint.files, CARD] if checkpoint.files else None
+            _from_hub(checkpoint.location, checkpoint.revision, named_files)
     for published in step.lists():
         _from_its_place(published)
 

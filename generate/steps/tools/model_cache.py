@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,14 @@ def _problem(checkpoint: Checkpoint) -> str | None:
         folder = snapshot(checkpoint)
         if folder is None:
             return "not in the hub's cache here"
-        lacking = incomplete(folder)
+        lacking = _lacking(folder, checkpoint)
         return f"only a part of it is in the hub's cache here; {lacking} is missing" if lacking else None
     path = Path(location).expanduser()
     if kind(location) == "file":
         return None if path.is_file() else f"there is no such file (looked in {Path.cwd()})"
     if not path.is_dir():
         return f"there is no such folder (looked in {Path.cwd()})"
-    lacking = incomplete(path)
+    lacking = _lacking(path, checkpoint)
     return f"the folder is not a whole model: {lacking} is missing" if lacking else None
 
 
@@ -82,8 +83,39 @@ def snapshot(checkpoint: Checkpoint) -> Path | None:
     """The folder of a hub model in the cache, without asking the hub."""
     if kind(checkpoint.location) != "hub":
         return None
+    if checkpoint.files:
+        return _cached(checkpoint)
     config = cached_hub_file(checkpoint.location, "config.json", checkpoint.revision)
     return config.parent if config else None
+
+
+def _cached(checkpoint: Checkpoint) -> Path | None:
+    """Where the hub's cache has a repository of which no file is known to be there."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    home = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=checkpoint.location, repo_type="model")
+    named = home / "refs" / (checkpoint.revision or "main")
+    commit = named.read_text().strip() if named.is_file() else checkpoint.revision
+    folder = home / "snapshots" / commit if commit else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _lacking(folder: Path, checkpoint: Checkpoint) -> str | None:
+    """The first of the files it names that is not there, or else the first that a model's folder needs."""
+    if not checkpoint.files:
+        return incomplete(folder)
+    return next((pattern for pattern in checkpoint.files if not files_of(folder, (pattern,))), None)
+
+
+def files_of(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    """Those that the patterns mean, as the hub reads them: by their whole path, and a folder's with all in it."""
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if any(fnmatchcase(name, f"{pattern}*" if pattern.endswith("/") else pattern) for pattern in patterns):
+            found.append(path)
+    return found
 
 
 def incomplete(folder: Path) -> str | None:
@@ -114,12 +146,14 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
         files = [path]
     else:
         path = snapshot(checkpoint) or Path(location).expanduser()
-        files = sorted(file for file in path.iterdir() if file.name.endswith((*WEIGHTS, "config.json")))
+        named = files_of(path, checkpoint.files) if checkpoint.files else sorted(path.iterdir())
+        files = [file for file in named if file.name.endswith((*WEIGHTS, "config.json"))]
     if "snapshots" in path.parts:
         found["revision"] = path.parts[path.parts.index("snapshots") + 1]
     if licence := licence_of(checkpoint):
         found["licence"] = str(licence)
-    found["sha256"] = {file.name: sha256(file) for file in files}
+    names = [file.relative_to(path).as_posix() if checkpoint.files else file.name for file in files]
+    found["sha256"] = {name: sha256(file) for name, file in zip(names, files, strict=True)}
     return found
 
 
