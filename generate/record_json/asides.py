@@ -27,10 +27,18 @@ def asides_from_json(entries: Mapping[str, Json], in_frame: bool = False) -> dic
     return {name: aside for name, aside in asides.items() if aside != Aside()}
 
 
+def tag_to_json(tag: Tag) -> Json:
+    return {"name": tag.name, "score": tag.score} | ({"prompt": tag.prompt} if tag.prompt else {})
+
+
+def tag_from_json(entry: Json) -> Tag:
+    return Tag(entry["name"], entry["score"], entry.get("prompt", ""))
+
+
 def _to_json(aside: Aside) -> Json:
     found: Json = {}
     if aside.tags is not None:
-        found["tags"] = [{"name": tag.name, "score": tag.score} for tag in aside.tags]
+        found["tags"] = [tag_to_json(tag) for tag in aside.tags]
     if aside.instances is not None:
         found["instances"] = [_instance_to_json(instance) for instance in aside.instances]
     if aside.texts is not None:
@@ -40,7 +48,7 @@ def _to_json(aside: Aside) -> Json:
 
 def _from_json(entry: Json, in_frame: bool) -> Aside:
     return Aside(
-        [Tag(tag["name"], tag["score"]) for tag in entry["tags"]] if "tags" in entry else None,
+        [tag_from_json(tag) for tag in entry["tags"]] if "tags" in entry else None,
         [_instance(one) for one in entry["instances"]] if "instances" in entry and not in_frame else None,
         texts_from_json(entry["texts"]) if "texts" in entry and not (in_frame and "instances" in entry) else None,
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.record import Box, Instance, Record, Tag
-from labelyard.generate.record_json.asides import asides_from_json
+from labelyard.generate.record import Box, Instance, Record
+from labelyard.generate.record_json.asides import asides_from_json, tag_from_json
 from labelyard.generate.record_json.beside import clip_from_json, image_from_json
 from labelyard.generate.record_json.body import earlier, instances_of, newer, original_mask, size_of
 from labelyard.generate.record_json.fields import CAPTION_EMBEDDING, LABEL_EMBEDDING, OWN_KEYS_OF_INSTANCES
@@ -23,7 +23,7 @@ def from_record(record: Record, path: Path, in_frame: bool, root: str | None = N
     if record.has_image:
         _check_size(record, body, in_frame)
     found = instances_of(body)
-    record.tags = [Tag(tag["name"], tag["score"]) for tag in body["tags"]]
+    record.tags = [tag_from_json(tag) for tag in body["tags"]]
     record.models = dict(body["models"])
     record.instances = [_instance(body, entry, in_frame) for entry in found]
     if in_frame:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.errors import ItemError
 from labelyard.generate.record import Box, Instance, Record
-from labelyard.generate.record_json.asides import asides_to_json
+from labelyard.generate.record_json.asides import asides_to_json, tag_to_json
 from labelyard.generate.record_json.fields import (
     CAPTION_EMBEDDING,
     EMBEDDING_WIDTH,
@@ -91,7 +91,7 @@ def to_json(record: Record, options: Write, made_by: dict[str, str]) -> dict[str
         "dataset_name": options.dataset_name,
         **(_sizes(record, options) if record.has_image else {}),
         "file": record.facts,
-        "tags": [{"name": tag.name, "score": tag.score} for tag in record.tags],
+        "tags": [tag_to_json(tag) for tag in record.tags],
         "models": record.models,
         "made_by": made_by,
         **(_image_and_annotations(record, options) if record.has_image else {"annos": _no_annotations(record)}),

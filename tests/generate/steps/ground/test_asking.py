@@ -12,6 +12,7 @@ from PIL import Image
 from labelyard.generate.errors import FatalError
 from labelyard.generate.pipeline import Pipeline, build_steps, check_writes
 from labelyard.generate.record import Aside, Instance, Phrase, Record, Tag, Text
+from labelyard.generate.record_json.asides import tag_from_json, tag_to_json
 from labelyard.generate.step import Step
 from labelyard.generate.steps.ground.asking import Asked, Asking
 from labelyard.generate.steps.merge.boxes import MergeBoxes
@@ -174,3 +175,9 @@ def test_two_taggers_two_detectors_a_list_and_a_merge(staged: bool) -> None:
         ]
         assert all("labels" not in i.extra for i in one.aside["one"].instances or ()), "what is aside stays as it was"
         assert list(one.models) == list(steps)
+
+
+def test_a_prompt_outlives_the_record_s_json() -> None:
+    for tag in (Tag("bus", 1.0, "a red bus"), Tag("dog", 0.5)):
+        assert tag_from_json(tag_to_json(tag)) == tag
+    assert tag_to_json(Tag("dog", 0.5)) == {"name": "dog", "score": 0.5}, "as before where there is none"
