@@ -112,9 +112,9 @@ class Csv(Source):
             return Refusal(f"{table.path}, row {number}", reason)
         return Entry(image, caption, columns.given(row), video=video)
 
-    def _reader(self, lines: Iterable[str], delimiter: str) -> Any:
+    def _reader(self, lines: Iterable[str], delimiter: str, strict: bool = True) -> Any:
         quoting = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
-        return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
+        return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=strict)  # type: ignore[arg-type]
 
     def _dialect(self, path: Path, encoding: str) -> tuple[str, int]:
         """What divides the fields, by the first line; and how many lines are above it."""
@@ -134,7 +134,8 @@ class Csv(Source):
 
         def fit(delimiter: str) -> tuple[int, int]:
             try:
-                fields: list[str] = next(self._reader([line], delimiter), [])
+                # One that is quoted may go on in the next line: by this line alone that is no error.
+                fields: list[str] = next(self._reader([line], delimiter, strict=False), [])
             except csv.Error:
                 return 0, 0
             if self.header is not None:
