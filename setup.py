@@ -54,7 +54,7 @@ FORMATS = [
     "opencv-python-headless>=4.10",
 ]
 
-VIDEO = ["av>=14"]  # reads and writes H.264 without a system's FFmpeg
+VIDEO = ["av>=15"]  # reads and writes H.264 without a system's FFmpeg
 
 DEV = [
     *FORMATS,
