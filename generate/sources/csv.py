@@ -22,6 +22,7 @@ Found = TypeVar("Found", Row, Rows)
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 NAMED = {**DELIMITERS, "\\t": "\t"}
 EXCELS = re.compile(r'"?sep=(.)"?\s*')  # a first line that Excel writes and reads
+LINES_OF_NAMES = 100  # at most, where a name of a column has line breaks in it
 LONGEST_FIELD = 1 << 24  # more is a quote that was never closed
 
 
@@ -120,7 +121,12 @@ class Csv(Source):
         """What divides the fields, by the first line; and how many lines are above it."""
         with opened(path) as file:
             try:
-                line = file.readline(LONGEST_FIELD).decode(encoding, "ignore")
+                head = file.readline(LONGEST_FIELD)
+                for more in islice(file, LINES_OF_NAMES):
+                    if not self.quotes or head.count(b'"') % 2 == 0:
+                        break
+                    head += more  # the name of a column goes on in the next line
+                line = head.decode(encoding, "ignore")
             except Damaged:
                 return self.delimiter or self.usual, 0  # whoever reads it in earnest says it
         named = EXCELS.fullmatch(line)
