@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from labelyard.generate.phrases import renumbered
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step
@@ -40,9 +41,9 @@ class MergeBoxes(Step):
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:
-            record.instances = self.merged(record)
+            self._merge(record)
 
-    def merged(self, record: Record) -> list[Instance]:
+    def _merge(self, record: Record) -> None:
         import numpy as np
 
         from labelyard.utils.boxes import iou
@@ -51,16 +52,27 @@ class MergeBoxes(Step):
         boxes = np.array([instance.box for instance in found], dtype=np.float64).reshape(-1, 4)
         kept: list[int] = []
         votes: dict[int, list[str]] = {}
+        taken_in: dict[int, int] = {}
         for number, instance in enumerate(found):
             rivals = [n for n in kept if self.across_labels or found[n].label == instance.label]
             shares = iou(boxes[number], boxes[rivals])
             best = int(shares.argmax()) if len(rivals) else 0
             if len(rivals) and shares[best] > self.iou_threshold:
                 votes[rivals[best]] += _votes(instance)
+                taken_in[number] = rivals[best]
             else:
                 kept.append(number)
                 votes[number] = _votes(instance)
-        return [replace(found[n], extra={**found[n].extra, LABELS: votes[n]}) for n in kept]
+        told = {n: replace(found[n], extra={**found[n].extra, LABELS: votes[n]}) for n in kept}
+        # Phrases know the record's own instances by their numbers: these come first, to be taken along.
+        own = {id(instance) for instance in (record.instances if OWN in self.of else ())}
+        order = sorted(range(len(found)), key=lambda n: id(found[n]) not in own)
+        place = {n: p for p, n in enumerate(order)}
+        record.instances = [told.get(n, found[n]) for n in order]
+        if own:
+            renumbered(record, [place[n] for n in kept], {place[n]: place[by] for n, by in taken_in.items()})
+        else:
+            record.instances = [told[n] for n in kept]
 
     def model(self) -> dict[str, Any]:
         return {"name": "merge", "checkpoint": None, "of": list(self.of), "iou_threshold": self.iou_threshold}

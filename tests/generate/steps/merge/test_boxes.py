@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from labelyard.generate.pipeline import Pipeline
-from labelyard.generate.record import Aside, Box, Instance, Record
+from labelyard.generate.record import Aside, Box, Instance, Phrase, Record, Text
 from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.merge.boxes import MergeBoxes
 from labelyard.utils.errors import UserError
@@ -85,3 +85,12 @@ def test_what_it_merges_has_to_be_there() -> None:
         MergeBoxes()
     with pytest.raises(ValueError, match="names 'a' twice"):
         MergeBoxes(of=["a", "a"])
+
+
+def test_phrases_follow_the_record_s_own_instances() -> None:
+    one = record(own=found(("cat", WHOLE), ("bus", OTHER)), a=found(("puppy", MOST), ("tree", OTHER)))
+    one.aside["a"].instances[1].box = (0.0, 30.0, 9.0, 39.0)  # type: ignore[index]
+    one.texts["llava"] = Text("a cat, a bus", "model", (Phrase(0, 5, (0,)), Phrase(7, 12, (1,))))
+    said = merged(one, of=["a", "instances"])
+    assert [label for label, _, _ in said] == ["puppy", "tree", "bus"]
+    assert [phrase.instances for phrase in one.texts["llava"].phrases] == [(0,), (2,)]
