@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from labelyard.generate.pipeline import needs
+from labelyard.generate.record_json.join import clash
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import build
 from labelyard.generate.source import Source
@@ -28,8 +29,6 @@ from labelyard.launch.starting.checks import check_models
 from labelyard.launch.starting.request import Brought, Frame, chosen_steps, framed
 from labelyard.launch.starting.run_json import data_config
 from labelyard.utils.errors import UserError
-
-JOINS = False  # whether source=records can join runs: then a stage may need several
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class _Draft:
     frame: Frame
     steps: Mapping[str, Step]
     brought: Brought  # by its records
+    reads: tuple[str, ...] = ()  # the stages whose runs its source reads: one, and those that are joined to it
 
     @property
     def data(self) -> dict[str, Any]:
@@ -105,11 +105,6 @@ def _check(recipe: Recipe) -> None:
     for stage in recipe.stages:
         for setting in stage.settings:
             refuse_chains_own(setting, stage, f"stage {stage.name} of the chain {recipe.name}: {setting}")
-        if len(stage.needs) > 1 and not JOINS:
-            raise UserError(
-                f"stage {stage.name} needs {', '.join(stage.needs)}: records of several runs can't be joined yet. Let "
-                "it need one, which needs the others"
-            )
 
 
 def _drafts(recipe: Recipe, given: Given, directory: str | None) -> list[_Draft]:
@@ -121,7 +116,7 @@ def _drafts(recipe: Recipe, given: Given, directory: str | None) -> list[_Draft]
     for stage in recipe.stages:
         composition = _composed(stage, given.to(stage, steps, kinds), directory)
         with _Told(stage.name):
-            drafts[stage.name] = _draft(stage, composition, [drafts[need] for need in stage.needs])
+            drafts[stage.name] = _draft(stage, composition, drafts)
     return list(drafts.values())
 
 
@@ -135,15 +130,15 @@ def _steps(composition: Composed) -> list[str]:
     return [str(name) for name in composition.config.pipeline.steps]
 
 
-def _draft(stage: StageRecipe, composition: Composed, before: Sequence[_Draft]) -> _Draft:
+def _draft(stage: StageRecipe, composition: Composed, before: Mapping[str, _Draft]) -> _Draft:
     frame = framed(composition)
     if frame.asked.plan_only:
         raise UserError(
             "plan_only=true: a stage is planned once those before it are done; dry_run=true says what would be"
         )
-    if before:
-        given = {name: fields for draft in before for name, fields in draft.brought.gives.items()}
-        brought = Brought(given, before[0].brought.brings)
+    reads: tuple[str, ...] = ()
+    if stage.needs:
+        reads, brought = _joined(stage, before)
         steps = chosen_steps(composition, brought)
     else:
         steps = chosen_steps(composition)
@@ -154,7 +149,39 @@ def _draft(stage: StageRecipe, composition: Composed, before: Sequence[_Draft]) 
         brought = Brought(source.gives(), source.brings())
     check_models(composition, frame.values["models"], steps)
     gives = {**brought.gives, **{name: tuple(step.writes) for name, step in steps.items()}}
-    return _Draft(stage, composition, frame, steps, Brought(gives, brought.brings))
+    return _Draft(stage, composition, frame, steps, Brought(gives, brought.brings), reads)
+
+
+def _joined(stage: StageRecipe, before: Mapping[str, _Draft]) -> tuple[tuple[str, ...], Brought]:
+    """The runs that a stage reads. To the records of the first stage that it needs is added what the steps of the
+    others have found, and of those behind them that the first does not rest on."""
+    first = before[stage.needs[0]]
+    rests_on = {name: _with_all_before(name, before) for name in stage.needs}
+    others = [name for name in before if any(name in rests_on[need] for need in stage.needs[1:])]
+    others = [name for name in others if name not in rests_on[stage.needs[0]]]
+    gives = dict(first.brought.gives)
+    for name in others:
+        for step, made in before[name].steps.items():
+            if step in gives:
+                raise UserError(
+                    f"it needs {', '.join(stage.needs)}, and both have a step '{step}'. Leave one of the two out"
+                )
+            for maker, fields in gives.items():
+                twice = [later for later in made.writes if any(clash(earlier, later) for earlier in fields)]
+                if twice:
+                    raise UserError(
+                        f"it needs {', '.join(stage.needs)}, and {twice[0]} is made twice: by step '{maker}', and by "
+                        f"step '{step}' of {name}. Leave one of them out, or let {name} need the other"
+                    )
+        gives |= {step: tuple(made.writes) for step, made in before[name].steps.items()}
+    return (stage.needs[0], *others), Brought(gives, first.brought.brings)
+
+
+def _with_all_before(name: str, stages: Mapping[str, _Draft]) -> set[str]:
+    found = {name}
+    for need in stages[name].recipe.needs:
+        found |= _with_all_before(need, stages)
+    return found
 
 
 def _check_clusters(drafts: Sequence[_Draft], folder: ChainFolder) -> None:
@@ -180,7 +207,7 @@ def _stage(draft: _Draft, folder: ChainFolder, frozen: FrozenChain) -> Stage:
     run = folder.run(frozen.stages[recipe.name].folder)
     places: dict[str, Any] = {"output": str(run.path)}
     if recipe.needs:
-        first, *others = (str(folder.path / frozen.stages[need].folder) for need in recipe.needs)
+        first, *others = (str(folder.path / frozen.stages[name].folder) for name in draft.reads)
         places |= {"source.path": first, **({"source.join": others} if others else {})}
     config = deepcopy(draft.composed.config)
     for key, place in places.items():

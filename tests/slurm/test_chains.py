@@ -89,16 +89,3 @@ def test_a_stage_behind_a_cancelled_one_is_not_started_and_the_same_command_goes
     chain(slurm, train, out)
     wait_until(lambda: not slurm.squeue(), "the chain ends", timeout=240)
     assert [len(listed(out / stage)) for stage in STAGES] == [4, 4, 4, 4]
-
-
-def test_a_node_is_lost_and_a_small_job_is_requeued(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
-    train, out = make_list(6), tmp_path / "out"
-    gate = tmp_path / "gate"
-    chain(slurm, train, out, f"masks:trouble.until={gate}", "masks:trouble.after=1", "work.batch=1")
-    wait_until(lambda: records(out / "masks"), "masks has begun")
-    (worker,) = [row for row in slurm.squeue() if row["name"].startswith("masks-") and row["state"] == "RUNNING"]
-    slurm.kill_node(worker["nodes"])
-    gate.touch()
-    slurm.revive_node(worker["nodes"])
-    wait_until(lambda: not slurm.squeue(), "the chain ends", timeout=240)
-    assert [len(listed(out / stage)) for stage in STAGES] == [6, 6, 6, 6]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.launch import cancel, jsons2txt, retry, run, status, validate, view
+from labelyard.launch import cancel, chain, jsons2txt, retry, run, status, validate, view
 from tests.conftest import MakeList, fake_run, listed
 from tests.launch.chains.support import STAGES, fakes, files, run_chain, without_made_by
 
@@ -26,6 +26,35 @@ def test_the_stages_come_to_what_their_steps_come_to_in_one_run(make_list: MakeL
     assert len(annos) > 5 and all(anno["caption"] for anno in annos)
     assert len(listed(out / "edges")) == 5
     assert len(list((out / "edges" / "images" / "edges").rglob("*.png"))) == 5
+
+
+def joined(train: Path, out: Path, *more: str) -> int:
+    code: int = chain.main(["joined", *fakes(train, out, "cluster=debug", *more)[1:]])
+    return code
+
+
+def test_a_stage_that_needs_two_has_what_both_have_found(make_list: MakeList, tmp_path: Path) -> None:
+    train, out, one = make_list(4), tmp_path / "out", tmp_path / "one"
+    assert joined(train, out) == 0
+    steps = "pipeline.steps=[trouble,tag,ground,segment,edges,caption,embed]"
+    assert run.main(list(map(str, fake_run(train, one, "pipeline=faults", steps, "cluster=debug")))) == 0
+    for left, right in zip(listed(out / "captions"), listed(one), strict=True):
+        records = [without_made_by(json.loads(Path(path).read_bytes())) for path in (left, right)]
+        assert records[0] == records[1] and "edges" in records[0]["images"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("edges:pipeline.steps=[segment,edges]", "it needs masks, edges, and both have a step 'segment'"),
+        ("edges:pipeline.steps=[tag,edges]", "it needs masks, edges, and both have a step 'tag'"),
+    ],
+)
+def test_what_two_stages_make_alike_is_not_joined(
+    more: str, said: str, make_list: MakeList, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert joined(make_list(2), tmp_path / "out", more) == 1
+    assert said in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_given_again_it_goes_on_with_all_of_it(
