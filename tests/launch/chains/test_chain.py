@@ -133,7 +133,7 @@ def test_what_nobody_has_begun_may_change(make_list: MakeList, tmp_path: Path) -
     [
         (
             ["tag.cuont=3"],
-            "stage regions: tag.cuont=3: there is no key 'cuont' in tag. Valid keys: count.",
+            "stage regions: tag.cuont=3: there is no key 'cuont' in tag. Valid keys: aside, count.",
         ),
         (["captions:embed=fakes"], "stage captions: embed=fakes: 'embed' has no option 'fakes'"),
         (["masks:cluster=slurm"], "stage regions runs with cluster=debug and masks with cluster=slurm"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+import yaml
 
-from labelyard.generate.settings import target
+from labelyard.generate.settings import build
 from labelyard.generate.step import Checkpoint, Step
 from labelyard.generate.steps.caption.blip2 import BLIP2
 from labelyard.generate.steps.depth.depth_anything import DepthAnything
@@ -21,7 +21,7 @@ def options() -> dict[str, Step]:
     """Every option of every kind of step, as it is without a setting."""
     groups = Groups.under(CONF).options
     found = {
-        f"{group}={name}": target(OmegaConf.load(path)._target_)()
+        f"{group}={name}": build(yaml.safe_load(path.read_text(encoding="utf-8")))
         for group, paths in groups.items()
         if group not in (*FRAME, "export")
         for name, path in paths.items()
