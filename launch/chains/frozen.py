@@ -10,7 +10,7 @@ from typing import Any
 
 from labelyard.launch.chains.folder import ChainFolder, Frozen, FrozenChain
 from labelyard.launch.chains.recipe import behind
-from labelyard.launch.starting.run_json import installed
+from labelyard.launch.starting.run_json import flat, installed, shown
 from labelyard.utils.errors import UserError, nearest
 
 Wanted = Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]  # by stage: its needs, and what makes its data
@@ -84,12 +84,12 @@ def _differences(before: Frozen | None, needs: Sequence[str], data: Mapping[str,
         yield "no stage of the chain before"
         return
     # Through JSON and back: what was read has lists where a configuration may have tuples.
-    was, now = dict(_flat(before.data)), dict(_flat(json.loads(json.dumps(data))))
+    was, now = dict(flat(before.data)), dict(flat(json.loads(json.dumps(data))))
     if tuple(before.needs) != tuple(needs):
         yield f"needs {', '.join(before.needs) or 'nothing'} in the chain, {', '.join(needs) or 'nothing'} now"
     for key in {**was, **now}:
         if was.get(key) != now.get(key):
-            yield f"{key}: {_shown(was, key)} in the chain, {_shown(now, key)} now"
+            yield f"{key}: {shown(was, key)} in the chain, {shown(now, key)} now"
 
 
 def _refusal(location: str, lines: Sequence[str], begun: Sequence[str], order: Sequence[tuple[str, Any]]) -> str:
@@ -104,15 +104,3 @@ def _refusal(location: str, lines: Sequence[str], begun: Sequence[str], order: S
         )
     told.append("Give the same values as before to go on with it, or another output")
     return "\n".join(told)
-
-
-def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _shown(values: Mapping[str, Any], key: str) -> str:
-    return json.dumps(values[key], ensure_ascii=False) if key in values else "nothing"

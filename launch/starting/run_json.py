@@ -72,12 +72,11 @@ def compare(folder: RunFolder, config: Mapping[str, Any], location: str) -> None
     there = folder.read_run()["config"]
     sources = _sources(there["source"], config["source"])
     before, now = (
-        dict(_flat({**data_config(one), "source": source}))
-        for one, source in zip((there, config), sources, strict=True)
+        dict(flat({**data_config(one), "source": source})) for one, source in zip((there, config), sources, strict=True)
     )
     different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if different:
-        lines = [f"  {key}: {_shown(before, key)} in the run, {_shown(now, key)} now" for key in different]
+        lines = [f"  {key}: {shown(before, key)} in the run, {shown(now, key)} now" for key in different]
         raise UserError(
             f"output={location} holds a run of another configuration:\n" + "\n".join(lines) + "\n"
             "Its data would be of two kinds. Give the same values as before to go on with it, or another output"
@@ -104,15 +103,15 @@ def _follow(folder: RunFolder, config: Mapping[str, Any]) -> None:
         folder.write_run({**run, "config": {**run["config"], **moved}})
 
 
-def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def _shown(values: Mapping[str, Any], key: str) -> str:
+def shown(values: Mapping[str, Any], key: str) -> str:
     return json.dumps(values[key], ensure_ascii=False) if key in values else "nothing"
 
 
