@@ -108,12 +108,12 @@ class Pipeline:
             self._load(name, step)
         # A step that finds instances anew voids what was said of the old ones. One that also reads them takes the
         # phrases along itself (phrases.py).
-        anew = "instances" in fills(name, step) and "instances" not in step.reads
-        texts = {record.item.id: dict(record.texts) for record in records} if anew else {}
+        anew = "instances" in finds_anew(name, step)
+        said = {record.item.id: (dict(record.texts), dict(record.found)) for record in records} if anew else {}
         with self.timed(name):
             alive = _apply(step, name, records, fail, PATIENCE)
         for record in alive if anew else ():
-            void_phrases(record, texts[record.item.id])
+            void_phrases(record, *said[record.item.id])
         made_by = step.model()
         void = [other for other in self._given if other not in self.steps and self._is_void(other, name)]
         for record in alive:
@@ -126,7 +126,7 @@ class Pipeline:
 
     def _is_void(self, maker: str, name: str) -> bool:
         """Whether all that an earlier run's step made is overwritten by this one: new boxes have no masks yet."""
-        fields, now = self._given[maker], fills(name, self.steps[name])
+        fields, now = self._given[maker], finds_anew(name, self.steps[name])
         return bool(fields) and all(field in now or any(_is_part(field, whole) for whole in now) for field in fields)
 
     def timed(self, name: str) -> _Timer:
@@ -240,6 +240,11 @@ def _refuse_twice(names: Sequence[str]) -> None:
     )
 
 
+def finds_anew(name: str, step: Step) -> list[str]:
+    """What of it was there before is void. A step that also reads what it writes goes on from it."""
+    return [field for field in fills(name, step) if field not in step.reads]
+
+
 def _is_part(field: str, whole: str) -> bool:
     return field.startswith(whole + ".")
 
@@ -269,9 +274,9 @@ def _check_reads(steps: Mapping[str, Step], given: Mapping[str, Sequence[str]], 
                 hint = _where_from(needed, steps)
                 raise UserError(f"step '{name}' reads {needed}, which no earlier step writes; {hint}")
         check(name, step)
-        now = fills(name, step)
-        there = {field for field in there if not any(_is_part(field, whole) for whole in now)}
-        there.update(now)
+        anew = finds_anew(name, step)
+        there = {field for field in there if not any(_is_part(field, whole) for whole in anew)}
+        there.update(fills(name, step))
 
 
 def _where_from(needed: str, steps: Mapping[str, Step]) -> str:

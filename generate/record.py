@@ -108,6 +108,7 @@ class Tag:
     name: str
     score: float
     prompt: str = ""  # what a detector asks for, where that is not the name
+    extra: dict[str, Any] = field(default_factory=dict)  # further findings, written as they are (e.g. a phrase's noun)
 
 
 @dataclass

@@ -45,6 +45,20 @@ def iou(one: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.f
     return shares
 
 
+def iou_of_pixels(some: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Of each of `some` with each of `others`, by corners that are pixels themselves: a box from 0 to 9 is 10 wide."""
+    import numpy as np
+
+    one, other = some.reshape(-1, 1, 4), others.reshape(1, -1, 4)
+    low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
+    sides = np.maximum(high - low + 1, 0)
+    shared = sides[..., 0] * sides[..., 1]
+    whole = [(boxes[..., 2] - boxes[..., 0] + 1) * (boxes[..., 3] - boxes[..., 1] + 1) for boxes in (one, other)]
+    common = whole[0] + whole[1] - shared
+    shares: NDArray[np.floating] = np.divide(shared, common, out=np.zeros_like(common), where=common > 0)
+    return shares
+
+
 def nms(boxes: NDArray[np.floating], scores: NDArray[np.floating], limit: float) -> list[int]:
     """Greedy non-maximum suppression, whatever the classes: the positions that are kept, best first.
 

@@ -10,6 +10,7 @@ from labelyard.generate.record_json.fields import (
     CAPTION_EMBEDDING,
     LABEL_EMBEDDING,
     OWN_KEYS_OF_INSTANCES_ASIDE,
+    OWN_KEYS_OF_TAGS,
 )
 from labelyard.generate.record_json.texts import texts_from_json, texts_to_json
 from labelyard.generate.record_json.vectors import decode_embedding, encode_embedding
@@ -28,11 +29,13 @@ def asides_from_json(entries: Mapping[str, Json], in_frame: bool = False) -> dic
 
 
 def tag_to_json(tag: Tag) -> Json:
-    return {"name": tag.name, "score": tag.score} | ({"prompt": tag.prompt} if tag.prompt else {})
+    own: Json = {"name": tag.name, "score": tag.score} | ({"prompt": tag.prompt} if tag.prompt else {})
+    return {**tag.extra, **own} if tag.extra else own
 
 
 def tag_from_json(entry: Json) -> Tag:
-    return Tag(entry["name"], entry["score"], entry.get("prompt", ""))
+    extra = {key: value for key, value in entry.items() if key not in OWN_KEYS_OF_TAGS}
+    return Tag(entry["name"], entry["score"], entry.get("prompt", ""), extra)
 
 
 def _to_json(aside: Aside) -> Json:

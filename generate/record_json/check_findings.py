@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from labelyard.generate.phrases import ABOUT, is_about_instances
 from labelyard.generate.record_json.check_masks import is_number, mask_problems
 from labelyard.generate.record_json.fields import NEWER, SOURCES_OF_TEXTS
 
@@ -17,6 +18,9 @@ def findings_problems(record: Mapping[str, Any], ids: Collection[int], original:
         if key in record and not (isinstance(record[key], dict) and record[key]):
             yield f"{key} is {record[key]!r:.40}, not an object with something in it"
     yield from _texts_problems(_object(record, "texts"), "texts", ids)
+    for name, found in _object(record, "found").items():
+        if is_about_instances(found):
+            yield from _found_problems(found, f"found.{name}", ids)
     for name, aside in _object(record, "aside").items():
         where = f"aside.{name}"
         if not isinstance(aside, dict) or not aside:
@@ -28,6 +32,12 @@ def findings_problems(record: Mapping[str, Any], ids: Collection[int], original:
 def _object(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = record.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _found_problems(found: Sequence[Any], where: str, ids: Collection[int]) -> Iterator[str]:
+    for place, entry in enumerate(found):
+        if isinstance(entry, dict) and ABOUT in entry:
+            yield from _annos_problems(entry[ABOUT], f"{where}[{place}]", ids)
 
 
 def _texts_problems(texts: Any, where: str, ids: Collection[int]) -> Iterator[str]:
@@ -54,7 +64,10 @@ def _phrase_problems(phrase: Any, where: str, text: str, ids: Collection[int]) -
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
         yield f"{where} is from {start!r:.20} to {end!r:.20}, not within the text of {len(text)} characters"
         return
-    annos = phrase.get("annos")
+    yield from _annos_problems(phrase.get(ABOUT), where, ids)
+
+
+def _annos_problems(annos: Any, where: str, ids: Collection[int]) -> Iterator[str]:
     if not isinstance(annos, list) or not annos or len({*map(repr, annos)}) != len(annos):
         yield f"{where}.annos is {annos!r:.40}, not a list of different annos"
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.errors import ItemError
+from labelyard.generate.phrases import findings_about
 from labelyard.generate.record import Box, Instance, Record
 from labelyard.generate.record_json.asides import asides_from_json, tag_from_json
 from labelyard.generate.record_json.beside import clip_from_json, image_from_json
@@ -28,8 +29,9 @@ def from_record(record: Record, path: Path, in_frame: bool, root: str | None = N
     record.instances = [_instance(body, entry, in_frame) for entry in found]
     if in_frame:
         record.facts = body["file"]
-    record.texts = texts_from_json(newer(body, "texts"), [entry["id"] for entry in found])
-    record.found = newer(body, "found")
+    ids = [entry["id"] for entry in found]
+    record.texts = texts_from_json(newer(body, "texts"), ids)
+    record.found = findings_about(newer(body, "found"), dict(zip(ids, range(len(ids)), strict=True)).get)
     record.aside = asides_from_json(newer(body, "aside"), in_frame)
     run = path.parent.parent.parent
     for name, entry in body.get("images", {}).items():

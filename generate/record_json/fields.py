@@ -54,6 +54,7 @@ OWN_KEYS_OF_INSTANCES = frozenset(
     ]
 )
 OWN_KEYS_OF_INSTANCES_ASIDE = frozenset(["box", "score", "label", "mask", "caption", "caption_source", *EMBEDDINGS])
+OWN_KEYS_OF_TAGS = frozenset(["name", "score", "prompt"])
 OWN_KEYS_OF_TEXTS = frozenset(["text", "source", "phrases"])
 SOURCES_OF_TEXTS = ("given", "model", "template")
 # Base64: of no use to an eye.

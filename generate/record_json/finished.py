@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from labelyard.generate.phrases import findings_about
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.body import image_of, instances_of, newer, original_mask, parsed, size_of
 from labelyard.generate.record_json.encode import Frame, padded
@@ -64,6 +65,9 @@ class Finished:
             body["annos"] = padded(good, Frame(*self.size())) if "image" in self.body else good
             if texts := newer(body, "texts"):
                 body["texts"] = texts_about(texts, [entry["id"] for entry in good])
+            if found := newer(body, "found"):
+                left = {entry["id"] for entry in good}
+                body["found"] = findings_about(found, lambda number: number if number in left else None)
         return body
 
     def image(self) -> bytes:

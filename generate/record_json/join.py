@@ -12,6 +12,7 @@ from pathlib import Path
 
 from labelyard.generate.aside import fills
 from labelyard.generate.errors import ItemError
+from labelyard.generate.phrases import about_none, is_about_instances
 from labelyard.generate.pipeline import build_steps
 from labelyard.generate.record import Instance, Record, Text
 from labelyard.generate.record_json.decode import from_record
@@ -60,19 +61,21 @@ def _take(record: Record, other: Record, field: str, path: Path) -> None:
     elif whole == "instances":
         record.instances = other.instances
         record.texts = {key: replace(text, phrases=()) for key, text in record.texts.items()}
+        record.found = {key: about_none(value) for key, value in record.found.items()}
     elif whole in BY_NAME:
         found = getattr(other, whole)
         names = [name] if name else list(found)
-        getattr(record, whole).update({key: _text(record, other, found[key]) for key in names if key in found})
+        getattr(record, whole).update({key: _said(record, other, found[key]) for key in names if key in found})
     else:
         setattr(record, whole, getattr(other, whole))
 
 
-def _text(record: Record, other: Record, value: object) -> object:
-    """Phrases speak of instances by number: they go where these are others."""
-    if isinstance(value, Text) and value.phrases and not _same(record.instances, other.instances):
-        return replace(value, phrases=())
-    return value
+def _said(record: Record, other: Record, value: object) -> object:
+    """Phrases and findings speak of instances by number: they go where these are others."""
+    speaks = value.phrases if isinstance(value, Text) else is_about_instances(value)
+    if not speaks or _same(record.instances, other.instances):
+        return value
+    return replace(value, phrases=()) if isinstance(value, Text) else about_none(value)
 
 
 def _take_of_instances(record: Record, other: Record, name: str, path: Path) -> None:

@@ -111,3 +111,15 @@ def test_a_step_that_finds_instances_anew_voids_what_was_said_of_the_old_ones() 
 
 def test_a_step_that_reads_them_takes_the_phrases_along_itself() -> None:
     assert about(after(Turns(), record()).texts["llava"]) == [(4,), (3, 0)]
+
+
+def test_findings_that_name_instances_go_with_them() -> None:
+    made = record()
+    made.found = {
+        "relationships": [{"phrase": "a small dog", "annos": [0, 4]}, {"phrase": "a car", "annos": [1]}, "a word"],
+        "landmark": {"annos": "no list of entries"},
+    }
+    renumbered(made, [4, 2, 0], merged={3: 2})
+    assert made.found["relationships"] == [{"phrase": "a small dog", "annos": [2, 0]}, "a word"]
+    assert made.found["landmark"] == {"annos": "no list of entries"}
+    assert after(Finds(), made).found == {"relationships": ["a word"], "landmark": {"annos": "no list of entries"}}

@@ -130,6 +130,30 @@ def test_steps_that_do_not_fit_together_are_refused() -> None:
     Pipeline({"second": Writes(), "first": Reads()})
 
 
+def test_a_step_that_goes_on_from_what_is_there_voids_nothing_of_it() -> None:
+    class Captions(Step):
+        reads = ("instances",)
+        writes = ("instances.caption",)
+
+    class Sorts(Step):
+        reads = ("instances",)
+        writes = ("instances",)
+
+        def __call__(self, records: Sequence[Record]) -> None:
+            pass
+
+    class Embeds(Step):
+        reads = ("instances.caption",)
+
+    given_ = {"boxes": ("instances",)}
+    Pipeline({"says": Captions(), "sorts": Sorts(), "embeds": Embeds()}, given=given_)
+    made = make(1)[0]
+    made.models = {"boxes": {"name": "b"}, "says": {"name": "s"}}
+    given_["says"] = ("instances.caption",)
+    Pipeline({"sorts": Sorts()}, given=given_).run([made], lambda *_: None)
+    assert list(made.models) == ["boxes", "says", "sorts"]
+
+
 @given(st.integers(1, 64), st.integers(0, 80), st.integers(1, 64), st.randoms(use_true_random=False))
 def test_batches_halve_and_nothing_is_lost(size: int, number: int, fits: int, chance: random.Random) -> None:
     """An allocator that has room for `fits` units."""

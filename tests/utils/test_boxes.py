@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelyard.utils.boxes import areas, clip, iou, nms
+from labelyard.utils.boxes import areas, clip, iou, iou_of_pixels, nms
 
 corner = st.floats(-50, 150, allow_nan=False, width=32)
 box = st.tuples(corner, corner, corner, corner)
@@ -16,6 +16,13 @@ def test_iou_of_known_boxes() -> None:
     one = np.array([0, 0, 10, 10.0])
     others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10], [2, 2, 4, 4], [5, 5, 5, 5], [9, 9, 1, 1.0]])
     assert iou(one, others) == pytest.approx([1, 50 / 150, 0, 4 / 100, 0, 0])
+
+
+def test_a_box_of_pixels_is_one_wider_than_its_corners_say() -> None:
+    whole, half, apart = [0, 0, 9, 9], [0, 0, 9, 4], [20, 20, 29, 29]
+    found = iou_of_pixels(np.array([whole, half], float), np.array([whole, half, apart], float))
+    np.testing.assert_array_equal(found, [[1, 0.5, 0], [0.5, 1, 0]])
+    assert iou_of_pixels(np.array([whole], float), np.zeros((0, 4))).shape == (1, 0)
 
 
 def test_a_box_that_shares_exactly_the_limit_stays() -> None:

@@ -46,9 +46,13 @@ def record(place: Path, given: dict[str, Any] | None = None) -> Record:
     for one in made.instances:
         one.label_embedding = VECTOR
     made.texts = {"llava": text, "plain": Text("näïve 🐕", "given")}
-    made.found = {"landmark": {"category": "Outdoor scene"}, "score": 3}
+    made.found = {
+        "landmark": {"category": "Outdoor scene"},
+        "score": 3,
+        "relations": [{"phrase": "x", "annos": [1, 2]}],
+    }
     made.aside = {
-        "ram": Aside(tags=[Tag("dog", 0.9)]),
+        "ram": Aside(tags=[Tag("dog", 0.9, extra={"noun": "dog", "spans": [["llava", 0, 11]]})]),
         "boxes1": Aside(instances=[Instance((0.125, 0, 39.5, 30), 0.25, "dog", mask(), "a dog", "template", VECTOR)]),
         "grounded": Aside(instances=made.instances[:1], texts={"t": replace(text, phrases=(Phrase(2, 7, (0,)),))}),
     }
@@ -125,7 +129,7 @@ def test_without_images_every_mask_is_there_once_and_nothing_is_for_the_trainer_
     finished = Finished(made.item, path)
     assert [one.mask for one in finished.instances(original=True)] == [mask(), None, mask()]
     assert [one.mask for one in read_back(made, path, tmp_path).instances] == [mask(), None, mask()]
-    del made.instances[1:]
+    del made.instances[1:], made.found["relations"]
     alone, _ = written(made, tmp_path)
     assert len(alone["annos"]) == 1 and record_problems(alone, embedded=False) == []
     assert any("a single anno" in text for text in record_problems(alone)), "the trainer's rules are as they were"
@@ -150,6 +154,7 @@ def test_an_export_without_low_scores_takes_the_phrases_along(tmp_path: Path) ->
     body = Finished(made.item, path).written(0.3, image=True)
     assert [entry["id"] for entry in body["annos"]] == [0, 2]
     assert [p["annos"] for p in body["texts"]["llava"]["phrases"]] == [[0], [2]]
+    assert body["found"]["relations"] == [{"phrase": "x", "annos": [2]}]
     assert record_problems(body, embedded=False) == []
     made.instances[0].score = 0.1
     _, path = written(made, tmp_path)
@@ -247,6 +252,7 @@ def spoilt(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (spoilt("texts/llava/phrases/1/annos", []), "phrases[1].annos is []"),
         (spoilt("texts/llava/phrases/1/annos/0", 3), "phrases[1] speaks of anno 3, which is not there"),
         (spoilt("annos/2", ...), "phrases[1] speaks of anno 2, which is not there"),
+        (spoilt("found/relations/0/annos", [0, 7]), "found.relations[0] speaks of anno 7"),
         (spoilt("aside/ram", {}), "aside.ram is {}"),
         (spoilt("aside/ram/boxes", []), "aside.ram has boxes, which no step writes"),
         (spoilt("aside/ram/tags/0/score", "high"), "aside.ram.tags[0] is"),

@@ -1,0 +1,48 @@
+"""What steps say of an instance beside its label, and by what it is told again.
+
+A label is the one that was chosen; `labels` are all votes, what was seen first first. An instance without a role is an
+object. One that floats was seen by too few to be sure of: it is there for later steps to confirm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from labelyard.generate.record import Instance
+
+LABELS = "labels"
+ATTRIBUTES = "attributes"
+ROLE = "role"
+OBJECT, FLOATING = "object", "floating"
+MASK_SOURCE = "mask_source"
+
+
+def role_of(extra: Mapping[str, Any]) -> str:
+    role: str = extra.get(ROLE, OBJECT)
+    return role
+
+
+def floats(instance: Instance) -> bool:
+    return role_of(instance.extra) == FLOATING
+
+
+def labels_of(instance: Instance) -> list[str]:
+    """All votes; of an instance that nobody voted on its label."""
+    return list(instance.extra.get(LABELS, [instance.label]))
+
+
+def attributes_of(instance: Instance) -> list[str]:
+    return list(instance.extra.get(ATTRIBUTES, ()))
+
+
+def objects_or_floating(instances: Iterable[Instance]) -> list[Instance]:
+    """The objects; where there is none, those that float."""
+    there = list(instances)
+    return [one for one in there if not floats(one)] or there
+
+
+def set_role(instance: Instance, floating: bool) -> None:
+    instance.extra.pop(ROLE, None)
+    if floating:
+        instance.extra[ROLE] = FLOATING
