@@ -34,6 +34,8 @@ class Auto(Source):
         if path.exists() and not path.is_dir():
             self.readable()  # to look into a pipe would wait for ever
         fitting = [name for name, kind in known.items() if path.exists() and kind.recognises(path)]
+        if len(fitting) > 1 and "folder" in fitting:
+            fitting.remove("folder")  # all that have a layout of their own are folders of images, too
         fitting = fitting or self._by_name(known, self.path)
         if path.is_dir() and fitting in ([], ["folder"]):
             fitting += self._by_content(known, path, besides=fitting)

@@ -11,6 +11,7 @@ import tempfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,24 +28,58 @@ NONE, GIVEN = -1, -2  # instead of a place
 
 @dataclass(kw_only=True)
 class Coco(Source):
-    """`path`: instances_….json or captions_….json.
+    """`path`: instances_….json or captions_….json, or the folder above `annotations/`. Images are sought beside the
+    JSON, in the folder of its split (val2017/, images/val2017/) and above it.
 
     The first caption of an image is its caption, all of them pass through as `captions`. A pipeline that starts at
     captions finds boxes and masks; one that starts with boxes overwrites them.
     """
 
     image_key: str = "file_name"
+    split: str | None = None  # of a folder with several instances_….json: val2017, …
     captions_path: str | None = transient(None)  # captions_….json beside instances_….json
     instances: bool = True  # take boxes and masks over
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if Path(self.path).is_dir():
+            self.path = str(self._of_folder(Path(self.path)))
         if self.captions_path is not None:
             self.captions_path = self.there("captions_path", self.captions_path)
 
+    def _of_folder(self, folder: Path) -> Path:
+        there = sorted(folder.glob("annotations/instances_*.json"))
+        found = [path for path in there if self.split in (None, _split_of(path))]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(map(_split_of, there))
+        if not there:
+            raise UserError(f"source.path={folder}: no annotations/instances_….json in this folder")
+        if found:
+            raise UserError(
+                f"source.path={folder} has several lists. Name one: source.split={_split_of(found[-1])} ({names})"
+            )
+        raise UserError(
+            f"source.split={self.split}: {folder}/annotations has no instances_{self.split}.json, but {names}"
+        )
+
+    def image_root(self) -> str:
+        if self.root is not None:
+            return self.root
+        path = Path(self.path).resolve()
+        split, top = _split_of(path), path.parent.parent
+        names = [image.get(self.image_key) for image in islice(_list(path, "images"), 20) if isinstance(image, dict)]
+        if path.parent.name == "annotations":
+            for place in (path.parent, top / split, top / "images" / split, top / "images", top):
+                if any((place / name).exists() for name in names if isinstance(name, str) and name):
+                    return str(place)
+        return super().image_root()
+
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        if path.is_dir() or not path.name.lower().endswith((".json", ".json.gz", ".json.zst")):
+        if path.is_dir():
+            return any(path.glob("annotations/instances_*.json"))
+        if not path.name.lower().endswith((".json", ".json.gz", ".json.zst")):
             return False
         with opened(path) as file:
             try:
@@ -113,6 +148,11 @@ class Coco(Source):
                 return Refusal(where, f"an annotation of it can't be used: {type(error).__name__}: {error}")
         # A file without captions says nothing about their key, so nothing is missed.
         return Entry(row.image, caption, row.given, has_caption=True, known=known)
+
+
+def _split_of(path: Path) -> str:
+    """val2017 of instances_val2017.json."""
+    return path.name.partition(".")[0].partition("_")[2]
 
 
 def _size(image: dict[str, Any]) -> dict[str, Any]:

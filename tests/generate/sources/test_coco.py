@@ -21,8 +21,10 @@ from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import Auto
 from labelyard.generate.sources.coco import Coco
 from labelyard.utils import rle
+from labelyard.utils.errors import UserError
 from tests.conftest import call, fake_run, listed
 from tests.generate.sources.test_bad_input import error_of, good, refusals
+from tests.support import datasets
 
 WIDTH, HEIGHT = 40, 30
 POLYGON = [5.0, 5.0, 25.0, 6.0, 20.0, 25.0]
@@ -208,3 +210,16 @@ def test_a_file_that_is_cut_off(files: Path) -> None:
     (files / "instances.json").write_text(text[: text.index("pictures/2")])
     said = error_of(Coco(path=str(files / "instances.json")))
     assert "instances.json can't be read as COCO's JSON: after 2 categories" in said and "Was it cut off?" in said
+
+
+def test_a_folder_as_coco_comes_in_is_read_with_its_images(tmp_path: Path) -> None:
+    data = datasets.coco(tmp_path / "coco")
+    (data / "val2017" / f"{9:012d}.jpg").unlink()  # the first one of the list
+    assert Coco.recognises(data) and isinstance(Auto(path=str(data)).chosen, Coco)
+    assert Coco(path=str(data)).image_root() == str(data / "val2017")
+    datasets.coco(data, "train2017")
+    with pytest.raises(UserError, match=r"source.split=val2017 \(train2017, val2017\)"):
+        Coco(path=str(data))
+    assert Coco(path=str(data), split="train2017").image_root() == str(data / "train2017")
+    with pytest.raises(UserError, match="has no instances_test.json, but train2017, val2017"):
+        Coco(path=str(data), split="test")
