@@ -84,6 +84,7 @@ setup(
     package_data={
         "labelyard": ["py.typed"],
         "labelyard.conf": ["**/*.yaml"],
+        "labelyard.generate.exporters.instructcv": ["templates/*"],
         "labelyard.launch.report": ["static/*"],
         "labelyard.slurm": ["*"],
         "labelyard.utils": ["*.sh"],

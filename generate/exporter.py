@@ -73,6 +73,10 @@ class Exporter:
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         """Read back what was written with the format's own library; raise Damage where it is not what was meant."""
 
+    def told(self, dest: Path) -> list[str]:
+        """Further lines for whoever has called it, at its end."""
+        return []
+
     def taken(self, records: Iterable[Finished], part: Part) -> Iterator[Finished]:
         """The records that the options let through; those that can't be read are said to be left out. One is counted
         when the next is asked for: by then it is written, or was left out after all."""

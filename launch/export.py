@@ -64,7 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
         folder = RunFolder.open(chosen.run)
         with Gauge("exporting") as gauge:
             totals = export(exporter, chosen.format, folder, Path(places[0]), gauge.tell)
-        return tell(totals, Path(places[0]))
+        code = tell(totals, Path(places[0]))
+        for line in exporter.told(Path(places[0])):
+            print(harmless(line))
+        return code
     except Damage as error:
         raise UserError(f"{error}. Remove the destination and export again") from None
     except ImportError as error:

@@ -220,9 +220,12 @@ def _as_by_default(kind: type[Step], name: str) -> Step:
 
 def _pipeline(name: str, path: Path) -> str:
     node = OmegaConf.load(path)
-    chosen = {key.removeprefix("override /"): value for entry in node.defaults for key, value in entry.items()}
+    assert isinstance(node, DictConfig)
+    chosen = {
+        key.removeprefix("override /"): value for entry in node.get("defaults", []) for key, value in entry.items()
+    }
     steps = " → ".join(f"`{step}={chosen[step]}`" for step in node.pipeline.steps)
-    return f"### `pipeline={name}`\n\n{_on_top(path)}\n{steps}\n"
+    return f"### `pipeline={name}`\n\n{_on_top(path)}\n{steps or 'no steps'}\n"
 
 
 def _on_top(path: Path) -> str:

@@ -19,6 +19,14 @@ UNCOUNTED = {
 }  # fmt: skip
 PLURALS = {"children", "feet", "geese", "men", "mice", "oxen", "people", "police", "skis", "taxis", "teeth", "women"}
 ENDS_LIKE_A_PLURAL = re.compile(r"(ss|us|is|lens|gas|canvas|atlas|news|series|species|christmas|chaos)$", re.I)
+IRREGULAR = {
+    "man": "men", "woman": "women", "child": "children", "person": "people", "foot": "feet", "tooth": "teeth",
+    "goose": "geese", "mouse": "mice", "ox": "oxen", "leaf": "leaves", "knife": "knives", "shelf": "shelves",
+    "loaf": "loaves", "half": "halves", "calf": "calves", "wolf": "wolves", "scarf": "scarves", "bus": "buses",
+    "potato": "potatoes", "tomato": "tomatoes", "sheep": "sheep", "fish": "fish", "deer": "deer",
+    "aircraft": "aircraft", "skis": "skis", "scissors": "scissors", "stairs": "stairs", "lens": "lenses",
+    "gas": "gases",
+}  # fmt: skip
 
 
 def article(words: str) -> str:
@@ -48,3 +56,24 @@ def noun_phrase(words: str, head: str | None = None) -> str:
 def counted(number: int, what: str) -> str:
     """'1 item', '2 items'."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def plural(words: str) -> str:
+    """'dogs', 'baseball bats', 'people'; what can't be counted, or is a plural already, stays as it is."""
+    before, space, last = words.rpartition(" ")
+    low = last.lower()
+    if low in IRREGULAR:
+        made = IRREGULAR[low]
+    elif not low.isalpha() or low in UNCOUNTED or low in PLURALS or (low.endswith("s") and not _ends_like_one(low)):
+        return words
+    elif low.endswith(("s", "x", "z", "ch", "sh")):
+        made = f"{last}es"
+    elif low.endswith("y") and low[-2:-1] not in tuple("aeiou"):
+        made = f"{last[:-1]}ies"
+    else:
+        made = f"{last}s"
+    return f"{before}{space}{last[0]}{made[1:]}" if last else words
+
+
+def _ends_like_one(word: str) -> bool:
+    return bool(ENDS_LIKE_A_PLURAL.search(word)) or len(word) < 4
