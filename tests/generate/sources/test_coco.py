@@ -221,5 +221,5 @@ def test_a_folder_as_coco_comes_in_is_read_with_its_images(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"source.split=val2017 \(train2017, val2017\)"):
         Coco(path=str(data))
     assert Coco(path=str(data), split="train2017").image_root() == str(data / "train2017")
-    with pytest.raises(UserError, match="has no instances_test.json, but train2017, val2017"):
+    with pytest.raises(UserError, match=r"has no instances_test\.json, but train2017, val2017"):
         Coco(path=str(data), split="test")
