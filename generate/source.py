@@ -57,6 +57,7 @@ class Source:
     # what makes a row an item: content (its image and caption), row (each is one), or key:NAME (an id of the user's)
     identity: str = "content"
     where: str | None = transient(None)  # a condition on a row's keys; the others are left out, and counted
+    row_key: str | None = None  # a key under which each item says which row of the list it is, the first being 0
 
     def __post_init__(self) -> None:
         self.path = self.there("path", self.path)

@@ -24,19 +24,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
-from labelyard.generate.file_system import explained
 from labelyard.launch.exit_codes import DONE
 from labelyard.launch.program import parser, program
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import call
-
-if TYPE_CHECKING:
-    from labelyard.launch.chains.plan import Chain
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,7 +51,7 @@ class Asked:
     def command(self) -> tuple[str, ...]:
         """The same for a job, which only goes on with what was decided."""
         directory = ["--config-dir", self.directory] if self.directory else []
-        return (*directory, self.name, *self.settings)
+        return (*directory, self.name, *(one for one in self.settings if not one.startswith("dry_run=")))
 
 
 @program
@@ -67,34 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
         example = f"{call('chain')} {asked.name} source.path=train_data.json output=train-data"
         raise UserError(f"output is not given. For example: {example}")
 
+    from labelyard.launch.chains.frozen import Redo
     from labelyard.launch.chains.plan import planned
+    from labelyard.launch.chains.recipe import read_recipe
+    from labelyard.launch.chains.slurm import Again
+    from labelyard.launch.chains.started import started
 
-    chain = planned(asked.name, asked.settings, asked.directory, asked.again, strict=asked.next is not None)
-    try:
-        return run(chain, asked)
-    except OSError as error:
-        raise explained(error, chain.folder.path) from error
-
-
-def run(chain: Chain, asked: Asked) -> int:
-    from labelyard.launch.chains import frozen
-    from labelyard.launch.planning.plan_lock import planning
-
-    if chain.dry_run:
-        from labelyard.launch.chains.dry_run import dry_run
-
-        return dry_run(chain, asked.command())
-    chain.folder.make()
-    with planning(chain.folder.jobs):
-        frozen.write(chain.folder, chain.frozen)
-    if not chain.on_slurm:
-        from labelyard.launch.chains.local import run_here
-
-        return run_here(chain)
-    from labelyard.launch.chains.slurm import Again, start_next, start_on_slurm
-
-    again = Again(asked.command(), Path.cwd())
-    return start_next(chain, again, asked.next) if asked.next else start_on_slurm(chain, again)
+    recipe = read_recipe(asked.name, asked.directory)
+    chain = planned(recipe, asked.settings, asked.directory, Redo(asked.again), strict=asked.next is not None)
+    return started(chain, Again(asked.command(), Path.cwd()), asked.next)
 
 
 def parsed(given: Sequence[str]) -> Asked | None:

@@ -15,6 +15,7 @@ from labelyard.generate.media.inside_files import read_place, resolve
 from labelyard.generate.media.parts import cut
 from labelyard.generate.media.video import Limits, Part, Video, look_through
 from labelyard.generate.record import Item, Record
+from labelyard.generate.record_json.chosen import shown
 from labelyard.generate.record_json.given import take_over
 from labelyard.generate.settings import MOST_THREADS, setting, transient
 from labelyard.utils.faults import point
@@ -37,10 +38,12 @@ class Load:
 
 def load(item: Item, root: str | None, options: Load, patience: float = 120.0) -> Record:
     """`patience`: seconds to wait for the frames of a video, when a step asks for them."""
-    record = _with_image(item, root, options) if item.image else Record(item, caption=item.caption)
-    if item.video:
-        record.video = _video(item, root, options, patience)
+    read_so = shown(item)
+    record = _with_image(read_so, root, options) if read_so.image else Record(read_so, caption=read_so.caption)
+    if read_so.video:
+        record.video = _video(read_so, root, options, patience)
         record.facts["video"] = dict(record.video.facts)
+    record.item = item
     if item.known:
         take_over(record, item.known, root)
     return record
@@ -48,6 +51,7 @@ def load(item: Item, root: str | None, options: Load, patience: float = 120.0) -
 
 def look(item: Item, root: str | None) -> None:
     """Fails as `load` would if what the item lies in can't be read."""
+    item = shown(item)
     if item.image:
         read(item, root)
     if item.video:

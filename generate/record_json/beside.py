@@ -30,11 +30,13 @@ def clip_to_json(clip: Clip, path: str) -> Json:
     return {**(clip.place if clip.place is not None else {"path": path}), **meta}
 
 
-def image_from_json(entry: Json, run: Path, root: str | None, item_id: str) -> SideImage:
-    """`run`: the folder of the run that wrote it; `root`: where relative places begin."""
+def image_from_json(entry: Json, run: Path, root: str | None, item_id: str, stay: bool = False) -> SideImage:
+    """`run`: the folder of the run that wrote it; `root`: where relative places begin. `stay`: it is not copied."""
     if "path" not in entry:
         return given_image(place_of(entry), root, item_id, _meta(entry))
     path = run / entry["path"]
+    if stay:
+        return given_image({"file": str(path)}, root, item_id, _meta(entry))
     try:
         data = path.read_bytes()
         decode_as_it_is(data)  # a damaged one is this item's trouble now, and not somebody's later

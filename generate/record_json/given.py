@@ -3,6 +3,8 @@
 {"record": "/runs/first/records/00000/label_….json"}          taken over in the image's own pixels, nothing rounded
 {"record": …, "from": "record"}                               likewise, but in the record's frame, with its image
 {"record": …, "join": [paths]}                                with what other runs have found of the same item
+{"record": …, "image": …, "caption": …, "video": …}           and shown otherwise (chosen.py)
+{"record": …, "stay": true}                                   images that the earlier run made are left where they lie
 {"instances": [{"box": [x, y, width, height], "label": …}]}   and "score", "caption", "mask" (COCO: RLE or polygons)
 {"instances": …, "size": [width, height]}                     likewise, for an image of that size alone
 
@@ -34,7 +36,8 @@ def take_over(record: Record, known: Mapping[str, Any], root: str | None = None)
     """`root`: where relative places begin."""
     if "record" in known:
         in_frame = known.get("from") == "record"
-        from_record(record, Path(known["record"]), in_frame, root)
+        how = {"pictured": "image" not in known, "stay": known.get("stay", False)}
+        from_record(record, Path(known["record"]), in_frame, root, **how)
         if "join" in known:
             from labelyard.generate.record_json.join import add
 

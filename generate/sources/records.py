@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.record import Item
+from labelyard.generate.record_json.chosen import Choice
 from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import finished
 from labelyard.generate.record_json.join import clash, made_by
@@ -26,10 +27,18 @@ class Records(Source):
     """`path` is the run folder. The items keep their ids, and their images are read from where that run read them: what
     was found in their pixels stays as exact as it was found. `pixels=record` takes the images that the records hold
     instead, with boxes and masks as they are written there: for when the originals are gone. With `join` each field is
-    taken from the run that made it; an item has to be finished in all of them."""
+    taken from the run that made it; an item has to be finished in all of them. `image`, `caption` and `video` name what
+    that run has found and steps are to look at from here on, in the place of the item's own."""
 
     pixels: str = "original"  # original, or record: the images that the records hold
     join: list[str] | None = None  # further runs on the same items: what their steps have found is added
+    # what steps look at in the place of the item's own image: images.NAME, given.KEY (a location in the list), or none
+    image: str | None = None
+    caption: str | None = None  # likewise its text: texts.NAME, given.KEY, or none
+    video: str | None = None  # likewise its video: clips.NAME, given.KEY, or none
+    copies: bool = (
+        True  # false: images that the steps of that run made are left there, and the new records point to them
+    )
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -39,8 +48,16 @@ class Records(Source):
         super().__post_init__()
         if self.pixels not in ("original", "record"):
             raise UserError(f"source.pixels={self.pixels}: give original or record")
+        if self.pixels == "record" and self.image is not None:
+            raise UserError(
+                f"source.image={self.image}: with source.pixels=record the image is the record's. Leave one out"
+            )
         if self.identity != "content":
             raise UserError(f"source.identity={self.identity}: the items of an earlier run keep the ids that they have")
+
+    @property
+    def choice(self) -> Choice:
+        return Choice(self.image, self.caption, self.video)
 
     @cached_property
     def _run(self) -> RunFolder:
@@ -68,6 +85,8 @@ class Records(Source):
         return {**before, **made_by(run.path)}
 
     def entries(self) -> Iterator[Row]:
+        self.choice.check(field for fields in self._all_gives().values() for field in fields)
+        more = {**self.choice.said, **({} if self.copies else {"stay": True})}
         if self.pixels == "record":
             refuse_without_images(self._run, "Give source.pixels=original")
         others = [Finishings(run) for run in self._joined]
@@ -85,9 +104,9 @@ class Records(Source):
                     yield Refusal(f"{self.path}, {item.label}", f"is not finished in {run}, which source.join names")
                     continue
                 place: Mapping[str, Any] | None = item.place
-                known: dict[str, Any] = {"record": path}
+                known: dict[str, Any] = {"record": path, **more}
                 if self.pixels == "record":
-                    place, known = {"file": path, "record": True}, {"record": path, "from": "record"}
+                    place, known = {"file": path, "record": True}, {"record": path, "from": "record", **more}
                 if found:
                     known["join"] = list(map(str, found))
                 yield Entry(
@@ -101,9 +120,12 @@ class Records(Source):
                 )
 
     def brings(self) -> tuple[str, ...]:
-        return ("image", "video", "caption")
+        return self.choice.brings(("image", "video", "caption"))
 
     def gives(self) -> dict[str, tuple[str, ...]]:
+        return self.choice.gives(self._all_gives())
+
+    def _all_gives(self) -> dict[str, tuple[str, ...]]:
         gives = self.gives_of(self._run)
         for run in self._joined:
             gives |= made_by(run.path)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from labelyard.launch.chains.local import heading
 from labelyard.launch.chains.plan import Chain, Stage
 from labelyard.launch.chains.slurm import Again, next_script
@@ -15,9 +12,8 @@ from labelyard.launch.starting.dry_run import step_lines
 from labelyard.launch.starting.request import wished
 
 
-def dry_run(chain: Chain, command: Sequence[str]) -> int:
+def dry_run(chain: Chain, again: Again) -> int:
     worst = DONE
-    again = Again(tuple(setting for setting in command if not setting.startswith("dry_run=")), Path.cwd())
     for stage in chain.stages:
         print(heading(chain, stage), flush=True)
         if not stage.needs or all(chain.stage(need).folder.plan_json.exists() for need in stage.needs):

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from labelyard.generate.run_folder.claims import at_work
 from labelyard.launch.chains.folder import ChainFolder, Frozen, FrozenChain
 from labelyard.launch.chains.recipe import behind
 from labelyard.launch.starting.run_json import flat, installed, shown
@@ -16,17 +18,39 @@ from labelyard.utils.errors import UserError, nearest
 Wanted = Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]  # by stage: its needs, and what makes its data
 
 
-def settled(
-    folder: ChainFolder, name: str, wanted: Wanted, again: Sequence[str], location: str, strict: bool = False
-) -> FrozenChain:
+def by_again(fresh: Sequence[str], first: Sequence[str]) -> str:
+    words = " ".join(f"--again {stage}" for stage in first)
+    return (
+        f"To do {', '.join(fresh)} again in fresh folders: the same command with {words}. What was made stays, and "
+        "no other stage is touched"
+    )
+
+
+@dataclass(frozen=True)
+class Redo:
+    """Which stages may differ from what they were, and how they are done again."""
+
+    again: tuple[str, ...] = ()
+    set_aside: bool = False  # what was made is given another name, and what is made anew gets its place
+    told: Callable[[Sequence[str], Sequence[str]], str] = by_again  # of all that is redone, and the first of these
+
+
+@dataclass(frozen=True)
+class Settled:
+    chain: FrozenChain
+    old: Mapping[str, str]  # folders that have to make room, in this order, and their new names
+
+
+def settled(folder: ChainFolder, name: str, wanted: Wanted, redo: Redo, location: str, strict: bool = False) -> Settled:
     """What the chain is with these stages: as it was frozen, or refused with the difference. Writes nothing.
 
-    `again`: the stages that may differ, and are redone. `strict`: not even what nobody has begun may differ.
+    `strict`: not even what nobody has begun may differ.
     """
+    again = redo.again
     _check_again(again, wanted)
     there = folder.read()
     if there is None:
-        return FrozenChain(name, {stage: Frozen(stage, *is_now) for stage, is_now in wanted.items()})
+        return Settled(FrozenChain(name, {stage: Frozen(stage, *is_now) for stage, is_now in wanted.items()}), {})
     if there.name != name:
         raise UserError(f"output={location} holds the chain '{there.name}', not '{name}'. Give another output")
     different = {stage: list(_differences(there.stages.get(stage), *wanted[stage])) for stage in wanted}
@@ -39,16 +63,34 @@ def settled(
     if gone or (strict and changed) or not set(begun) <= set(covered):
         lines = [f"  {stage}: {line}" for stage in changed for line in different[stage]]
         lines += [f"  {stage}: in the chain, and no stage of it now" for stage in gone]
-        raise UserError(_refusal(location, lines, [] if gone or strict else begun, order))
+        raise UserError(_refusal(location, lines, [] if gone or strict else begun, order, redo))
     fresh = behind(order, begun)
-    stages = {}
+    stages, old = {}, dict[str, str]()
     for stage, is_now in wanted.items():
         before = there.stages.get(stage)
         place = stage if before is None else before.folder
         if before is not None and stage in fresh and _begun(folder, before):
-            place = _fresh_name(folder, stage)
+            fresh_name = _fresh_name(folder, f"{place}.old" if redo.set_aside else stage)
+            if redo.set_aside:
+                old[place] = fresh_name
+            else:
+                place = fresh_name
         stages[stage] = Frozen(place, *is_now)
-    return FrozenChain(name, stages)
+    # The last one first: whatever is killed in between, none is left that rests on what has gone.
+    return Settled(FrozenChain(name, stages), dict(reversed(old.items())))
+
+
+def make_room(folder: ChainFolder, old: Mapping[str, str]) -> None:
+    """Set aside what is done again."""
+    for place in old:
+        if workers := at_work(folder.run(place)):
+            owner = next(iter(workers))
+            raise UserError(
+                f"{folder.path / place} is being worked on, by process {owner.pid} on {owner.host} first of all. End "
+                "it, then give the same command again"
+            )
+    for place, name in old.items():
+        (folder.path / place).rename(folder.path / name)
 
 
 def write(folder: ChainFolder, chain: FrozenChain) -> None:
@@ -73,7 +115,7 @@ def _begun(folder: ChainFolder, stage: Frozen) -> bool:
 
 
 def _fresh_name(folder: ChainFolder, stage: str) -> str:
-    number = 2
+    number = 1 if stage.endswith(".old") else 2
     while (folder.path / f"{stage}-{number}").exists():
         number += 1
     return f"{stage}-{number}"
@@ -92,15 +134,13 @@ def _differences(before: Frozen | None, needs: Sequence[str], data: Mapping[str,
             yield f"{key}: {shown(was, key)} in the chain, {shown(now, key)} now"
 
 
-def _refusal(location: str, lines: Sequence[str], begun: Sequence[str], order: Sequence[tuple[str, Any]]) -> str:
+def _refusal(
+    location: str, lines: Sequence[str], begun: Sequence[str], order: Sequence[tuple[str, Any]], redo: Redo
+) -> str:
     told = [f"output={location} holds a chain of other settings:", *lines]
     if begun:
         fresh = behind(order, begun)
         first = [stage for stage in begun if not any(stage in behind(order, [other])[1:] for other in begun)]
-        words = " ".join(f"--again {stage}" for stage in first)
-        told.append(
-            f"To do {', '.join(fresh)} again in fresh folders: the same command with {words}. What was made stays, and "
-            "no other stage is touched"
-        )
+        told.append(redo.told(fresh, first))
     told.append("Give the same values as before to go on with it, or another output")
     return "\n".join(told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from labelyard.launch.chains.plan import Chain, Stage
@@ -15,13 +15,16 @@ from labelyard.launch.starting.start import start
 from labelyard.utils.english import counted
 
 
-def run_here(chain: Chain) -> int:
-    """Its exit code is run.py's: 3 where something is quarantined in any stage."""
+def run_here(chain: Chain, ended: Callable[[Chain], None] | None = None) -> int:
+    """Its exit code is run.py's: 3 where something is quarantined in any stage. `ended` is called behind each stage,
+    however it has ended."""
     worst = DONE
     for stage in chain.stages:
         print(heading(chain, stage), flush=True)
         with _signals_as_before():
             code = start(stage.composed)
+        if ended is not None:
+            ended(chain)
         if code not in (DONE, INCOMPLETE):
             return code
         now = stand(stage.folder)

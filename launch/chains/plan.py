@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from labelyard.generate.pipeline import needs
+from labelyard.generate.record_json.chosen import Choice
 from labelyard.generate.record_json.join import clash
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import build
 from labelyard.generate.source import Source
 from labelyard.generate.step import Step
 from labelyard.launch.chains.folder import ChainFolder, FrozenChain
-from labelyard.launch.chains.frozen import settled
-from labelyard.launch.chains.recipe import Recipe, StageRecipe, read_recipe
+from labelyard.launch.chains.frozen import Redo, settled
+from labelyard.launch.chains.recipe import Recipe, StageRecipe
 from labelyard.launch.chains.settings import Given, given_settings, merged, refuse_chains_own
 from labelyard.launch.clusters.base import Cluster
 from labelyard.launch.clusters.slurm import Slurm
@@ -49,6 +50,7 @@ class Chain:
     frozen: FrozenChain
     stages: tuple[Stage, ...]  # in an order in which they can be run
     dry_run: bool
+    old: Mapping[str, str] = field(default_factory=dict)  # folders that are to make room, and their new names
 
     @property
     def on_slurm(self) -> bool:
@@ -86,9 +88,12 @@ class _Draft:
 
 
 def planned(
-    name: str, settings: Sequence[str], directory: str | None, again: Sequence[str] = (), strict: bool = False
+    recipe: Recipe,
+    settings: Sequence[str],
+    directory: str | None,
+    redo: Redo | None = None,
+    strict: bool = False,
 ) -> Chain:
-    recipe = read_recipe(name, directory)
     _check(recipe)
     drafts = _drafts(recipe, given_settings(settings, recipe), directory)
     asked = drafts[0].frame.asked
@@ -96,9 +101,9 @@ def planned(
     folder.check(asked.output)
     _check_clusters(drafts, folder)
     wanted = {draft.recipe.name: (draft.recipe.needs, draft.data) for draft in drafts}
-    frozen = settled(folder, name, wanted, again, asked.output, strict)
-    stages = tuple(_stage(draft, folder, frozen) for draft in drafts)
-    return Chain(name, folder, frozen, stages, asked.dry_run)
+    found = settled(folder, recipe.name, wanted, redo or Redo(), asked.output, strict)
+    stages = tuple(_stage(draft, folder, found.chain) for draft in drafts)
+    return Chain(recipe.name, folder, found.chain, stages, asked.dry_run, found.old)
 
 
 def _check(recipe: Recipe) -> None:
@@ -139,6 +144,7 @@ def _draft(stage: StageRecipe, composition: Composed, before: Mapping[str, _Draf
     reads: tuple[str, ...] = ()
     if stage.needs:
         reads, brought = _joined(stage, before)
+        brought = _chosen(frame.values["source"], brought)
         steps = chosen_steps(composition, brought)
     else:
         steps = chosen_steps(composition)
@@ -175,6 +181,13 @@ def _joined(stage: StageRecipe, before: Mapping[str, _Draft]) -> tuple[tuple[str
                     )
         gives |= {step: tuple(made.writes) for step, made in before[name].steps.items()}
     return (stage.needs[0], *others), Brought(gives, first.brought.brings)
+
+
+def _chosen(source: Mapping[str, Any], brought: Brought) -> Brought:
+    """What the stage's steps see of it, as its source will say once the runs are there."""
+    choice = Choice.of(source)
+    choice.check(made for found in brought.gives.values() for made in found)
+    return Brought(choice.gives(brought.gives), choice.brings(brought.brings))
 
 
 def _with_all_before(name: str, stages: Mapping[str, _Draft]) -> set[str]:

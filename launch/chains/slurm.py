@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from getpass import getuser
 from pathlib import Path
@@ -20,6 +20,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.chains.local import heading
 from labelyard.launch.chains.plan import Chain, Stage
 from labelyard.launch.chains.standing import stand
+from labelyard.launch.clusters.base import Cluster
 from labelyard.launch.clusters.slurm import Slurm
 from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging.summary import to_type
@@ -34,16 +35,22 @@ from labelyard.launch.slurm.submit import Refused, after, new_name, now, sbatch
 from labelyard.launch.starting.start import start
 from labelyard.utils.errors import UserError
 
+Ended = Callable[["Chain"], None]
+END = "the end"  # what the last small job starts, where there is something to be done behind the last stage
+
 
 @dataclass(frozen=True)
 class Again:
-    """The command line that means this chain, for the small jobs to give."""
+    """The command line that means this chain, for the small jobs to give; and what is to be done when a stage has come
+    to its end."""
 
     arguments: tuple[str, ...]
     where: Path  # it was given
+    program: str = "chain"
+    ended: Ended | None = None
 
     def for_stage(self, stage: str) -> str:
-        words = [sys.executable, "-u", str(ROOT / "launch" / "chain.py"), *self.arguments, "--next", stage]
+        words = [sys.executable, "-u", str(ROOT / "launch" / f"{self.program}.py"), *self.arguments, "--next", stage]
         return f"cd {shlex.quote(str(self.where))} && exec {shlex.join(words)}"
 
 
@@ -60,6 +67,10 @@ def start_on_slurm(chain: Chain, again: Again) -> int:
 
 def start_next(chain: Chain, again: Again, name: str) -> int:
     """What a small job does: look whether the stages before this one are complete, and start it."""
+    if again.ended is not None:
+        again.ended(chain)
+    if name == END:
+        return DONE
     with planning(chain.folder.jobs):
         for need in chain.stage(name).needs:
             before = chain.stage(need)
@@ -89,7 +100,9 @@ def _advance(chain: Chain, again: Again, names: Sequence[str]) -> int:
         behind = _ids_at_work(stage.folder)
         if behind:
             for following in chain.needing(stage.name):
-                _ensure_next(chain, following, behind, again)
+                _ensure_next(chain, following.name, following.cluster, behind, again)
+            if again.ended is not None and not chain.needing(stage.name):
+                _ensure_next(chain, END, stage.cluster, behind, again)
         elif stand(stage.folder).complete:
             wanted.update(following.name for following in chain.needing(stage.name))
     return DONE
@@ -125,36 +138,37 @@ def _queued(folder: RunFolder) -> list[Any]:
         raise UserError(f"{error}. Give the command where SLURM can be asked") from None
 
 
-def _ensure_next(chain: Chain, stage: Stage, behind: Sequence[str], again: Again) -> None:
+def _ensure_next(chain: Chain, name: str, cluster: Cluster, behind: Sequence[str], again: Again) -> None:
     """A small job for this stage behind these jobs, unless there is one already."""
     jobs = chain.folder.jobs
     waiting = {job.job for job in _queued(jobs)}
     for submission in read_submissions(jobs):
         for job in submission.jobs:
-            if job.id in waiting and job.kind == kind_of(stage.name) and job.behind == after(list(behind)):
+            if job.id in waiting and job.kind == kind_of(name) and job.behind == after(list(behind)):
                 return
-    job = submit_next(chain, stage, behind, again)
-    print(f"  {job.id}  starts {stage.name}, behind {', '.join(behind)}", flush=True)
+    job = submit_next(chain, name, cluster, behind, again)
+    what = "writes the results" if name == END else f"starts {name}"
+    print(f"  {job.id}  {what}, behind {', '.join(behind)}", flush=True)
 
 
-def submit_next(chain: Chain, stage: Stage, behind: Sequence[str], again: Again) -> Job:
-    options, jobs = stage.cluster, chain.folder.jobs
+def submit_next(chain: Chain, name: str, options: Cluster, behind: Sequence[str], again: Again) -> Job:
+    jobs = chain.folder.jobs
     assert isinstance(options, Slurm)
-    named = replace(options, name=f"{options.name or chain.folder.path.name}-{stage.name}-{NEXT}")
+    named = replace(options, name=job_name(chain, options, name))
     submission = Submission(new_name(named, jobs), getuser(), "", now())
     dependency = after(list(behind))
     write(jobs, submission)
     try:
         given = parameters(options, jobs, submission.name, dependency)
-        job_id = sbatch(scripts_of(jobs, submission), given, again.for_stage(stage.name))
+        job_id = sbatch(scripts_of(jobs, submission), given, again.for_stage(name))
     except Refused as refused:
         if "timed out" not in str(refused).lower():  # else SLURM may have taken it; its name then betrays it
             forget_submission(jobs, submission)
         raise UserError(
-            f"sbatch refused the job that starts {stage.name}: {refused}\nWhat was submitted before it goes on. When "
+            f"sbatch refused the job that starts {name}: {refused}\nWhat was submitted before it goes on. When "
             "it has ended, or once SLURM takes jobs again, the same command goes on with the rest"
         ) from None
-    job = Job(job_id, kind_of(stage.name), behind=dependency)
+    job = Job(job_id, kind_of(name), behind=dependency)
     write(jobs, replace(submission.with_job(job), whole=True))
     return job
 
@@ -171,8 +185,12 @@ def next_script(chain: Chain, stage: Stage, again: Again) -> str:
     options, jobs = stage.cluster, chain.folder.jobs
     assert isinstance(options, Slurm)
     behind = after([f"<merge of {need}>" for need in stage.needs[:1]])
-    given = parameters(options, jobs, f"{options.name or chain.folder.path.name}-{stage.name}-{NEXT}-<unique>", behind)
+    given = parameters(options, jobs, f"{job_name(chain, options, stage.name)}-<unique>", behind)
     return titled(f"the job that starts {stage.name}", text(given, again.for_stage(stage.name), jobs.path / "slurm"))
+
+
+def job_name(chain: Chain, options: Slurm, stage: str) -> str:
+    return f"{options.name or chain.folder.path.name}-{stage.replace(' ', '-')}-{NEXT}"
 
 
 def kind_of(stage: str) -> str:

@@ -119,7 +119,7 @@ class ByKey:
         self._in_order = array("Q")
 
     def told_apart(self, rows: Rows, wanted: Sequence[int], rows_before: int) -> Apart:
-        places = _places(rows, rows_before)
+        places = places_of(rows, rows_before)
         ids, refused = [NO_ID] * len(rows.images), list[tuple[int, Refusal]]()
         values: dict[int, Any] = {}
         for at in wanted:
@@ -194,7 +194,7 @@ def _of_key(value: str | int) -> bytes:
     return blake2b(str(value).encode("utf-8", "surrogatepass"), digest_size=BYTES, person=b"key").digest()
 
 
-def _places(rows: Rows, before: int) -> list[int]:
+def places_of(rows: Rows, before: int) -> list[int]:
     """The numbers of the rows that are entries; those that were refused have theirs, too."""
     refused = {number for number, _ in rows.refused}
     return [before + number for number in range(1, rows.count + 1) if number not in refused]

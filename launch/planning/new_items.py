@@ -11,7 +11,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.shard_lines import BYTES, hex_ids
 from labelyard.generate.source import Source
 from labelyard.generate.sources.common.where import Where
-from labelyard.launch.planning.identity import EARLIER, identity_of
+from labelyard.launch.planning.identity import EARLIER, identity_of, places_of
 from labelyard.launch.planning.refused_rows import Refusals
 from labelyard.launch.planning.row_values import RowValues
 from labelyard.launch.planning.seen_ids import Marks
@@ -41,6 +41,7 @@ class Sieve:
         self._looked_at = 0
         self._keys: list[str] = []
         self._where = None if source.where is None else Where.of(source.where)
+        self._numbered = source.row_key is not None
         self._identity = identity_of(source, self._values, self._marks)
 
     def know(self, folder: RunFolder, shards: int) -> None:
@@ -61,10 +62,11 @@ class Sieve:
             apart = self._identity.told_apart(rows, wanted, self.rows)
             for number, refusal in apart.refused:
                 self.refusals.add(refusal, number)
-            self.rows += rows.count
             self.duplicates += apart.duplicates
             self.met += apart.met
             self._values.drop_hidden(rows, apart.new)
+            self._values.number(rows, apart.new, places_of(rows, self.rows) if self._numbered else ())
+            self.rows += rows.count
             yield Sifted(rows, hex_ids(apart.ids), apart.new)
             tell(self.rows)
         if self.filtered and self.filtered == self._looked_at:

@@ -7,6 +7,7 @@ from typing import Any
 
 from labelyard.generate.rows import Rows
 from labelyard.generate.source import Source
+from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import parse, text_of
 
 
@@ -30,6 +31,21 @@ class RowValues:
         if rows.given is not None and rows.given[at]:
             found |= parse(rows.given[at])
         return found
+
+    def number(self, rows: Rows, which: Sequence[int], places: Sequence[int]) -> None:
+        """Each of these rows says under `source.row_key` which row of the list it is; `places`: of all, from 1."""
+        key = self._source.row_key
+        if key is None:
+            return
+        rows.given = rows.given if rows.given is not None else [""] * len(rows.images)
+        for at in which:
+            given = parse(rows.given[at]) if rows.given[at] else {}
+            if key in given:
+                raise UserError(
+                    f"source.row_key={key}: row {places[at]} has a '{key}' of its own ({given[key]!r:.60}). Give "
+                    "another name"
+                )
+            rows.given[at] = text_of({**given, key: places[at] - 1})
 
     def drop_hidden(self, rows: Rows, which: Sequence[int]) -> None:
         """Keys that were read to choose by pass no further than here."""

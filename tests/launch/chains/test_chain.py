@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from labelyard.launch import cancel, chain, jsons2txt, retry, run, status, validate, view
+from labelyard.launch.chains import frozen
+from labelyard.launch.chains.folder import ChainFolder
+from labelyard.launch.chains.frozen import Redo
 from tests.conftest import MakeList, fake_run, listed
 from tests.launch.chains.support import STAGES, fakes, files, run_chain, without_made_by
 
@@ -236,3 +239,20 @@ def test_the_arguments_of_a_job_are_those_of_the_command(tmp_path: Path) -> None
     again = parsed([*asked.command(), "--next", "edges"])
     assert again is not None and (again.settings, again.directory) == (asked.settings, asked.directory)
     assert again.next == "edges" and again.again == ()
+
+
+def test_what_is_done_again_may_get_the_place_of_what_was_there(tmp_path: Path) -> None:
+    folder = ChainFolder(tmp_path)
+    wanted = {"a": ((), {"x": 1}), "b": (("a",), {"x": 1}), "c": (("b",), {"x": 1})}
+    frozen.write(folder, frozen.settled(folder, "three", wanted, Redo(), "out").chain)
+    for name in wanted:
+        run_folder = folder.run(name)
+        run_folder.make()
+        run_folder.write_plan(run_folder.read_plan())
+    wanted["b"] = (("a",), {"x": 2})
+    found = frozen.settled(folder, "three", wanted, Redo(("b",), set_aside=True), "out")
+    assert dict(found.old) == {"c": "c.old-1", "b": "b.old-1"}
+    assert list(found.old) == ["c", "b"], "none is ever left that rests on what has gone"
+    assert [stage.folder for stage in found.chain.stages.values()] == ["a", "b", "c"]
+    frozen.make_room(folder, found.old)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b.old-1", "c.old-1", "chain.json"]

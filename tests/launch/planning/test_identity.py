@@ -164,3 +164,15 @@ def test_a_run_is_told_apart_in_one_way(make_list: MakeList, tmp_path: Path) -> 
     again = call("run", *fake_run(tmp_path / "run", tmp_path / "second", "pipeline.steps=[]"), "plan_only=true")
     assert "6 rows: 6 new items" in again.stdout, again.stderr
     assert [line["id"] for line in lines(tmp_path / "second")] == [line["id"] for line in lines(tmp_path / "run")]
+
+
+def test_an_item_knows_its_row_and_that_makes_it_no_other_item(tmp_path: Path) -> None:
+    path = written(tmp_path / "l.jsonl", [A, {"caption": "no image"}, {**B, "n": 1}])
+    source = Jsonl(path=path, identity="row", row_key="row")
+    planned(source, tmp_path / "run")
+    assert [line["given"] for line in lines(tmp_path / "run")] == [{"row": 0}, {"n": 1, "row": 2}]
+    written(tmp_path / "l.jsonl", [B, A, {**B, "n": 1}])
+    assert planned(source, tmp_path / "run").known == 2
+    assert [line["given"]["row"] for line in lines(tmp_path / "run")] == [0, 2, 2], "of the list in which it came first"
+    with pytest.raises(UserError, match=r"source\.row_key=n: row 3 has a 'n' of its own"):
+        planned(Jsonl(path=path, identity="row", row_key="n"), tmp_path / "other")
