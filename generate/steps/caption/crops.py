@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Crop:
     instance: Instance
     image: Image
+    record: Record
+    number: int  # of the instance, in its record
 
 
 def crops(records: Sequence[Record], min_area: float) -> list[Crop]:
@@ -24,9 +26,9 @@ def crops(records: Sequence[Record], min_area: float) -> list[Crop]:
     In this order a batch holds crops of like size, and the GPU's memory is put to its hardest test first.
     """
     found = [
-        Crop(instance, cut(record.image, instance.box))
+        Crop(instance, cut(record.image, instance.box), record, number)
         for record in records
-        for instance in record.instances
+        for number, instance in enumerate(record.instances)
         if area(instance.box) >= min_area
     ]
     return sorted(found, key=lambda crop: (-crop.image.width * crop.image.height, crop.image.size))

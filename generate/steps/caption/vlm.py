@@ -1,28 +1,25 @@
-"""`caption=vlm`: any image-text-to-text model of transformers that comes with a chat template."""
+"""`caption=vlm`: any chat model that sees, in the worker's process or served."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, replace
+from typing import Any
 
-from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.caption.captioner import Captioner, without_prompt
-from labelyard.generate.steps.caption.crops import on_square
-from labelyard.generate.steps.models.chat.processor import load_chat_processor
-from labelyard.generate.steps.tools.pixels import aligned
-from labelyard.generate.steps.tools.weights import load_pretrained, missing_package, torch_dtype
-from labelyard.utils.text import one_line
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from labelyard.generate.steps.caption.captioner import Captioner, with_category
+from labelyard.generate.steps.caption.crops import Crop, crops, on_square
+from labelyard.generate.steps.models.chat.asking import Asking
+from labelyard.generate.steps.models.chat.messages import Request
+from labelyard.generate.steps.models.chat.prompts import Template
+from labelyard.generate.steps.models.chat.sampling import Sampling
 
 GREY = (0.48145466, 0.4578275, 0.40821073)  # CLIP's mean colour, which most of these models see as nothing
 
 
 @dataclass(kw_only=True)
-class VLM(Captioner):
+class VLM(Captioner, Asking):
     """LLaVA, LLaVA-NeXT, OneVision, Qwen2-VL and its successors, and whatever comes with the same interface.
 
     Each crop is laid on a grey square of `side` pixels. Many of these models make as many tokens as a picture has
@@ -30,62 +27,43 @@ class VLM(Captioner):
     """
 
     checkpoint: str = "llava-hf/llava-1.5-7b-hf"
-    prompt: str = "Describe what is in this picture in one short sentence."
+    prompt: str = "Describe what is in this picture in one short sentence."  # with places, such as {label}
     dtype: str = "bfloat16"
     side: int = setting(336, least=28, most=10_000)  # pixels of the square on which a crop is laid
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.asks = Template(self.prompt)
+        if self.num_beams > 1 and self.temperature > 0:
+            raise ValueError(
+                f"num_beams={self.num_beams} with temperature={self.temperature}: give one of them; use num_beams=1"
+            )
         if not self.prompt.strip():
             raise ValueError(
                 "prompt='': a chat model must be asked something; give "
                 "prompt='Describe what is in this picture in one short sentence.'"
             )
 
-    def load(self) -> None:
-        from transformers import AutoModelForImageTextToText
+    @property
+    def longest(self) -> int:
+        return self.max_new_tokens
 
-        self.loaded.processor = load_chat_processor(self.checkpoint, self.revision)
-        self.loaded.question = self._ask()
-        self.loaded.model = cast(
-            Any,
-            load_pretrained(
-                AutoModelForImageTextToText,
-                self.checkpoint,
-                device=self.device,
-                dtype=self.dtype,
-                revision=self.revision,
-            ),
-        )
-        tokenizer = self.loaded.processor.tokenizer
-        self.loaded.pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    @property
+    def sampling(self) -> Sampling:
+        return replace(super().sampling, num_beams=self.num_beams, length_penalty=self.length_penalty)
 
-    def describe(self, images: Sequence[Image]) -> list[str]:
-        import torch
-
-        squares = [[on_square(image, self.side, GREY)] for image in images]
-        given = self.loaded.processor(images=squares, text=[self.loaded.question] * len(squares), return_tensors="pt")
-        given = given.to(self.device, torch_dtype(self.dtype))
-        with torch.inference_mode():
-            answers = self.loaded.model.generate(**aligned(given), **self.generation(), pad_token_id=self.loaded.pad)
-        words = without_prompt(answers, given["input_ids"])
-        texts: list[str] = self.loaded.processor.tokenizer.batch_decode(words, skip_special_tokens=True)
-        return texts
+    def __call__(self, records: Sequence[Record]) -> None:
+        for instance in (instance for record in records for instance in record.instances):
+            instance.caption = instance.caption_source = None
+        found = crops(records, self.min_area)
+        for crop, answer in zip(found, self.ask([self._question(crop) for crop in found]), strict=True):
+            caption = with_category(crop.instance.label, answer.text)
+            if caption:
+                crop.instance.caption, crop.instance.caption_source = caption, "model"
 
     def model(self) -> dict[str, Any]:
         return super().model() | {"side": self.side}
 
-    def _ask(self) -> str:
-        content = [{"type": "image"}, {"type": "text", "text": self.prompt}]
-        try:
-            question: str = self.loaded.processor.apply_chat_template(
-                [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-            )
-        except Exception as error:  # no template, or one that wants something else: jinja raises what it likes
-            if package := missing_package(error):
-                raise FatalError(f"{self.checkpoint}: its chat template needs {package}") from error
-            raise FatalError(
-                f"{self.checkpoint}: its chat template can't be used ({one_line(str(error), 160)}); "
-                "give the folder or hub id of a chat model, with chat_template.jinja or chat_template.json"
-            ) from error
-        return question
+    def _question(self, crop: Crop) -> Request:
+        text = self.asks.filled(crop.record, {"label": crop.instance.label})
+        return self.request(crop.record, text, [on_square(crop.image, self.side, GREY)], number=crop.number)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from labelyard.generate.compute.threads import each
+from labelyard.generate.compute.threads import Ahead
 from labelyard.generate.errors import FatalError, ItemError
 from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.processor import load_chat_processor
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Map = Callable[..., list[Any]]  # a step's own `map`
+TOGETHER = 64  # requests whose pictures are in memory as numbers, and as many more that are got ready meanwhile
 BLIP2 = "Question: {prompt} Answer:"  # it was trained on that, and has no chat template
 
 
@@ -84,10 +85,19 @@ class InProcess:
 
     def answers(self, requests: Sequence[Request], mapped: Map) -> list[Answer | Exception]:
         """In order; in place of an answer what is wrong with its request."""
-        ready = each(self._ready, requests)
-        good = [one for one in ready if isinstance(one, _Ready)]
-        found = iter(mapped(self._answer, good, key=lambda one: one.shape, full=False) if good else [])
-        return [next(found) if isinstance(one, _Ready) else one for one in ready]
+        answers: list[Answer | Exception] = []
+        ahead = Ahead(self._ready, requests, range(len(requests)))
+        try:
+            for start in range(0, len(requests), TOGETHER):
+                stop = min(start + TOGETHER, len(requests))
+                ready = ahead.get(start, stop)
+                good = [one for one in ready if isinstance(one, _Ready)]
+                found = iter(mapped(self._answer, good, key=lambda one: one.shape, full=False) if good else [])
+                answers += [next(found) if isinstance(one, _Ready) else one for one in ready]
+                ahead.drop(stop)
+        finally:
+            ahead.close()
+        return answers
 
     def written(self, request: Request) -> str:
         """The prompt in full, as the model reads it."""

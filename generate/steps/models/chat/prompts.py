@@ -40,6 +40,18 @@ class Template:
         """The names in it, each once."""
         return list(dict.fromkeys(place for _, place, _, _ in Formatter().parse(self.text) if place))
 
+    def reads(self) -> tuple[str, ...]:
+        """The fields of a record that it names, for a step's `reads`. What is a column of the row is none of them."""
+        fields = {"caption": "caption", "tags": "tags", "labels": "instances"}
+        found = []
+        for place in self.places():
+            whole, _, rest = place.partition(".")
+            if whole in ("texts", "found") and rest:
+                found.append(f"{whole}.{rest.partition('.')[0]}")
+            elif place in fields:
+                found.append(fields[place])
+        return tuple(dict.fromkeys(found))
+
     def filled(self, record: Record, own: Mapping[str, Any] | None = None) -> str:
         """For one record; `own` goes before all that the record has."""
         return "".join(self._parts(record, own or {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -152,9 +153,23 @@ def _short(value: Any) -> str:
     return one_line(json.dumps(value, ensure_ascii=False), 60)
 
 
-def asked_again(text: str, said: str, trouble: str) -> str:
+def one_of(text: str, options: Sequence[str]) -> str:
+    """The one that the text names, whatever stands around it; `dark red` names no `red`."""
+    said = " ".join(text.split()).strip(" .\"'`*").lower()
+    found = [option for option in options if option.lower() == said]
+    found = found or [option for option in options if _names(said, option)]
+    longest = [one for one in found if not any(one != other and _names(other.lower(), one) for other in found)]
+    if len(longest) != 1:
+        named = f"it names {' and '.join(longest)}" if longest else "it names none"
+        raise NotFitting(f"{named} of what it may be")
+    return longest[0]
+
+
+def _names(text: str, option: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(option.lower())}(?!\w)", text) is not None
+
+
+def asked_again(text: str, said: str, trouble: str, options: Sequence[str] = ()) -> str:
     """The same question, with what was wrong about the answer."""
-    return (
-        f"{text}\n\nYour answer was: {one_line(said, 400)}\nThat can't be used: {trouble}. "
-        "Answer with the JSON alone, and with no other words."
-    )
+    form = f"one of these, and nothing else: {', '.join(options)}" if options else "the JSON alone, and no other words"
+    return f"{text}\n\nYour answer was: {one_line(said, 400)}\nThat can't be used: {trouble}. Answer with {form}."

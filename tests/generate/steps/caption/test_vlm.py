@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.steps.caption.crops import on_square
+from labelyard.generate.steps.caption.crops import crops, on_square
 from labelyard.generate.steps.caption.vlm import VLM
 from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from labelyard.generate.steps.tools.weights import on_pillow
@@ -49,7 +49,7 @@ def test_a_caption_is_the_answer_to_the_crop_alone(folder: Path) -> None:
     done = photos()
     step = ready(folder)
     step(done)
-    assert step.loaded.question == f"USER: <image> {PROMPT} ASSISTANT:"
+    assert step.loaded.backend.written(step._question(crops(done, 1)[0])) == f"USER: <image> {PROMPT} ASSISTANT:"
     for number, box in ((0, (100, 50, 400, 280)), (2, (10, 10, 201, 201))):
         square = on_square(done[0].image.crop(box), 336, (0.48145466, 0.4578275, 0.40821073))
         words = said(folder, square)
@@ -137,7 +137,7 @@ def test_half_precision_reaches_the_picture(folder: Path) -> None:
     step = ready(folder)
     half = VLM(checkpoint=str(folder), prompt=PROMPT, max_new_tokens=6)
     half.setup("cpu")
-    assert {p.dtype for p in half.loaded.model.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in half.loaded.backend.model.parameters()} == {torch.bfloat16}
     one, other = photos(), photos()
     step(one)
     half(other)

@@ -16,6 +16,7 @@ from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_n
 from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.sampling import Dice
 from labelyard.generate.steps.models.chat.step import ChatStep
+from tests.support.scripted import Scripted, answering
 from tests.tiny.caption import make_blip2, make_llava, make_qwen
 from tests.tiny.chat import make_talker
 from tests.tiny.records import record
@@ -152,21 +153,9 @@ def test_messages(talker: Path, llava: Path, tmp_path: Path) -> None:
         ready(llava, max_model_len=100, max_tokens=200)
 
 
-class Scripted:
-    """A backend that says what it is told to, and keeps what it was asked."""
-
-    def __init__(self, *rounds: list[Answer | Exception]) -> None:
-        self.rounds, self.asked = list(rounds), list[list[Request]]()
-
-    def answers(self, requests: Sequence[Request], mapped: Any) -> list[Answer | Exception]:
-        self.asked.append(list(requests))
-        return self.rounds.pop(0)
-
-
 def scripted(*rounds: list[Answer | Exception], **options: Any) -> tuple[ChatStep, Scripted]:
-    step, backend = ChatStep(checkpoint="x", backend="transformers", **options), Scripted(*rounds)
-    step.loaded.backend = backend
-    return step, backend
+    step = ChatStep(checkpoint="x", backend="transformers", **options)
+    return step, answering(step, list(rounds))
 
 
 def test_an_answer_that_does_not_fit_is_asked_for_again() -> None:
