@@ -244,18 +244,27 @@ class Source:
         if not isinstance(row, Mapping):
             return Refusal(where, f"{kind_of(row)}, not an object with '{self.image_key}' and a caption")
         given = dict(row)
+        known = self.taken_from(given)
+        if isinstance(known, str):
+            return Refusal(where, known)
         image, video = (given.pop(key, None) if key is not None else None for key in (self.image_key, self.video_key))
         for what, key, value in (("an image", self.image_key, image), ("a video", self.video_key, video)):
             if value is not None and not isinstance(value, str):
                 return Refusal(where, f"'{key}' is {kind_of(value)} ({value!r:.60}), not the location of {what}")
         if (lacking := self.lacking(image, video, self._words(row))) is not None:
             return Refusal(where, self._why(lacking, row))
-        return self.made(image or "", video or "", given, where)
+        return self.made(image or "", video or "", given, where, known)
 
     def _words(self, row: Mapping[str, Any]) -> Any:
         return None if self.caption_key is None else row.get(self.caption_key)
 
-    def made(self, image: str, video: str, others: dict[str, Any], where: str) -> Row:
+    def taken_from(self, row: dict[str, Any]) -> Mapping[str, Any] | str | None:
+        """What is known of the item by further keys of its row, which are taken out of it; or why it can't be one."""
+        return None
+
+    def made(
+        self, image: str, video: str, others: dict[str, Any], where: str, known: Mapping[str, Any] | None = None
+    ) -> Row:
         """An entry of what has been found, and of the other keys of a row, its caption among them."""
         given = dict(others)
         caption = given.pop(self.caption_key, None) if self.caption_key is not None else None
@@ -266,7 +275,7 @@ class Source:
         except ValueError as error:
             return Refusal(where, f"{error}; such a thing can't be passed on. Drop it from the list")
         has_caption = self.caption_key is None or self.caption_key in others
-        return Entry(image, caption or "", given, has_caption=has_caption, video=video)
+        return Entry(image, caption or "", given, has_caption=has_caption, known=known, video=video)
 
     def kept(self, given: dict[str, Any]) -> dict[str, Any]:
         return given if self.keep is None else {key: given[key] for key in self.keep if key in given}

@@ -50,7 +50,8 @@ def export(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell
 
 
 def _export_to_a_folder(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
-    notes = Notes.open(dest, {"export": name, "options": settings(exporter), "run": str(run.path)})
+    options = settings(exporter, with_transient=False)
+    notes = Notes.open(dest, {"export": name, "options": options, "run": str(run.path)})
     exporter.begin(dest, run)
     records, number, seen, written = finished(run), 0, 0, 0
     while piece := list(islice(records, exporter.part_size())):

@@ -10,7 +10,7 @@ from labelyard.utils.images import UnreadableImage
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Part = str | Sequence[int]  # "left", "right" or [x0, y0, x1, y1]
+Part = str | Sequence[int]  # "left", "right" ("left:8" if the border must be so wide), or [x0, y0, x1, y1]
 HALVES = ("left", "right")
 
 
@@ -30,8 +30,13 @@ def box_of(part: Part, width: int, height: int) -> tuple[int, int, int, int]:
 
 def _half(part: str, width: int, height: int) -> tuple[int, int, int, int]:
     """Two squares with a border around each and between them: the sizes alone say how wide it is."""
+    part, _, wanted = part.partition(":")
     border, side = 2 * height - width, 2 * width - 3 * height
     if part not in HALVES or border < 0 or side < 1:
         raise UnreadableImage(f"no {part} half: {width}x{height} is no pair of squares in a border")
+    if wanted and int(wanted) != border:
+        raise UnreadableImage(
+            f"no {part} half in a border of {wanted}: the border of a pair of squares of {width}x{height} is {border}"
+        )
     left = border if part == "left" else side + 2 * border
     return left, border, left + side, border + side

@@ -13,9 +13,12 @@ item's own place where they are not said, so that a line of the plan stays short
 
 {"images": {name: [offset, bytes]}}                           side images: so many bytes of `file`
 {"columns": {name: "canny.bytes"}}                            likewise, cells of a table's row; or a list of cells
+{"files": {name: "ref/17.jpg"}}                               likewise, files of their own
 {…, "part": {name: "left", or [x0, y0, x1, y1]}}              of one of them only a part (media/parts.py)
 {"by": "mine.boxes.take", "offset": …, "bytes": …}            an annotation: take(record, known) reads it in the worker
                                                               (by read_known), and fills the record's fields
+
+{"found": ["description"]}                                    what the list gives under these keys are findings
 """
 
 from __future__ import annotations
@@ -45,7 +48,10 @@ def take_over(record: Record, known: Mapping[str, Any], root: str | None = None)
     if "instances" in known:
         _check_size(known.get("size"), record)
         record.instances = [_given(entry, record) for entry in known["instances"]]
-    if known.keys() & {"images", "columns"}:
+    for name in known.get("found", ()):
+        if record.item.given.get(name) is not None:
+            record.found[name] = record.item.given[name]
+    if known.keys() & {"images", "columns", "files"}:
         for name, place in side_places(record.item, known):
             record.images[name] = given_image(place, root, record.item.id)
     if "by" in known:
@@ -62,6 +68,8 @@ def side_places(item: Item, known: Mapping[str, Any]) -> Iterator[tuple[str, dic
     columns = {cell.removesuffix(".bytes"): cell for cell in columns} if isinstance(columns, list) else columns
     for name, cell in columns.items():
         found[name] = {"file": where["file"], "row": where["row"], "column": cell}
+    for name, location in known.get("files", {}).items():
+        found[name] = {"file": location}
     for name, place in found.items():
         yield name, {**place, "part": parts[name]} if name in parts else place
 

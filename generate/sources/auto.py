@@ -5,17 +5,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
-from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import labelyard.generate.sources
-from labelyard.generate.rows import Row, Rows
 from labelyard.generate.source import Source
 from labelyard.generate.sources.common.input_folder import InputFolder
+from labelyard.generate.sources.common.stand_in import StandIn
 from labelyard.utils.errors import UserError
 from labelyard.utils.streams import without_compression
 
@@ -24,11 +20,10 @@ BESIDE = {"txt", "train_json", "parquet"}
 
 
 @dataclass(kw_only=True)
-class Auto(Source):
+class Auto(StandIn):
     """Stands for the source that fits, found among the modules beside this one."""
 
-    @cached_property
-    def chosen(self) -> Source:
+    def choose(self) -> Source:
         known = sources()
         path = Path(self.path)
         if path.exists() and not path.is_dir():
@@ -52,7 +47,6 @@ class Auto(Source):
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(Source)}
         chosen = known[fitting[0]](**{k: v for k, v in given.items() if k == "path" or v != getattr(Source, k)})
         self.caption_key = chosen.caption_key
-        chosen.serve(self.needs)
         return chosen
 
     def _by_name(self, known: dict[str, type[Source]], name: str) -> list[str]:
@@ -64,37 +58,6 @@ class Auto(Source):
         """What else a folder may be, by the files in it."""
         there = {key for at in InputFolder(folder).folders() for name in at.names for key in self._by_name(known, name)}
         return sorted(there - set(besides) - (BESIDE if besides else set()))
-
-    def serve(self, needs: Mapping[str, str]) -> None:
-        super().serve(needs)
-        self.chosen.serve(needs)
-
-    def brings(self) -> tuple[str, ...]:
-        return self.chosen.brings()
-
-    def entries(self) -> Iterator[Row]:
-        return self.chosen.entries()
-
-    def rows(self) -> Iterator[Rows]:
-        return self.chosen.rows()
-
-    def bulk(self) -> int:
-        return self.chosen.bulk()
-
-    def how(self) -> dict[str, Any]:
-        return self.chosen.how()
-
-    def left_out(self) -> Counter[str]:
-        return self.chosen.left_out()
-
-    def gives(self) -> dict[str, tuple[str, ...]]:
-        return self.chosen.gives()
-
-    def fingerprint(self) -> dict[str, Any]:
-        return self.chosen.fingerprint()
-
-    def image_root(self) -> str:
-        return self.chosen.image_root()
 
 
 def sources() -> dict[str, type[Source]]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from labelyard.generate.rows import AT_ONCE, Entry, Refusal, Row, Rows, given_texts, of_rows
 from labelyard.generate.settings import transient
-from labelyard.generate.source import Source
+from labelyard.generate.sources.common.references import WithReference
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import objects_of, texts_of
 from labelyard.utils.streams import Damaged, opened
@@ -27,7 +27,7 @@ LONGEST_FIELD = 1 << 24  # more is a quote that was never closed
 
 
 @dataclass(kw_only=True)
-class Csv(Source):
+class Csv(WithReference):
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
     usual: ClassVar[str] = ","
 
@@ -95,7 +95,7 @@ class Csv(Source):
             if widths - {columns.width, 0}:
                 for _ in self._read(table.path, self._one_by_one):
                     pass  # the line is known to a reader that is not ahead of it
-            plain = 0 not in widths and columns.image >= 0 and columns.video < 0
+            plain = 0 not in widths and columns.image >= 0 and max(columns.video, columns.reference) < 0
             images = [row[columns.image] for row in some] if plain else []
             if images and all(images):
                 yield Rows(len(some), images, columns.captions(some), columns.given_texts(some))
@@ -111,7 +111,8 @@ class Csv(Source):
             empty = f"'{self.image_key}' is empty"
             reason = empty if lacking == "has no image" else f"{lacking}: {empty}" if columns.image >= 0 else lacking
             return Refusal(f"{table.path}, row {number}", reason)
-        return Entry(image, caption, columns.given(row), video=video)
+        known = self.reference_in(row[columns.reference]) if columns.reference >= 0 else None
+        return Entry(image, caption, columns.given(row), known=known, video=video)
 
     def _reader(self, lines: Iterable[str], delimiter: str, strict: bool = True) -> Any:
         quoting = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
@@ -151,7 +152,7 @@ class Csv(Source):
         return max((self.usual, *DELIMITERS.values()), key=fit)
 
     def _columns(self, names: list[str], path: Path) -> Columns:
-        for option in ("image_key", "caption_key", "video_key"):
+        for option in ("image_key", "caption_key", "video_key", "reference_key"):
             key = getattr(self, option)
             if option == "image_key" and key not in names and "image" not in self.needs:
                 continue
@@ -159,12 +160,12 @@ class Csv(Source):
                 raise UserError(f"{path}: {self.no_key(option, names)}")
             if key is not None and names.count(key) > 1:
                 raise UserError(f"{path}: two columns are called '{key}'. Rename one, or give source.header=[…]")
-        image, caption, video = (
-            names.index(key) if key in names else -1 for key in (self.image_key, self.caption_key, self.video_key)
-        )
-        others = [n for n in range(len(names)) if n not in (image, caption, video)]
+        keys = (self.image_key, self.caption_key, self.video_key, self.reference_key)
+        taken = [names.index(key) if key in names else -1 for key in keys]
+        others = [n for n in range(len(names)) if n not in taken]
         others = [n for n in others if self.keep is None or names[n] in self.keep]
-        return Columns(len(names), image, caption, video, others, [names[n] for n in others])
+        image, caption, video, reference = taken
+        return Columns(len(names), image, caption, video, reference, others, [names[n] for n in others])
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ class Columns:
     image: int  # -1: there is none
     caption: int  # likewise
     video: int  # likewise
+    reference: int  # likewise
     others: list[int]
     keys: list[str]
 

@@ -92,7 +92,7 @@ def _known(
     side: dict[str, str], batch: Any, content: Any, file: str, name_file: bool
 ) -> Iterator[dict[str, Any] | None]:
     """Where the side images of each row lie. Where the file is said by the image's place, it is not said again."""
-    columns = {name: _bytes_in(batch.column(name), cell) for name, cell in side.items()}
+    columns = {name: _bytes_in(batch.column(cell.removesuffix(".bytes")), cell) for name, cell in side.items()}
     ranges = [byte_ranges(column, content.address, content.size, file) for column in columns.values()]
     for places in zip(*ranges, strict=True):
         images = {n: [place["offset"], place["bytes"]] for n, place in zip(side, places, strict=True) if place}

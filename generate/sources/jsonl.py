@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from labelyard.generate.rows import Row, Rows, of_rows
-from labelyard.generate.source import Source
 from labelyard.generate.sources.common.json_objects import Objects
+from labelyard.generate.sources.common.references import WithReference
 from labelyard.utils.errors import UserError
 from labelyard.utils.streams import lumps
 
 
 @dataclass(kw_only=True)
-class Jsonl(Source):
+class Jsonl(WithReference):
     suffixes = (".jsonl", ".ndjson")
 
     def entries(self) -> Iterator[Row]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from labelyard.generate.rows import AT_ONCE, Row, Rows, joined
 from labelyard.generate.settings import transient
-from labelyard.generate.source import Source
 from labelyard.generate.sources.common.json_objects import Objects
+from labelyard.generate.sources.common.references import WithReference
 from labelyard.utils.errors import UserError
 from labelyard.utils.json_stream import NotAList, Parse, lumps
 from labelyard.utils.jsons import parse
@@ -24,7 +24,7 @@ LOOKED_AT = 100_000  # pieces of a file that is no list, for the list in it
 
 
 @dataclass(kw_only=True)
-class TrainJson(Source):
+class TrainJson(WithReference):
     suffixes = (".json",)
 
     list_key: str | None = transient(None)  # where the list is the value of a key: data in {"data": […]}

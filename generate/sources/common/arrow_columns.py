@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelyard.generate.rows import Entry, Refusal, Row, Rows, of_rows
-from labelyard.generate.source import Source
+from labelyard.generate.sources.common.references import WithReference
 from labelyard.utils.errors import UserError, nearest
+from labelyard.utils.graph200k import REFERENCE
 from labelyard.utils.jsons import finite, objects_of, texts_of
 
 if TYPE_CHECKING:
@@ -21,14 +22,20 @@ Read = TypeVar("Read")
 
 
 @dataclass(kw_only=True)
-class ColumnSource(Source):
+class ColumnSource(WithReference):
     name_key: str | None = (
         None  # the column that names an image inside the table; null: its place, such as a.parquet#17
     )
     images: list[str] | None = None  # further columns of images: side images of the record, read where they lie
 
     def gives(self) -> dict[str, tuple[str, ...]]:
-        return {"given": tuple(f"images.{name}" for name in self.images)} if self.images else {}
+        before = super().gives()
+        images = tuple(f"images.{name}" for name in self.images or ())
+        return {**before, "given": (*images, *before.get("given", ()))} if images else before
+
+    def side_columns(self, schema: Schema, path: Path) -> dict[str, str]:
+        """The columns of further images, by what the record calls these."""
+        return {name: name for name in self.images or ()}
 
     def columns(self, schema: Schema, path: Path) -> Columns:
         return Columns(self, schema, path)
@@ -76,7 +83,7 @@ class Columns:
 
     def __init__(self, source: ColumnSource, schema: Schema, path: Path) -> None:
         self._source, self._path = source, path
-        for option in ("image_key", "caption_key", "name_key", "video_key"):
+        for option in ("image_key", "caption_key", "name_key", "video_key", "reference_key"):
             key = getattr(source, option)
             if option == "image_key" and key not in schema.names and "image" not in source.needs:
                 continue
@@ -91,31 +98,37 @@ class Columns:
         self.cell = (
             _cell_of(schema.field(self.image), path) if self.image else None
         )  # where the bytes are, if the images are in the table
-        self.side = self._side_cells(schema)  # of each further image
-        taken = {self.image, self._caption, self._video, *self.side}
+        side = source.side_columns(schema, path)
+        self.side = {name: self._side_cell(schema, column) for name, column in side.items()}  # of each further image
+        # Where the references are said by their locations; those that are inside are further images.
+        self._reference = None
+        if source.reference_key is not None:
+            cell = _cell_of(schema.field(source.reference_key), path)
+            if cell is None:
+                self._reference = source.reference_key
+            else:
+                self.side[REFERENCE] = cell
+        taken = {self.image, self._caption, self._video, source.reference_key, *side.values()}
         self._others = [
             name for name in schema.names if name not in taken and (source.keep is None or name in source.keep)
         ]
         self._convert = {name: _converter(schema.field(name), path) for name in self._others}
 
-    def _side_cells(self, schema: Schema) -> dict[str, str]:
-        found = {}
-        for name in self._source.images or []:
-            if schema.get_field_index(name) < 0:
-                likely = nearest(name, schema.names)
-                hint = f" Did you mean {likely}?" if likely else ""
-                raise UserError(f"{self._path}: source.images names '{name}', which is no column.{hint}")
-            cell = _cell_of(schema.field(name), self._path)
-            if cell is None or name == self.image:
-                raise UserError(f"{self._path}: source.images names '{name}', which is no column of side images")
-            found[name] = cell
-        return found
+    def _side_cell(self, schema: Schema, name: str) -> str:
+        if schema.get_field_index(name) < 0:
+            likely = nearest(name, schema.names)
+            hint = f" Did you mean {likely}?" if likely else ""
+            raise UserError(f"{self._path}: source.images names '{name}', which is no column.{hint}")
+        cell = _cell_of(schema.field(name), self._path)
+        if cell is None or name == self.image:
+            raise UserError(f"{self._path}: source.images names '{name}', which is no column of side images")
+        return cell
 
     def wanted(self, embedded: bool) -> list[str]:
         """The columns to read; of images in the table only what is beside their bytes."""
         image = self.image if self.cell is None else self.cell.replace(".bytes", ".path")
-        names = [name for name in (None if embedded else image, self._caption, self._name, self._video) if name]
-        return list(dict.fromkeys([*names, *self._others]))
+        named = (None if embedded else image, self._caption, self._name, self._video, self._reference)
+        return list(dict.fromkeys([*filter(None, named), *self._others]))
 
     def rows(self, piece: Piece) -> list[Row]:
         batch, nothing, keys = piece.batch, [None] * piece.count, self._others
@@ -123,18 +136,25 @@ class Columns:
         videos = nothing if self._video is None else _listed(batch.column(self._video))
         values = [self._values(batch, name) for name in keys]
         others: Any = zip(*values, strict=True) if values else repeat((), piece.count)
+        known_of = piece.known if self._reference is None else self._with_references(piece)
         if piece.places is not None:
             names = nothing if self._name is None else _listed(batch.column(self._name))
-            rows = zip(piece.places, names, captions, videos, others, piece.known or nothing, strict=True)
+            rows = zip(piece.places, names, captions, videos, others, known_of or nothing, strict=True)
             return list(self._embedded(piece.first, piece.label, rows))
         return [
             Refusal(f"{self._path}, row {number}", self._why(lacking, image))
             if (lacking := self._source.lacking(image, video, caption)) is not None
             else Entry(image or "", caption or "", dict(zip(keys, other, strict=True)), known=known, video=video or "")
             for number, (image, caption, video, other, known) in enumerate(
-                zip(self._locations(piece), captions, videos, others, piece.known or nothing, strict=True), piece.first
+                zip(self._locations(piece), captions, videos, others, known_of or nothing, strict=True), piece.first
             )
         ]
+
+    def _with_references(self, piece: Piece) -> Iterator[Mapping[str, Any] | None]:
+        locations = _listed(piece.batch.column(self._reference))
+        for location, known in zip(locations, piece.known or repeat(None, piece.count), strict=True):
+            reference = self._source.reference_in(location)
+            yield {**(known or {}), **reference} if reference else known
 
     def _why(self, lacking: str, image: str | None) -> str:
         detail = f"'{self.image}' is {'null' if image is None else 'empty'}"
@@ -143,7 +163,7 @@ class Columns:
     def together(self, piece: Piece) -> Rows | None:
         """None where a row is no item."""
         locations = [location for location in self._locations(piece) if location]
-        if self._video is not None or len(locations) < piece.count:
+        if self._video is not None or self._reference is not None or len(locations) < piece.count:
             return None
         captions = [""] * piece.count if self._caption is None else _listed(piece.batch.column(self._caption))
         if None in captions:

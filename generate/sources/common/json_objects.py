@@ -54,6 +54,8 @@ class Objects:
         image_key, caption_key = self._source.image_key, self._source.caption_key
         if None in (image_key, caption_key) or image_key == caption_key or self._source.video_key is not None:
             return None
+        if getattr(self._source, "reference_key", None) is not None:
+            return None
         if set(map(type, objects)) != {dict}:
             return None
         try:
