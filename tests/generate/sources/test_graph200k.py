@@ -58,7 +58,8 @@ def test_columns_may_be_absent_and_unknown_ones_of_images_are_refused(there: Pat
     few.to_parquet(tmp_path / "few.parquet")
     (first, *_) = records(Graph200k(path=str(tmp_path / "few.parquet")))
     assert list(first.images) == ["canny"] and first.found == {"collection": "collection_1"} and first.caption == ""
-    whole.add_column("sketch", whole["canny"][:]).to_parquet(tmp_path / "more.parquet")
+    more = whole.select_columns(["target", "canny", "description"]).rename_column("canny", "sketch")
+    more.to_parquet(tmp_path / "more.parquet")
     with pytest.raises(UserError, match=r"'sketch' holds images.*source\.keep=\[description"):
         Graph200k(path=str(tmp_path / "more.parquet")).peek()
     kept = Graph200k(path=str(tmp_path / "more.parquet"), keep=["description"])

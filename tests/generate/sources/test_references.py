@@ -24,7 +24,7 @@ from labelyard.generate.sources.tsv import Tsv
 from labelyard.utils.errors import UserError
 
 NAMES = {"image": "file", "reference": "shot", "caption": "text"}
-KEYS = {f"{key}_key": name for key, name in NAMES.items()}
+KEYS: dict[str, Any] = {f"{key}_key": name for key, name in NAMES.items()}
 
 
 @pytest.fixture
