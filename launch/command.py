@@ -14,6 +14,7 @@
     export    to COCO, YOLO, WebDataset, …
     fetch     the models' weights, where there is internet
     cancel    end the run's jobs on SLURM
+    layout    public data sets, linked to where a trainer looks for them
     worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/
