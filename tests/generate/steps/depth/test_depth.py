@@ -9,7 +9,7 @@ import pytest
 from labelyard.generate.record import Instance, MadeImage
 from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
 from labelyard.generate.steps.depth.depth_anything import DepthAnything
-from labelyard.generate.steps.depth.depth_maps import median_of, picture
+from labelyard.generate.steps.depth.depth_maps import median_in_box, median_of, picture
 from labelyard.generate.steps.depth.dpt import Dpt
 from labelyard.generate.steps.rounding import rounding_by_place
 from labelyard.utils.rle import encode
@@ -111,3 +111,30 @@ def test_metric_checkpoints_say_so(tmp_path: Path) -> None:
     assert (meta["unit"], meta["near_is_large"]) == ("metre", False)
     with pytest.raises(ValueError, match="inverse, metric"):
         Dpt(numbers="feet")
+
+
+def test_of_a_box_whole_pixels_count_and_what_was_not_measured_does_not() -> None:
+    depth = np.arange(100, dtype=np.float32).reshape(10, 10)
+    assert median_in_box(depth, (-3, 0.9, 2.9, 1.9)) == 0.5
+    assert median_in_box(depth, (8.9, 9.5, 40, 40)) == 98.5
+    assert median_in_box(depth, (3.2, 3.2, 3.9, 9)) is None, "between two pixels there is none"
+    assert median_in_box(depth, (0, 0, 2, 1), nothing=0) == 1 and median_in_box(depth, (0, 0, 1, 1), nothing=0) is None
+    depth[0, 0] = np.nan
+    assert median_in_box(depth, (0, 0, 2, 1)) == 1
+    assert median_of(depth, Instance(box=(0, 0, 1, 1), score=1, label="x")) is None
+
+
+def test_medians_alone_and_of_objects_where_there_are_any(step: Any) -> None:
+    kwargs = {"keep": False, "within": "box", "of_floating": False}
+    medians = type(step)(checkpoint=step.checkpoint, **kwargs)
+    assert medians.writes == ("instances.median_depth",) and medians.reads == ("image", "instances")
+    medians.setup("cpu")
+    whole = record("chelsea", boxes=BOXES)
+    floating = record("chelsea", boxes=BOXES[:1])
+    for one in (whole, floating):
+        one.instances[0].extra["role"] = "floating"
+    (some, others) = run_on_copies(medians, [whole, floating])
+    assert some.images == {} and ["median_depth" in one.extra for one in some.instances] == [False, True]
+    assert "median_depth" in others.instances[0].extra
+    with pytest.raises(ValueError, match="keep_given=true: there is no picture to keep"):
+        type(step)(keep=False, keep_given=True)
