@@ -25,11 +25,13 @@ from labelyard.generate.file_system import explained
 from labelyard.generate.pipeline import Pipeline, build_steps
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.steps.tools.model_cache import use
+from labelyard.generate.surroundings import Surroundings
 from labelyard.generate.worker.exit_codes import BROKEN, FAILED, FINISHED, STOPPED
 from labelyard.generate.worker.heartbeat import Presence
 from labelyard.generate.worker.identity import identity
 from labelyard.generate.worker.loop import make_worker
 from labelyard.generate.worker.stop_signals import Stop
+from labelyard.generate.worker.used import UsedByOthers
 from labelyard.generate.worker.work import pick_device
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import as_called, call
@@ -72,6 +74,16 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
             staged=config["work"]["schedule"] == "staged",
             given=config.get("given"),
         )
+        others = UsedByOthers(folder, owner.worker)
+        for step in pipeline.steps.values():
+            step.around = Surroundings(
+                owner.worker,
+                config.get("workers", 1),
+                folder.logs,
+                lambda: stop.asked,
+                others.of,
+                presence.tell_used,
+            )
         pipeline.setup(pick_device(config["work"]["device"]))
         say(f"{owner.worker}: models loaded in {time.perf_counter() - began:.1f} s")
         worker = make_worker(folder, config, owner, pipeline, stop)

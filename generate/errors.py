@@ -25,5 +25,9 @@ class FatalError(Exception):
         return harmless(super().__str__())
 
 
+class AskedToStop(Exception):
+    """The worker is asked to stop while a step waits for something. Nothing is marked; the run goes on from here."""
+
+
 class BrokenDevice(FatalError):
     """The GPU failed under this process. Whether one of the items did it is not known, so each counts as tried."""

@@ -13,7 +13,7 @@ from typing import Any
 from labelyard.generate.aside import check, fills, others, put_aside
 from labelyard.generate.compute.batches import is_out_of_memory
 from labelyard.generate.compute.gpu_memory import free_memory
-from labelyard.generate.errors import BrokenDevice, FatalError, ItemError, PassingError
+from labelyard.generate.errors import AskedToStop, BrokenDevice, FatalError, ItemError, PassingError
 from labelyard.generate.media.encoding import Encoding
 from labelyard.generate.phrases import void_phrases
 from labelyard.generate.record import Record
@@ -129,6 +129,10 @@ class Pipeline:
         fields, now = self._given[maker], finds_anew(name, self.steps[name])
         return bool(fields) and all(field in now or any(_is_part(field, whole) for whole in now) for field in fields)
 
+    def used(self) -> dict[str, dict[str, float]]:
+        """What each step has used up so far, beside time."""
+        return {name: used for name, step in self.steps.items() if (used := step.used())}
+
     def timed(self, name: str) -> _Timer:
         return _Timer(self.seconds, name)
 
@@ -153,7 +157,7 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
                 fail(culprit, name, error.reason)
                 alive = [record for record in alive if record is not culprit]
                 continue
-        except FatalError:
+        except (FatalError, AskedToStop):
             raise
         except Exception as error:
             if is_broken_device(error):

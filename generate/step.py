@@ -11,6 +11,7 @@ from labelyard.generate.compute.gpu_memory import GpuMemory
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting, transient
 from labelyard.generate.steps.tools.licences import Licence, licence_of
+from labelyard.generate.surroundings import Surroundings
 
 __all__ = ["Checkpoint", "PublishedFile", "Step", "setting", "transient"]
 
@@ -51,6 +52,7 @@ class Step:
     name = ""  # in the pipeline, from the moment it is built for one
     device = "cpu"  # or cuda, as setup was told
     batching = cast("Batches | None", None)  # how many units at once; what they learned outlives a freeing
+    around = Surroundings()  # as its worker knows them
 
     if TYPE_CHECKING:  # what a step says of itself: its class, by a tuple, or each instance, by a property
 
@@ -68,6 +70,18 @@ class Step:
     def licences(self) -> dict[str, Licence | None]:
         """Of the weights it works with, by where they are from; None where it is not known."""
         return {checkpoint.location: licence_of(checkpoint) for checkpoint in self.checkpoints()}
+
+    def lacking(self) -> str | None:
+        """What it needs that is not installed here, and how to have it."""
+        return None
+
+    def settled(self, gpus: int) -> dict[str, Any]:
+        """Settings that were left open, decided where the run is planned, for all of it; `gpus`: of each worker."""
+        return {}
+
+    def used(self) -> dict[str, float]:
+        """What it has used up since it was set up for the first time, by kind: requests, tokens, money."""
+        return {}
 
     def lists(self) -> tuple[PublishedFile, ...]:
         """What has to be fetched besides: lists of names, thresholds."""

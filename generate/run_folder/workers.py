@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labelyard.generate.run_folder.claims import Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.atomic import write_atomic
-
-if TYPE_CHECKING:
-    pass
 
 ALIVE = ("starting", "working")
 
@@ -64,6 +62,13 @@ def where() -> dict[str, Any]:
         "slurm": {name: os.environ[name] for name in SLURM if name in os.environ},
         "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
+
+
+def used_in(state: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """What a worker's steps have used, by its last word: amounts by kind."""
+    told = state.get("used")
+    steps = told.items() if isinstance(told, dict) else ()
+    return {step: used for step, used in steps if isinstance(used, dict)}
 
 
 def read_presence(folder: RunFolder) -> list[dict[str, Any]]:

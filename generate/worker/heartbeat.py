@@ -21,6 +21,7 @@ from labelyard.utils.redact import redacted
 if TYPE_CHECKING:
     from labelyard.generate.worker.loop import Worker
 
+TELL = 2.0  # seconds, at least, between two words on what was used
 FIRST_BEAT = 2.0  # seconds; then ever longer, up to HEARTBEAT: who has just begun is looked at most
 
 
@@ -36,6 +37,7 @@ class Presence:
         }
         self._worker: Worker | None = None
         self._heard = False  # whether a beat came while it worked
+        self._told = 0.0
         self._end = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
@@ -56,8 +58,17 @@ class Presence:
                 tally = self._worker.tally
                 self._state.update(done=tally.done, failed=tally.failed)
                 self._state.update(rate=rounded(tally.per_second()), overdue=rounded(tally.overdue()))
+                if used := self._worker.used():
+                    self._state["used"] = used
             self._state["at"] = round(time.time(), 3)
             write_atomic(self.path, dump(self._state), sync=False)
+
+    def tell_used(self) -> None:
+        """What steps have used is of interest to others before the next beat, but not every moment."""
+        if time.monotonic() - self._told > TELL and self._worker is not None:
+            self._told = time.monotonic()
+            with suppress(OSError):
+                self.say(self._state["state"])
 
     def end(self, state: str, reason: str = "") -> None:
         self._end.set()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from typing import Any
 
-from labelyard.generate.errors import BrokenDevice, FatalError, ItemError
+from labelyard.generate.errors import AskedToStop, BrokenDevice, FatalError, ItemError
 from labelyard.generate.file_system import explained
 from labelyard.generate.media.load import Load
 from labelyard.generate.pipeline import Pipeline
@@ -69,12 +69,16 @@ class Worker:
     def failed(self) -> int:
         return self.tally.failed
 
+    def used(self) -> dict[str, dict[str, float]]:
+        return self._pipeline.used()
+
     def run(self) -> None:
         """Work until nothing is left to claim or a stop is asked for."""
         blameless = False  # whether unfinished items had no part in why this worker ends
         try:
             self._folder.sweep_small()
-            self._work_off()
+            with suppress(AskedToStop):
+                self._work_off()
             blameless = True
         except FatalError as error:
             blameless = not isinstance(error, BrokenDevice)

@@ -52,9 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--config", type=Path, help="the config of this start (default: as the run was planned)")
+    parser.add_argument("--gpus", type=int, default=1, help="how many of the node's GPUs the worker gets")
     chosen = parser.parse_args(arguments)
     try:
-        task = Task(RunFolder.open(chosen.run), chosen.config)
+        task = Task(RunFolder.open(chosen.run), chosen.config, chosen.gpus)
     except UserError as error:
         print(error, file=sys.stderr)
         return FAILED
@@ -62,8 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class Task:
-    def __init__(self, folder: RunFolder, config: Path | None) -> None:
+    def __init__(self, folder: RunFolder, config: Path | None, gpus: int = 1) -> None:
         self._folder = folder
+        self._gpus = gpus
         self._name = slurm_task()[0]
         if not self._name:
             raise UserError(
@@ -104,7 +106,7 @@ class Task:
             time.sleep(PAUSE)
 
     def _one_life(self, number: int) -> int:
-        environment = {**os.environ, **gpu_of_this_task(os.environ), LIFE: str(number)}
+        environment = {**os.environ, **gpus_of_this_task(os.environ, self._gpus), LIFE: str(number)}
         began = time.time()
         with subprocess.Popen(self._command, stderr=subprocess.PIPE, env=environment) as self._worker:
             worker = self._worker
@@ -194,13 +196,14 @@ def _owner(pid: int, number: int) -> Owner:
     return replace(Owner.here(f"slurm-{task}-r{life}{again}", task), pid=pid, started="")
 
 
-def gpu_of_this_task(environment: Mapping[str, str]) -> dict[str, str]:
-    """One GPU for each task of a node, in turn, where SLURM shows all of the job's GPUs to every task."""
+def gpus_of_this_task(environment: Mapping[str, str], each: int = 1) -> dict[str, str]:
+    """So many GPUs for each task of a node, in turn, where SLURM shows all of the job's GPUs to every task."""
     chosen = environment.get("CUDA_VISIBLE_DEVICES")
     gpus = [part for part in (chosen or "").split(",") if part.strip()]
-    if len(gpus) < 2:
+    if len(gpus) <= each:
         return {}
-    return {"CUDA_VISIBLE_DEVICES": gpus[int(environment.get("SLURM_LOCALID", "0")) % len(gpus)]}
+    start = int(environment.get("SLURM_LOCALID", "0")) % (len(gpus) // each) * each
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus[start : start + each])}
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from labelyard.launch.clusters.slurm import Slurm
 from labelyard.launch.config.compose import Composed, composed
 from labelyard.launch.merging.summary import to_type
 from labelyard.launch.planning.reader_process import reading
-from labelyard.launch.starting.checks import check_models
+from labelyard.launch.starting.checks import check_installed, check_models
 from labelyard.launch.starting.request import Brought, Frame, chosen_steps, framed
 from labelyard.launch.starting.run_json import data_config
 from labelyard.utils.errors import UserError
@@ -153,6 +153,7 @@ def _draft(stage: StageRecipe, composition: Composed, before: Mapping[str, _Draf
         with reading(source):
             source.peek()
         brought = Brought(source.gives(), source.brings())
+    check_installed(steps)
     check_models(composition, frame.values["models"], steps)
     gives = {**brought.gives, **{name: tuple(step.writes) for name, step in steps.items()}}
     return _Draft(stage, composition, frame, steps, Brought(gives, brought.brings), reads)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.worker.exit_codes import FINISHED, STOPPED
-from labelyard.launch.clusters.base import Cluster, Start, exit_code
+from labelyard.launch.clusters.base import Cluster, Start, exit_code, visible_gpus
 from labelyard.launch.exit_codes import FAILED, INTERRUPTED
 from labelyard.launch.merging.merge import merge
 from labelyard.launch.merging.summary import summary
@@ -15,6 +15,9 @@ from labelyard.launch.merging.summary import summary
 
 @dataclass(kw_only=True)
 class Debug(Cluster):
+    def gpus_of_a_worker(self) -> int:
+        return len(visible_gpus())
+
     def workers(self) -> int:
         return 1
 

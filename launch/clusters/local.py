@@ -1,4 +1,4 @@
-"""Workers as processes on this machine, one per GPU, with progress while they run."""
+"""Workers as processes on this machine, each with a GPU of its own, with progress while they run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from labelyard.generate.settings import setting
 from labelyard.generate.worker import exit_codes as ended
 from labelyard.generate.worker.task_history import got_somewhere
 from labelyard.generate.worker.vigil import Vigil
-from labelyard.launch.clusters.base import Cluster, Start, exit_code
+from labelyard.launch.clusters.base import Cluster, Start, exit_code, visible_gpus
 from labelyard.launch.exit_codes import FAILED, INTERRUPTED
 from labelyard.launch.merging.merge import merge
 from labelyard.launch.merging.summary import short, summary
@@ -30,6 +30,7 @@ from labelyard.launch.watching.progress import Watch, duration
 from labelyard.launch.watching.terminal import Bar
 from labelyard.launch.watching.workers import SILENT_AFTER, WorkerSeen
 from labelyard.utils.atomic import write_atomic
+from labelyard.utils.errors import UserError
 
 # By its path: with -m python would look into the folder of the user first, and find a utils or a conf of theirs.
 WORKER = Path(__file__).resolve().parents[2] / "generate" / "__main__.py"
@@ -45,7 +46,23 @@ class Local(Cluster):
     num_jobs: int | None = setting(None, least=1, most=MOST_WORKERS)  # by default one per GPU, else one per two cores
 
     def workers(self) -> int:
-        return self.num_jobs or len(visible_gpus()) or max(1, cores() // 2)
+        return self.num_jobs or len(self._shares()) or max(1, cores() // 2)
+
+    def gpus_of_a_worker(self) -> int:
+        return len(self._shares()[0]) if self._shares() else 0
+
+    def check(self, folder: RunFolder) -> None:
+        gpus = len(visible_gpus())
+        if 0 < gpus < self.gpus_per_worker:
+            raise UserError(
+                f"cluster.gpus_per_worker={self.gpus_per_worker}: this machine has {gpus}; use "
+                f"cluster.gpus_per_worker={gpus}"
+            )
+
+    def _shares(self) -> list[list[str]]:
+        """The GPUs of a worker, for as many workers as can have so many for themselves."""
+        gpus, each = visible_gpus(), self.gpus_per_worker
+        return [gpus[start : start + each] for start in range(0, len(gpus) - each + 1, each)]
 
     def describe(self, folder: RunFolder) -> list[str]:
         gpus = visible_gpus()
@@ -54,7 +71,8 @@ class Local(Cluster):
         return [f"{number} worker{'s' if number > 1 else ''} on this machine, {place}"]
 
     def run(self, start: Start) -> int:
-        slots = [Slot(number, start) for number in range(self.workers())]
+        shares = self._shares() or [[]]
+        slots = [Slot(number, start, tuple(shares[number % len(shares)])) for number in range(self.workers())]
         asked: list[int] = []
 
         def on_signal(number: int, frame: FrameType | None) -> None:
@@ -104,6 +122,7 @@ class Slot:
 
     number: int
     run: Start
+    gpus: tuple[str, ...] = ()
     reason: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _fruitless: int = 0
@@ -113,9 +132,8 @@ class Slot:
 
     def start(self, of: int) -> None:
         environment = os.environ.copy()
-        gpus = visible_gpus()
-        if gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = gpus[self.number % len(gpus)]
+        if self.gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus)
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // of)))
         command = [sys.executable, str(WORKER), str(self.run.folder.path)]
         command += ["--config", str(self.run.config), "--parent", str(os.getpid())]
@@ -213,14 +231,3 @@ class Slot:
 
 def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, found without loading torch."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [part for part in chosen.split(",") if part.strip() and part.strip() != "-1"]
-    return sorted(
-        (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")),
-        key=lambda name: int(name),
-    )

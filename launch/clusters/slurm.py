@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Slurm(Options, Cluster):
+    def gpus_of_a_worker(self) -> int:
+        return min(self.gpus_per_worker, self.gpus)
+
     def workers(self) -> int:
         return self.num_jobs * self.workers_of_a_job
 
@@ -77,10 +80,12 @@ class Slurm(Options, Cluster):
             print(f"{number} jobs of this run are in SLURM's queue already; these come in addition")
 
     def _tell_of_idle_gpus(self) -> None:
-        if self.tasks < self.gpus:
+        used = self.tasks * self.gpus_per_worker
+        if used < self.gpus:
+            each = "one GPU" if self.gpus_per_worker == 1 else f"{self.gpus_per_worker} GPUs"
             print(
-                f"cluster.tasks_per_node={self.tasks_per_node} with {self.gpus} GPUs per node: a worker uses one GPU, "
-                f"so {self.gpus - self.tasks} of them will stand idle on every node",
+                f"{self.tasks} workers on a node with {self.gpus} GPUs: a worker uses {each}, so {self.gpus - used} of "
+                "them will stand idle on every node",
                 file=sys.stderr,
             )
 

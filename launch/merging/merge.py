@@ -24,6 +24,7 @@ from labelyard.generate.run_folder.standing import Line, Standing
 from labelyard.launch.merging import reserve
 from labelyard.launch.merging.by_reason import ByReason
 from labelyard.launch.watching.terminal import Gauge
+from labelyard.launch.watching.used import used_by
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump
 from labelyard.utils.latest import latest, until_latest
@@ -176,6 +177,7 @@ def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
         "duplicates": plan.duplicates,
         "instances": merged.instances,
         "bytes": merged.bytes,
+        "used": used_by(folder),
         "reasons": [
             {"reason": reason, "items": number, "example": merged.examples[reason]}
             for reason, number in merged.reasons.most_common()

@@ -10,6 +10,8 @@ from labelyard.generate.record_json.embeddings import holds_images
 from labelyard.generate.run_folder.claims import at_work
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.merging.merge import Merged
+from labelyard.launch.watching.used import lines as used_lines
+from labelyard.launch.watching.used import used_by
 from labelyard.utils.english import counted
 from labelyard.utils.programs import call
 from labelyard.utils.text import harmless
@@ -40,6 +42,7 @@ def summary(folder: RunFolder, merged: Merged) -> str:
             f"{merged.damaged} finished records are gone or torn, and not listed. Have them made again: "
             f"{to_type('retry', folder.path)} --damaged, then the same command"
         )
+    lines += used_lines(used_by(folder))
     lines.append(f"{'train list ' if holds_images(folder) else 'list       '}  {short(merged.train)}")
     lines.append(f"records      {short(folder.path / 'records')}")
     if merged.quarantined:

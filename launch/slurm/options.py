@@ -42,10 +42,13 @@ class Options:
     qos: str | None = None  # as in sbatch
     constraint: str | None = None  # as in sbatch
     gres: str | None = None  # instead of gpus_per_node
-    gpus_per_node: int | None = setting(None, least=0, most=1000)  # null: one, if gres does not say otherwise
+    gpus_per_node: int | None = setting(
+        None, least=0, most=1000
+    )  # null: those of one worker, if gres does not say otherwise
+    gpus_per_worker: int = setting(1, least=1, most=64)  # for a step that spreads one model over several
     gpu_type: str | None = None  # with gpus_per_node: a100, …
     nodes: int = setting(1, least=1, most=100_000)  # of each array task
-    tasks_per_node: int | None = setting(None, least=1, most=10_000)  # workers; null: one for every GPU
+    tasks_per_node: int | None = setting(None, least=1, most=10_000)  # workers; null: as many as the GPUs suffice for
     cpus_per_task: int | None = setting(None, least=1, most=10_000)  # of each worker
     mem: str | None = None  # of each node, such as 64G
     time: str | None = None  # minutes, or as SLURM writes it: 12:00:00, 2-00
@@ -74,6 +77,11 @@ class Options:
                 f"cluster.gres={self.gres} and cluster.gpus_per_node={self.gpus_per_node} say the same thing twice; "
                 "give one of them"
             )
+        if 0 < self.gpus < self.gpus_per_worker:
+            raise UserError(
+                f"cluster.gpus_per_worker={self.gpus_per_worker}: a node is asked for {self.gpus} GPUs alone; use "
+                f"cluster.gpus_per_node={self.gpus_per_worker}"
+            )
         as_parameters(self.sbatch_args, "cluster.sbatch_args")
         as_parameters(self.merge.sbatch_args, "cluster.merge.sbatch_args")
 
@@ -81,14 +89,14 @@ class Options:
     def gpus(self) -> int:
         """GPUs of one array task on each of its nodes."""
         if self.gres is None:
-            return 1 if self.gpus_per_node is None else self.gpus_per_node
+            return self.gpus_per_worker if self.gpus_per_node is None else self.gpus_per_node
         found = re.findall(r"(?:^|,)(?:gres[:/])?gpu(?::[A-Za-z][^:,(]*)?(?::(\d+))?(?=$|[,(])", self.gres)
         return sum(int(number or 1) for number in found)
 
     @property
     def tasks(self) -> int:
         """Workers of one array task on each of its nodes."""
-        return self.tasks_per_node or max(1, self.gpus)
+        return self.tasks_per_node or max(1, self.gpus // self.gpus_per_worker)
 
     @property
     def workers_of_a_job(self) -> int:

@@ -109,6 +109,7 @@ def worker_command(options: Options, run: Path, config: Path) -> str:
         srun.append(f"--cpus-per-task={options.cpus_per_task}")  # since SLURM 22.05 srun does not ask sbatch for it
     srun += options.srun_args
     task = ["-u", str(ROOT / "generate" / "worker" / "slurm_task.py"), str(run), "--config", str(config)]
+    task += ["--gpus", str(options.gpus_per_worker)] if options.gpus_per_worker > 1 else []
     patience = max(options.stop_seconds - 30, options.stop_seconds // 2, 1)
     lines = f"{_words(srun)} \\\n    {_python(options)} {_words(task)} &\n"
     lines += LIVING.format(patience=patience)

@@ -17,6 +17,12 @@ from labelyard.utils.errors import UserError
 from labelyard.utils.programs import program
 
 
+def check_installed(steps: Mapping[str, Step]) -> None:
+    lacking = [f"  {name}: {problem}" for name, step in steps.items() if (problem := step.lacking())]
+    if lacking:
+        raise UserError("not installed here:\n" + "\n".join(lacking))
+
+
 def check_models(composed: Composed, models: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
     """Better now than on every worker: each would have waited for its GPU to find it out."""
     model_cache.use(models)

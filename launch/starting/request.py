@@ -62,7 +62,7 @@ def wished(composed: Composed) -> Wish:
         "image_root": source.image_root(),
         "source": _resolved(values["source"], source.path),
         "pipeline": {"steps": list(steps)},
-        "steps": {name: values[name] for name in steps},
+        "steps": settled({name: values[name] for name in steps}, steps, cluster.gpus_of_a_worker()),
         "given": {name: list(fields) for name, fields in source.gives().items()},
         "load": values["load"],
         "write": values["write"],
@@ -81,6 +81,17 @@ def wished(composed: Composed) -> Wish:
         asked.dry_run,
         asked.plan_only,
     )
+
+
+def settled(nodes: Mapping[str, Any], steps: Mapping[str, Step], gpus: int) -> dict[str, Any]:
+    """The steps' settings, with what was left open decided, in the steps themselves too."""
+    found = {}
+    for name, step in steps.items():
+        decided = step.settled(gpus)
+        for key, value in decided.items():
+            setattr(step, key, value)
+        found[name] = {**nodes[name], **decided}
+    return found
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from labelyard.launch.planning.plan import plan
 from labelyard.launch.planning.plan_lock import planning
 from labelyard.launch.planning.reader_process import reading
 from labelyard.launch.retry import put_back_what_is_gone
-from labelyard.launch.starting.checks import check_models, check_output, check_plan, prepare
+from labelyard.launch.starting.checks import check_installed, check_models, check_output, check_plan, prepare
 from labelyard.launch.starting.dry_run import dry_run
 from labelyard.launch.starting.places import check_apart, check_moved
 from labelyard.launch.starting.plan_lines import told
@@ -57,6 +57,7 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
         check_moved(folder, wish.source, wish.config["image_root"])
     if wish.dry_run:
         return dry_run(folder, wish)
+    check_installed(wish.steps)
     check_models(composed, wish.config["models"], wish.steps)
     for line in licences.warnings(wish.steps):
         print(line, flush=True)
@@ -69,7 +70,7 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
         if not is_complete(folder):
             reserve.keep(folder, planned.items)
     check_plan(planned, wish.location)
-    config = record_start(folder, composed, wish.config)
+    config = record_start(folder, composed, {**wish.config, "workers": wish.cluster.workers()})
     print(told(folder, before, planned), flush=True)
     if planned.items == 0:
         print(f"run: {wish.source.path} holds no items; there is nothing to do", file=sys.stderr)

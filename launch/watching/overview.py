@@ -13,6 +13,8 @@ from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.slurm.jobs_overview import JobsSeen
 from labelyard.launch.watching.progress import duration
 from labelyard.launch.watching.time_spent import Failure
+from labelyard.launch.watching.used import Used, used_by
+from labelyard.launch.watching.used import lines as used_lines
 from labelyard.launch.watching.workers import WorkerSeen, images_per_second, workers_of
 from labelyard.utils.programs import call
 
@@ -53,6 +55,7 @@ class Overview:
     images_per_second: float | None
     seconds_left: int | None
     workers: Sequence[WorkerSeen]
+    used: Used  # by the steps, beside time: requests, tokens, cost
     reasons: Sequence[Reason]  # the most frequent first
     # What only status asks:
     spent: Mapping[str, float] = field(default_factory=dict)  # seconds of the workers by step, of late
@@ -104,6 +107,7 @@ def overview(folder: RunFolder) -> Overview:
         images_per_second=round(rate, 3) if rate else None,
         seconds_left=round(pending / rate) if rate and pending else None,
         workers=workers,
+        used=used_by(folder),
         reasons=[Reason(kind, items, examples[kind]) for kind, items in reasons.most_common()],
     )
 
@@ -125,6 +129,7 @@ def table(seen: Overview) -> str:
             f"gone         {seen.gone} of the pending were finished, and their records are gone since; to have them "
             f"made again: {call('retry')} {shlex.quote(seen.run)} --damaged, and the same command"
         )
+    lines += used_lines(seen.used)
     lines += _worker_lines(seen.workers)
     for entry in seen.reasons[:5]:
         lines.append(f"quarantined  {entry.items:>6}  {entry.reason}   e.g. {entry.example[:100]}")

@@ -46,6 +46,8 @@ def _gauges(seen: Overview, now: float) -> Iterator[tuple[str, str, list[Sample]
     yield "workers", "Workers by node and state.", counted
     parts = [({"step": name}, share) for name, share in shares(seen.spent).items()]
     yield "time_share", "Share of the workers' time, of late.", parts
+    amounts = [({"step": step, "kind": kind}, n) for step, used in seen.used.items() for kind, n in used.items()]
+    yield "used", "What steps have used up beside time: requests, tokens, cost.", amounts
     reasons = [({"reason": entry.reason}, float(entry.items)) for entry in seen.reasons[:REASONS]]
     yield "quarantined", "Quarantined items by reason.", reasons
     yield "seen_timestamp_seconds", "When the run was looked at.", [({}, round(now, 3))]

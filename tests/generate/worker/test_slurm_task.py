@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from labelyard.generate.run_folder.claims import STALE_AFTER
-from labelyard.generate.worker.slurm_task import gpu_of_this_task
+from labelyard.generate.worker.slurm_task import gpus_of_this_task
 from tests.conftest import ROOT, MakeList, call, environment, fake_run, records
 from tests.support.processes import wait_for
 
@@ -158,9 +158,15 @@ def worker_of(pid: int) -> int:
     [("0,1", "0", "0"), ("0,1", "1", "1"), ("4,5,7", "2", "7"), ("0,1", "3", "1"), ("GPU-aa,GPU-bb", "1", "GPU-bb")],
 )
 def test_each_task_of_a_node_takes_its_own_gpu(seen: str, local: str, own: str) -> None:
-    assert gpu_of_this_task({"CUDA_VISIBLE_DEVICES": seen, "SLURM_LOCALID": local}) == {"CUDA_VISIBLE_DEVICES": own}
+    assert gpus_of_this_task({"CUDA_VISIBLE_DEVICES": seen, "SLURM_LOCALID": local}) == {"CUDA_VISIBLE_DEVICES": own}
+
+
+@pytest.mark.parametrize(("local", "own"), [("0", "0,1"), ("1", "2,3"), ("2", "0,1")])
+def test_each_task_of_a_node_takes_its_own_pair_of_gpus(local: str, own: str) -> None:
+    seen = {"CUDA_VISIBLE_DEVICES": "0,1,2,3,4", "SLURM_LOCALID": local}
+    assert gpus_of_this_task(seen, 2) == {"CUDA_VISIBLE_DEVICES": own}
 
 
 def test_a_gpu_that_slurm_bound_stays() -> None:
-    assert gpu_of_this_task({"CUDA_VISIBLE_DEVICES": "3", "SLURM_LOCALID": "1"}) == {}
-    assert gpu_of_this_task({"SLURM_LOCALID": "1"}) == {}
+    assert gpus_of_this_task({"CUDA_VISIBLE_DEVICES": "3", "SLURM_LOCALID": "1"}) == {}
+    assert gpus_of_this_task({"SLURM_LOCALID": "1"}) == {}

@@ -20,7 +20,7 @@ from tests.support.processes import family, wait_for
 
 KEYS = [
     "run", "items", "done", "quarantined", "pending", "gone", "duplicates", "instances", "shards", "images_per_second",
-    "seconds_left", "workers", "reasons", "spent", "bound_by", "latest_failures",
+    "seconds_left", "workers", "used", "reasons", "spent", "bound_by", "latest_failures",
 ]  # fmt: skip
 KEYS_OF_A_WORKER = [
     "worker", "host", "pid", "here", "node", "job", "state", "reason", "done", "quarantined", "rate", "overdue",
