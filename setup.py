@@ -50,6 +50,7 @@ FORMATS = [
     "datasets>=4",  # its List
     "webdataset>=1.0.2",  # opens what its address quotes
     "lmdb>=1.5",
+    "h5py>=3.11",  # MATLAB's files, of NYU Depth
     "zstandard>=0.22",
     "opencv-python-headless>=4.10",
 ]

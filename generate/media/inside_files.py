@@ -1,8 +1,9 @@
-"""Where images lie that are no files of their own: so many bytes of a larger file (a tar, an Arrow file), or a cell of
-a Parquet table. Nothing is unpacked; a worker reads just what it needs.
+"""Where images lie that are no files of their own: so many bytes of a larger file (a tar, an Arrow file), a cell of a
+Parquet table, or a row of an HDF5 file. Nothing is unpacked; a worker reads just what it needs.
 
 {"file": "00000.tar", "offset": 1536, "bytes": 48213}
 {"file": "train.parquet", "row": 17, "column": "image.bytes"}
+{"file": "nyu_depth_v2_labeled.mat", "row": 17, "hdf5": "images"}
 {"file": "/runs/first/records/00000/label_….json", "record": true}
 """
 
@@ -22,7 +23,7 @@ from labelyard.generate.record_json.body import image_in_record
 from labelyard.utils.images import UnreadableImage, decode_as_it_is, encode_png
 from labelyard.utils.locations import local
 
-PLACE = ("file", "offset", "bytes", "row", "column", "record", "part")  # the keys of a place
+PLACE = ("file", "offset", "bytes", "row", "column", "hdf5", "record", "part")  # the keys of a place
 MOST_BYTES = 2_000_000_000
 OPEN_FILES = 8  # per thread
 CELLS_AT_ONCE = 32  # rows of a table that are unpacked together
@@ -63,6 +64,8 @@ def read_place(place: Mapping[str, Any], path: Path, max_bytes: int, item_id: st
     """OSError where the file can't be read, ItemError where the image is not in it."""
     if "record" in place:
         return image_in_record(path, item_id)
+    if "hdf5" in place:
+        return _of_hdf5(path, place["hdf5"], place["row"], item_id)
     if "row" in place:
         return _cell(path, place["row"], place["column"], item_id)
     size = place["bytes"]
@@ -73,6 +76,15 @@ def read_place(place: Mapping[str, Any], path: Path, max_bytes: int, item_id: st
         at = f"{path} at {place['offset']}"
         raise ItemError(f"the file has become shorter since the plan: {len(data)} bytes of {size} in {at}", item_id)
     return data
+
+
+def _of_hdf5(path: Path, name: str, row: int, item_id: str) -> bytes:
+    from labelyard.generate.media.hdf5 import image
+
+    try:
+        return image(path, name, row)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise ItemError(f"no image in the file: {path}, {name}, row {row}: {error}", item_id) from None
 
 
 def _pread(path: Path, size: int, offset: int) -> bytes:

@@ -44,7 +44,7 @@ class InstructCV(Exporter):
 
     tasks: str = "det,seg"  # of det, seg, cls, depes, panoptic, restore
     layout: str = setting(PAIRS, words=LAYOUTS)  # evaluation: for inference; parquet: a table, for diffusers' trainer
-    seed: int = 0
+    seed: int = 0  # another one makes other choices, and another split
     split: str | None = None  # train=.9,val=.05,test=.05: a folder each; null: the loader cuts the list itself
     templates: str | None = None  # a folder of your own sentences (det.txt, …), or fixed: one sentence per task
     name: str | None = None  # of samples, with {id} {task} {class} {sign} in it
@@ -57,9 +57,11 @@ class InstructCV(Exporter):
     box_colour: str | None = None  # null: blue; red for voc
     box_width: int | None = setting(None, least=1)  # null: 4; 6 for pets, 5 for voc
     box_style: str = setting("outline", words=("outline", "filled"))  # filled: white boxes on black
-    seg_colour: str = "white"
+    seg_colour: str = "white"  # of what a mask shows; all else is black
+    # normalised: relative depth, too, each image from its least to its most
     depth: str = setting("metric", words=("metric", "normalised"))
     depth_max: float = setting(10.0, above=0)  # metres that are white
+    # to one of 255 steps
     depth_round: str = setting("floor", words=("floor", "nearest"))
     palette_file: str | None = None  # panoptic: a colour per line, the first for nothing; null: ADE20K's
     parts: int = setting(0, least=0)  # evaluation: so many lists test_part0.txt, …
