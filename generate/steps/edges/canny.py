@@ -28,6 +28,7 @@ class Canny(ImageStep):
     picture_of: ClassVar[str] = "edges"
     low: int = setting(100, least=0, most=100_000)  # an edge goes on down to this gradient
     high: int = setting(200, least=0, most=100_000)  # an edge begins at this gradient
+    colour: bool = False  # in each of red, green and blue, the strongest counting, and not in grey
     # pixels; null keeps every size
     short_side: Optional[int] = setting(512, least=1, most=LONGEST_SIDE)  # noqa: UP045  (OmegaConf reads it on Python 3.10 too)
 
@@ -45,7 +46,10 @@ class Canny(ImageStep):
     def __call__(self, records: Sequence[Record]) -> None:
         found = each(self._edges, [record.image for record in records])
         for record, edges in zip(records, found, strict=True):
-            record.images[self.image] = MadeImage(edges, {"low": self.low, "high": self.high})
+            record.images[self.image] = MadeImage(edges, self._meta())
+
+    def _meta(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high} | ({"colour": True} if self.colour else {})
 
     def _edges(self, image: Image) -> Image:
         import cv2
@@ -53,7 +57,9 @@ class Canny(ImageStep):
         from PIL import Image as Pillow
 
         reduced = at_most(image, self.short_side)
-        return Pillow.fromarray(cv2.Canny(np.asarray(reduced.convert("L")), self.low, self.high))
+        return Pillow.fromarray(
+            cv2.Canny(np.asarray(reduced.convert("RGB" if self.colour else "L")), self.low, self.high)
+        )
 
     def model(self) -> dict[str, Any]:
         return {"name": "Canny", "checkpoint": None, "package": "opencv", "version": self._version}

@@ -48,11 +48,14 @@ OPT = Licence(
 )
 LLAMA2 = Licence("Llama 2 Community License", "Apache-2.0", note="commercial use below 700 million users a month")
 QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
+OPENPOSE = Licence("CMU's of OpenPose", commercial=False, note="academic or non-profit research only")
+NVIDIA = Licence("NVIDIA Source Code License", commercial=False)
 # By the beginning of a hub's id, or of a path at the hub; the longest that fits counts.
 KNOWN: Mapping[str, Licence] = {
     "IDEA-Research/grounding-dino-": APACHE,
     "Intel/dpt-": APACHE,
     "LiheYoung/depth-anything-": APACHE,
+    "PekingU/rtdetr_": APACHE,
     "Qwen/Qwen2.5-0.5B-Instruct": APACHE,
     "Qwen/Qwen2.5-1.5B-Instruct": APACHE,
     "Qwen/Qwen2.5-3B-Instruct": QWEN_RESEARCH,
@@ -67,6 +70,8 @@ KNOWN: Mapping[str, Licence] = {
     "Salesforce/blip-image-captioning-": BSD,
     "Salesforce/blip2-flan-t5-": Licence("MIT", "BSD-3-Clause"),
     "Salesforce/blip2-opt-": OPT,
+    "ZhengPeng7/BiRefNet": MIT,
+    "briaai/RMBG-2.0": Licence("CC-BY-NC-4.0", "MIT", commercial=False, gated=True),
     "depth-anything/Depth-Anything-V2-Base": DEPTH_ANYTHING,
     "depth-anything/Depth-Anything-V2-Large": DEPTH_ANYTHING,
     "depth-anything/Depth-Anything-V2-Metric-Indoor-Base": DEPTH_ANYTHING,
@@ -84,9 +89,19 @@ KNOWN: Mapping[str, Licence] = {
     "lavis:blip2_opt/": OPT,
     "lavis:blip2_t5/": Licence("MIT", "BSD-3-Clause"),
     "llava-hf/llava-1.5-": LLAMA2,
+    "lllyasviel/Annotators/ControlNetHED.pth": APACHE,
+    "lllyasviel/Annotators/body_pose_model.pth": OPENPOSE,
+    "lllyasviel/Annotators/mlsd_large_512_fp32.pth": APACHE,
+    "lllyasviel/Annotators/upernet_global_small.pth": APACHE,
+    "lllyasviel/ControlNet/annotator/ckpts/body_pose_model.pth": OPENPOSE,
+    "lllyasviel/ControlNet/annotator/ckpts/upernet_global_small.pth": APACHE,
+    "nvidia/segformer-": NVIDIA,
     "openai/clip-vit-": MIT,
     "openmmlab-community/mm_grounding_dino_": APACHE,
+    "openmmlab/upernet-": MIT,
+    "prs-eth/marigold-normals-lcm-v0-1": APACHE,
     "syscv-community/sam-hq-vit-": APACHE,
+    "usyd-community/vitpose-": APACHE,
     "xinyu1205/recognize-anything-plus-model": APACHE,
     "xinyu1205/recognize_anything_model": APACHE,
 }

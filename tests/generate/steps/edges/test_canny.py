@@ -18,7 +18,8 @@ def run(image: Image.Image, **settings: object) -> Image.Image:
     step.setup("cpu")
     record = Record(item=Item("x", 0, "x.png", ""), image=image)
     step([record])
-    assert record.images["edges"].meta == {"low": step.low, "high": step.high}
+    told = {"low": step.low, "high": step.high} | ({"colour": True} if step.colour else {})
+    assert record.images["edges"].meta == told
     return record.images["edges"].image
 
 
@@ -49,6 +50,17 @@ def test_the_size_in_which_edges_are_sought(short_side: int | None, size: tuple[
 
 def test_a_large_picture_is_reduced_by_default() -> None:
     assert run(photo("china").image.resize((2000, 1334))).size == (768, 512)
+
+
+def test_in_colour_edges_are_found_that_grey_does_not_have() -> None:
+    import cv2
+
+    pixels = np.zeros((64, 64, 3), dtype=np.uint8)
+    pixels[:, :32], pixels[:, 32:] = (200, 0, 0), (0, 102, 0)  # of one lightness
+    image = Image.fromarray(pixels)
+    grey, colour = np.asarray(run(image)), np.asarray(run(image, colour=True))
+    assert not grey.any() and colour[5:-5, 30:34].any(axis=1).all()
+    assert np.array_equal(colour, cv2.Canny(pixels, 100, 200))
 
 
 def test_png_keeps_it(tmp_path: object) -> None:
