@@ -91,6 +91,22 @@ class SamMasker(PaddedSquare):
         logits: Tensor = answer.pred_masks[0, :, 0]
         return logits
 
+    def decode_points(self, encoded: Any, points: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """For each point (n x 2, in pixels of the image) three masks' logits, and how sure it is of each."""
+        width, height = size_by_long_side(size, self.side)
+        scaled = points * points.new_tensor([width / size[0], height / size[1]])
+        return masks_at(self._model, encoded, scaled.to(self._dtype))
+
+
+def masks_at(model: Any, encoded: Any, points: Tensor) -> tuple[Tensor, Tensor]:
+    import torch
+
+    labels = torch.ones(1, len(points), 1, dtype=torch.int64, device=points.device)
+    answer = model(
+        image_embeddings=encoded, input_points=points[None, :, None], input_labels=labels, multimask_output=True
+    )
+    return answer.pred_masks[0], answer.iou_scores[0]
+
 
 class SamHQMasker(SamMasker):
     def encode(self, pixels: Tensor) -> list[Any]:

@@ -1,0 +1,62 @@
+"""SAM 2 as transformers has it, framed here, so that torchvision is not needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labelyard.generate.steps.models.sam.ports import masks_at
+from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD
+from labelyard.generate.steps.tools.weights import load_pretrained, torch_dtype
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+
+def load_sam2(location: str, revision: str | None, device: str, dtype: str) -> Sam2Masker:
+    from transformers import Sam2Model
+
+    model = load_pretrained(Sam2Model, location, device=device, dtype=dtype, revision=revision)
+    return Sam2Masker(model, dtype)
+
+
+class Sam2Masker:
+    """The authors' frame: squeezed to a square, whatever its shape."""
+
+    def __init__(self, model: Any, dtype: str) -> None:
+        self._model = model
+        self._dtype = torch_dtype(dtype)
+        self.encoder = model.vision_encoder
+        side = model.config.prompt_encoder_config.image_size
+        self.side: int = side if isinstance(side, int) else side[0]
+
+    def pixels(self, image: Image) -> Tensor:
+        import torch
+        from torch.nn.functional import interpolate
+
+        from labelyard.generate.steps.tools.pixels import to_tensor
+
+        whole = to_tensor(image, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))[None]
+        size = (self.side, self.side)
+        squeezed = interpolate(whole, size, mode="bilinear", align_corners=False, antialias=True)[0]
+        return (squeezed - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[:, None, None]
+
+    def encode(self, pixels: Tensor) -> list[Any]:
+        levels = self._model.get_image_embeddings(pixels.to(self._dtype))
+        return [[level[i : i + 1] for level in levels] for i in range(len(pixels))]
+
+    def decode(self, encoded: Any, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        scaled = boxes * boxes.new_tensor([self.side / size[0], self.side / size[1]] * 2)
+        answer = self._model(image_embeddings=encoded, input_boxes=scaled[None].to(self._dtype), multimask_output=False)
+        logits: Tensor = answer.pred_masks[0, :, 0]
+        return logits
+
+    def decode_points(self, encoded: Any, points: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """For each point (n x 2, in pixels of the image) three masks' logits, and how sure it is of each."""
+        scaled = points * points.new_tensor([self.side / size[0], self.side / size[1]])
+        return masks_at(self._model, encoded, scaled.to(self._dtype))
+
+    def restore(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        from torch.nn.functional import interpolate
+
+        return interpolate(logits[None], (size[1], size[0]), mode="bilinear", align_corners=False)[0]
