@@ -16,9 +16,9 @@ from labelyard.generate.sources.common.subjects200k_rows import Pairs, ParquetPa
 class MinScores:
     """Rows with less, or without a score, are left out and counted, as by source.where."""
 
-    compositeStructure: float | None = None  # the least, from 0 to 5; null: any
-    objectConsistency: float | None = None  # likewise: how much the halves show the same subject
-    imageQuality: float | None = None  # likewise
+    compositeStructure: float | None = transient(None, least=0, most=5)  # the least, from 0 to 5; null: any
+    objectConsistency: float | None = transient(None, least=0, most=5)  # likewise: whether it is one subject
+    imageQuality: float | None = transient(None, least=0, most=5)  # likewise
 
 
 @dataclass(kw_only=True)
