@@ -15,6 +15,7 @@
     fetch     the models' weights, where there is internet
     cancel    end the run's jobs on SLURM
     layout    public data sets, linked to where a trainer looks for them
+    processing  Graph200K for VisualCloze, by its own flags
     worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/

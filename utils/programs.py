@@ -10,7 +10,20 @@ from pathlib import Path
 # Set by the command `labelyard`, and handed on to workers and jobs, so that all of a run's lines speak alike.
 CALLED = "LABELYARD_CALLED_AS"
 COMMAND = "labelyard"
-NAMES = ("run", "chain", "status", "retry", "jsons2txt", "validate", "view", "export", "fetch", "cancel", "layout")
+NAMES = (
+    "run",
+    "chain",
+    "status",
+    "retry",
+    "jsons2txt",
+    "validate",
+    "view",
+    "export",
+    "fetch",
+    "cancel",
+    "layout",
+    "processing",
+)
 WORKER = "generate"  # one more program, a folder that python runs
 VERBS = {"jsons2txt": "merge", WORKER: "worker", "command": COMMAND}  # the others are called as their files are
 
