@@ -13,10 +13,18 @@ from labelyard.generate.settings import setting, transient
 from labelyard.generate.steps.tools.licences import Licence, licence_of
 from labelyard.generate.surroundings import Surroundings
 
-__all__ = ["Checkpoint", "PublishedFile", "Step", "setting", "transient"]
+__all__ = ["Checkpoint", "Parts", "PublishedFile", "Step", "setting", "transient"]
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Several models that work as one, each in a folder of its own, as `model_index.json` beside these lists them."""
+
+    variant: str | None = None  # of weights that are there in several forms, those with this in their names: fp16
+    without: tuple[str, ...] = ()  # of those listed, these are not needed
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class Checkpoint:
     location: str
     revision: str | None = None
     files: tuple[str, ...] = ()  # patterns: of a repository with several models these files alone; empty: as usual
+    parts: Parts | None = None  # it is a folder of these; None: a model alone
 
 
 @dataclass(frozen=True)

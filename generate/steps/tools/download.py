@@ -7,9 +7,10 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelyard.generate.step import PublishedFile, Step
+from labelyard.generate.step import Parts, PublishedFile, Step
 from labelyard.generate.steps.tools.licences import CARD
 from labelyard.generate.steps.tools.model_cache import sha256
+from labelyard.generate.steps.tools.parts import INDEX, files_of_parts, listed
 from labelyard.generate.steps.tools.published import hub_file, lists_folder
 from labelyard.generate.steps.tools.weights import kind
 from labelyard.utils.atomic import temporary_beside
@@ -28,6 +29,8 @@ def download(step: Step) -> None:
         named = hub_file(checkpoint.location)
         if named:
             _from_hub(named[0], checkpoint.revision, [named[1], CARD])
+        elif kind(checkpoint.location) == "hub" and checkpoint.parts:
+            _from_hub(checkpoint.location, checkpoint.revision, checkpoint.parts)
         elif kind(checkpoint.location) == "hub":
             named_files = [*checkpoint.files, CARD] if checkpoint.files else None
             _from_hub(checkpoint.location, checkpoint.revision, named_files)
@@ -35,11 +38,13 @@ def download(step: Step) -> None:
         _from_its_place(published)
 
 
-def _from_hub(repository: str, revision: str | None, files: list[str] | None) -> None:
+def _from_hub(repository: str, revision: str | None, files: list[str] | Parts | None) -> None:
     from huggingface_hub import HfApi, snapshot_download
 
     try:
         info = HfApi().model_info(repository, revision=revision, files_metadata=True)
+        if isinstance(files, Parts):
+            files = _of_parts(repository, revision, info, files)
         wanted = files if files is not None else [*SMALL, *_weights(info)]
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
     except Exception as error:  # the network and the hub fail in many ways; the next step is the same
@@ -48,6 +53,14 @@ def _from_hub(repository: str, revision: str | None, files: list[str] | None) ->
             "Gated models need HF_TOKEN in the environment. Started again, it goes on where it was"
         ) from None
     _check(repository, info, folder)
+
+
+def _of_parts(repository: str, revision: str | None, info: ModelInfo, parts: Parts) -> list[str]:
+    from huggingface_hub import hf_hub_download
+
+    index = Path(hf_hub_download(repository, INDEX, revision=revision))
+    names = [sibling.rfilename for sibling in info.siblings or ()]
+    return [INDEX, CARD, *files_of_parts(names, listed(index), parts)]
 
 
 def _weights(info: ModelInfo) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from labelyard.generate.errors import FatalError
 from labelyard.generate.step import Checkpoint, Step
 from labelyard.generate.steps.tools.licences import licence_of
+from labelyard.generate.steps.tools.parts import INDEX, files_of_parts, lacking_part, listed
 from labelyard.generate.steps.tools.published import cached_hub_file, find_checkpoint, find_list, hub_file
 from labelyard.generate.steps.tools.weights import kind
 
@@ -85,7 +86,8 @@ def snapshot(checkpoint: Checkpoint) -> Path | None:
         return None
     if checkpoint.files:
         return _cached(checkpoint)
-    config = cached_hub_file(checkpoint.location, "config.json", checkpoint.revision)
+    first = INDEX if checkpoint.parts else "config.json"
+    config = cached_hub_file(checkpoint.location, first, checkpoint.revision)
     return config.parent if config else None
 
 
@@ -103,6 +105,8 @@ def _cached(checkpoint: Checkpoint) -> Path | None:
 
 def _lacking(folder: Path, checkpoint: Checkpoint) -> str | None:
     """The first of the files it names that is not there, or else the first that a model's folder needs."""
+    if checkpoint.parts:
+        return lacking_part(folder, checkpoint.parts, incomplete)
     if not checkpoint.files:
         return incomplete(folder)
     return next((pattern for pattern in checkpoint.files if not files_of(folder, (pattern,))), None)
@@ -146,15 +150,23 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
         files = [path]
     else:
         path = snapshot(checkpoint) or Path(location).expanduser()
-        named = files_of(path, checkpoint.files) if checkpoint.files else sorted(path.iterdir())
+        named = _named(path, checkpoint)
         files = [file for file in named if file.name.endswith((*WEIGHTS, "config.json"))]
     if "snapshots" in path.parts:
         found["revision"] = path.parts[path.parts.index("snapshots") + 1]
     if licence := licence_of(checkpoint):
         found["licence"] = str(licence)
-    names = [file.relative_to(path).as_posix() if checkpoint.files else file.name for file in files]
+    several = checkpoint.files or checkpoint.parts
+    names = [file.relative_to(path).as_posix() if several else file.name for file in files]
     found["sha256"] = {name: sha256(file) for name, file in zip(names, files, strict=True)}
     return found
+
+
+def _named(folder: Path, checkpoint: Checkpoint) -> list[Path]:
+    if checkpoint.parts:
+        names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+        return [folder / name for name in files_of_parts(names, listed(folder / INDEX), checkpoint.parts)]
+    return files_of(folder, checkpoint.files) if checkpoint.files else sorted(folder.iterdir())
 
 
 def sha256(file: Path) -> str:
