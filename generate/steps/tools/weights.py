@@ -110,10 +110,10 @@ def load_processor(processor_class: type[Loaded], location: str, revision: str |
     source = str(Path(location).expanduser()) if kind(location) == "folder" else location
     loader: Any = processor_class
     try:
-        with _quiet():
+        with quiet():
             loaded: Loaded = loader.from_pretrained(source, revision=revision, **options)
     except Exception as error:  # a damaged file raises whatever its parser likes
-        raise _explained(location, processor_class, error) from error
+        raise explained(location, processor_class, error) from error
     return loaded
 
 
@@ -136,7 +136,7 @@ def _from_pretrained(
         options["device_map"] = {"": torch.device(device)}
     loader: Any = model_class
     try:
-        with _quiet():
+        with quiet():
             model, report = loader.from_pretrained(
                 source,
                 dtype=torch_dtype(dtype),
@@ -145,14 +145,14 @@ def _from_pretrained(
                 **options,
             )
     except Exception as error:  # a damaged checkpoint raises whatever its reader likes
-        raise _explained(location, model_class, error) from error
+        raise explained(location, model_class, error) from error
     _check_report(report, model_class, location)
     loaded: Loaded = model.eval() if direct else model.to(device).eval()
     return loaded
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No tables and bars in a worker's log: what matters of them becomes one error."""
     from transformers.utils import logging
 
@@ -187,7 +187,7 @@ def _refuse_file(location: str, loaded_class: type) -> None:
         raise FatalError(f"{location}: there is no such folder; check the path, or {how_to_fetch()}")
 
 
-def _explained(location: str, loaded_class: type, error: Exception) -> FatalError:
+def explained(location: str, loaded_class: type, error: Exception) -> FatalError:
     """The error of a loader in the user's terms."""
     text = one_line(f"{type(error).__name__}: {error}", 200)
     package = missing_package(error)

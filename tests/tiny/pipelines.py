@@ -1,0 +1,161 @@
+"""Tiny pipelines of diffusers with random weights, as folders: their parts, and those that make pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+LETTERS = [chr(code) for code in range(33, 127)]
+DOWN, UP = "DownEncoderBlock2D", "UpDecoderBlock2D"
+
+
+def ports() -> Any:
+    import diffusers
+
+    return diffusers
+
+
+def clip_tokenizer(folder: Path) -> Any:
+    """Letter by letter; lower case, as CLIP's is."""
+    from transformers import CLIPTokenizer
+
+    folder.mkdir(parents=True, exist_ok=True)
+    words = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer.from_pretrained(str(folder), model_max_length=77)
+
+
+def t5_tokenizer() -> Any:
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -10.0), ("▁", -2.0), *((letter, -3.0) for letter in LETTERS)]
+    made = Tokenizer(models.Unigram(pieces, unk_id=2))
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.decoder = decoders.Metaspace()
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    marks = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    ready: Any = transformers
+    return ready.T5TokenizerFast(tokenizer_object=made, extra_ids=0, **marks)
+
+
+def clip_text(tokenizer: Any, projected: bool = False, width: int = 32) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=4 if width % 4 == 0 else 1,
+        max_position_embeddings=77,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
+        projection_dim=width,
+        initializer_range=0.3,  # its default gives every text nearly the same numbers
+    )
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+
+
+def t5_encoder(tokenizer: Any, width: int = 32, kind: str = "T5") -> Any:
+    import transformers
+
+    classes: Any = transformers
+    config = getattr(classes, f"{kind}Config")(
+        vocab_size=len(tokenizer), d_model=width, d_kv=8, d_ff=37, num_layers=2, num_heads=4, decoder_start_token_id=0
+    )
+    return getattr(classes, f"{kind}EncoderModel")(config)
+
+
+def vae(latents: int = 4, levels: tuple[int, ...] = (8, 8, 16, 16), **more: Any) -> Any:
+    """Of four levels, as the real ones: with fewer, attention sees many times as many places."""
+    return ports().AutoencoderKL(
+        block_out_channels=levels,
+        norm_num_groups=4,
+        down_block_types=(DOWN,) * len(levels),
+        up_block_types=(UP,) * len(levels),
+        latent_channels=latents,
+        **more,
+    )
+
+
+def flux_vae() -> Any:
+    return vae(use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.06, scaling_factor=1.5)
+
+
+def flux_transformer(channels: int = 16, out: int | None = None) -> Any:
+    return ports().FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=channels,
+        out_channels=out,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        axes_dims_rope=(4, 4, 8),
+        guidance_embeds=True,
+    )
+
+
+def flux_parts(folder: Path) -> dict[str, Any]:
+    clip, t5 = clip_tokenizer(folder / "words"), t5_tokenizer()
+    return {
+        "scheduler": ports().FlowMatchEulerDiscreteScheduler(),
+        "vae": flux_vae(),
+        "text_encoder": clip_text(clip),
+        "tokenizer": clip,
+        "text_encoder_2": t5_encoder(t5),
+        "tokenizer_2": t5,
+    }
+
+
+def saved(folder: Path, pipeline: str, **parts: Any) -> Path:
+    made = getattr(ports(), pipeline)(**parts)
+    made.save_pretrained(str(folder))
+    return folder
+
+
+def seeded(seed: int = 0) -> None:
+    import torch
+
+    torch.manual_seed(seed)
+
+
+def make_flux(folder: Path) -> Path:
+    seeded()
+    return saved(folder, "FluxPipeline", transformer=flux_transformer(), **flux_parts(folder))
+
+
+def make_sd3(folder: Path) -> Path:
+    seeded()
+    clip, t5 = clip_tokenizer(folder / "words"), t5_tokenizer()
+    transformer = ports().SD3Transformer2DModel(
+        sample_size=32,
+        patch_size=1,
+        in_channels=4,
+        num_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=4,
+        caption_projection_dim=32,
+        joint_attention_dim=32,
+        pooled_projection_dim=64,
+        out_channels=4,
+    )
+    return saved(
+        folder,
+        "StableDiffusion3Pipeline",
+        transformer=transformer,
+        scheduler=ports().FlowMatchEulerDiscreteScheduler(),
+        vae=flux_vae(),
+        text_encoder=clip_text(clip, projected=True),
+        tokenizer=clip,
+        text_encoder_2=clip_text(clip, projected=True),
+        tokenizer_2=clip,
+        text_encoder_3=t5_encoder(t5),
+        tokenizer_3=t5,
+    )
