@@ -40,8 +40,10 @@ class Drawing(ImageStep):
     picture_of: ClassVar[str] = "draw"
 
     text: str = "caption"  # what is drawn: caption, or texts.NAME
-    width: Optional[int] = setting(None, least=16, most=16_384)  # noqa: UP045  # pixels; null: the model's default
-    height: Optional[int] = setting(None, least=16, most=16_384)  # noqa: UP045  # pixels; null: the model's default
+    # pixels; null: the model's default
+    width: Optional[int] = setting(None, least=16, most=16_384)  # noqa: UP045
+    # pixels; null: the model's default
+    height: Optional[int] = setting(None, least=16, most=16_384)  # noqa: UP045
     repeats: int = setting(1, least=1, most=1000)  # pictures of an item: NAME, NAME_2, NAME_3, …
     format: str = setting("jpg", words=("jpg", "png"))  # quality 95, or without loss
     as_image: bool = False  # the first picture becomes the record's image, which later steps look at
