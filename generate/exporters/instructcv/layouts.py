@@ -13,7 +13,7 @@ from typing import Any
 from labelyard.generate.exporters.instructcv.names import ending_of
 from labelyard.generate.exporters.instructcv.pictures import Picture
 from labelyard.generate.exporters.instructcv.tasks import Coding, Sample, target
-from labelyard.utils.atomic import temporary_beside, write_atomic
+from labelyard.utils.atomic import sweep, temporary_beside, write_atomic, writer_is_gone
 
 PAIRS, EVALUATION, PARQUET = "image_pairs", "evaluation", "parquet"
 LAYOUTS = (PAIRS, EVALUATION, PARQUET)
@@ -38,7 +38,10 @@ def seed_name(layout: str, name: str, image_id: str) -> str:
 def put(above: Path, layout: str, picture: Picture, ready: Ready, coding: Coding, link: bool) -> None:
     """Whole, or anew: who was killed here writes all of it once more."""
     folder = above / ready.name
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        sweep(folder, writer_is_gone)
     ending = ending_of(ready.seed)
     made = target(picture, ready.sample, coding, ending)
     _put_input(folder / f"{ready.seed}_0.jpg", picture, link)
