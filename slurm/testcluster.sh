@@ -146,8 +146,14 @@ descendants() {   # PIDs on stdin; them and their children's children on stdout
         { walk($1) }' <(ps -e -o pid=,ppid=) -
 }
 
-kill_node_processes() {   # NODE: until none is left, for a dying tree may still fork
-    local pids
+kill_node_processes() {   # NODE: all at once, as a node dies. Whoever outlived the others could still tell SLURM of their end
+    local pids found=
+    for _ in $(seq 20); do   # a tree at work forks; one that is stopped does not
+        mapfile -t pids < <(node_processes "$1" | descendants)
+        if [ "${pids[*]}" = "$found" ]; then break; fi
+        found=${pids[*]}
+        kill -STOP "${pids[@]}" 2>/dev/null || true
+    done
     for _ in $(seq 20); do
         mapfile -t pids < <(node_processes "$1" | descendants)
         if [ ${#pids[@]} = 0 ]; then rm -f "$FOLDER/pids/slurmd-$1"; return; fi

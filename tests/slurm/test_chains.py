@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import MakeList, listed, records
 from tests.launch.chains.support import STAGES, fakes
 from tests.launch.chains.test_killed import made, to_its_end
@@ -73,6 +75,30 @@ def test_cancel_ends_all_of_it(slurm: Cluster, make_list: MakeList, tmp_path: Pa
     done = call(slurm, "cancel", out)
     assert done.returncode == 0 and "chain.py command goes on" in done.stdout, done.stderr
     assert slurm.squeue() == [] and not (out / "masks").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["regions", "captions"])
+def test_a_node_dies_under_a_stage_and_the_chain_comes_to_its_end(
+    stage: str, slurm: Cluster, make_list: MakeList, tmp_path: Path
+) -> None:
+    train, out, here = make_list(6), tmp_path / "out", tmp_path / "here"
+    gate = tmp_path / "gate"
+    held = (f"{stage}:trouble.until={gate}", f"{stage}:trouble.after=1", f"{stage}:work.batch=1")
+    chain(slurm, train, out, *held, f"{stage}:cluster.num_jobs=2")
+    wait_until(lambda: len(records(out / stage)) > 0, f"a first record of {stage}", timeout=240)
+    dying = {row["nodes"] for row in slurm.squeue() if row["state"] == "RUNNING"}.pop()
+    slurm.kill_node(dying)
+    gate.touch()
+
+    def complete() -> bool:
+        return all((out / one / "train.txt").exists() and len(listed(out / one)) == 6 for one in STAGES)
+
+    wait_until(complete, "SLURM starts elsewhere what the node took along, and the chain ends", timeout=240)
+    to_its_end(train, here)
+    for one in STAGES:
+        assert_all_done_once(out / one, 6)
+        assert made(out, one) == made(here, one), "as here, to the byte"
 
 
 def test_a_stage_behind_a_cancelled_one_is_not_started_and_the_same_command_goes_on(
