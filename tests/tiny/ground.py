@@ -86,7 +86,7 @@ def make_lively(model: Any) -> None:
                 weight.fill_(0.3)
 
 
-def make_owlv2(folder: Path, seed: int = 0) -> Path:
+def make_owlv2(folder: Path, seed: int = 0, name: str = "Owlv2") -> Path:
     import torch
     import transformers
 
@@ -97,19 +97,117 @@ def make_owlv2(folder: Path, seed: int = 0) -> Path:
     tokenizer = byte_tokenizer(start, end, (pad, start, end), bos_token=start, eos_token=end, pad_token=pad)
     layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-    config = ports.Owlv2Config(
+    config = getattr(ports, f"{name}Config")(
         text_config={**layers, **ids, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
         vision_config={**layers, "image_size": 96, "patch_size": 16},
         projection_dim=32,
     )
     torch.manual_seed(seed)
-    model = ports.Owlv2ForObjectDetection(config)
+    model = getattr(ports, f"{name}ForObjectDetection")(config)
     with torch.no_grad():
-        for name, weight in model.named_parameters():
+        for place, weight in model.named_parameters():
             if weight.dim() > 1:
-                weight.normal_(0, 0.05 if "box_head" in name else 0.3)
-            elif "logit" in name:
+                weight.normal_(0, 0.05 if "box_head" in place else 0.3)
+            elif "logit" in place:
                 weight.fill_(1.0)
     tokenizer.save_pretrained(str(folder))
     model.save_pretrained(str(folder))
     return folder
+
+
+KINDS = {0: "cat", 1: "bird_house", 2: "N/A"}
+
+
+def make_dfine(folder: Path, seed: int = 0) -> Path:
+    """For ground=detr."""
+    import torch
+    import transformers
+
+    ports: Any = transformers
+    backbone = ports.HGNetV2Config(
+        **{f"stage_{name}_channels": [8] * 4 for name in ("in", "mid", "out")},
+        **{f"stage_{name}": [1] * 4 for name in ("num_blocks", "numb_of_layers")},
+        stem_channels=[3, 4, 8],
+        stage_downsample=[False, True, True, True],
+        stage_light_block=[False] * 4,
+        stage_kernel_size=[3] * 4,
+        hidden_sizes=[8] * 4,
+        depths=[1] * 4,
+        embedding_size=8,
+        out_features=["stage2", "stage3", "stage4"],
+    )
+    heads = {f"{part}_attention_heads": 2 for part in ("encoder", "decoder")}
+    config = ports.DFineConfig(
+        backbone_config=backbone,
+        encoder_in_channels=[8] * 3,
+        encoder_hidden_dim=16,
+        encoder_ffn_dim=16,
+        encoder_layers=1,
+        d_model=16,
+        num_queries=12,
+        decoder_in_channels=[16] * 3,
+        decoder_ffn_dim=16,
+        decoder_layers=2,
+        decoder_n_points=[2] * 3,
+        num_denoising=0,
+        id2label=KINDS,
+        **heads,
+    )
+    torch.manual_seed(seed)
+    model = ports.DFineForObjectDetection(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.3)
+            elif "class_embed" in name or "score_head" in name:
+                weight.zero_()
+    model.save_pretrained(str(folder))
+    return _framing(folder, "RTDetrImageProcessor", {"height": 64, "width": 64})
+
+
+def make_mask2former(folder: Path, seed: int = 0) -> Path:
+    import torch
+    import transformers
+
+    ports: Any = transformers
+    swin = ports.SwinConfig(
+        image_size=64,
+        patch_size=4,
+        embed_dim=8,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 2, 2, 2],
+        window_size=4,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )
+    sides = dict.fromkeys(("feature_size", "mask_feature_size", "hidden_dim"), 32)  # of 32 groups
+    config = ports.Mask2FormerConfig(
+        backbone_config=swin,
+        encoder_feedforward_dim=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        num_attention_heads=2,
+        dim_feedforward=32,
+        num_queries=8,
+        id2label=KINDS,
+        **sides,
+    )
+    torch.manual_seed(seed)
+    model = ports.Mask2FormerForUniversalSegmentation(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.15)
+    model.save_pretrained(str(folder))
+    return _framing(folder, "Mask2FormerImageProcessor", {"shortest_edge": 48, "longest_edge": 64}, size_divisor=32)
+
+
+def _framing(folder: Path, kind: str, size: dict[str, int], **others: Any) -> Path:
+    import json
+
+    settings = {"image_processor_type": kind, "size": size, **others}
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+def make_owlvit(folder: Path, seed: int = 0) -> Path:
+    return make_owlv2(folder, seed, name="OwlViT")

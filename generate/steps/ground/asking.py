@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from labelyard.generate.model_step import ModelStep
 from labelyard.generate.record import Record, Tag, Text
+from labelyard.generate.settings import setting
+from labelyard.generate.steps.ground.detections import Detection
 
 OWN = "tags"
 TEXTS = "texts."
@@ -25,6 +27,7 @@ class Asking(ModelStep):
     # steps kept aside, for their tags or phrases; texts.NAME: the phrases of that text; tags: the record's own
     asks: list[str] = field(default_factory=list)
     add: list[str] = field(default_factory=list)  # names that are asked for in every picture, too
+    per_name: int | None = setting(None, least=1)  # of each name the best so many boxes; null: all
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +49,15 @@ class Asking(ModelStep):
             if tag.name.strip():
                 found.setdefault(tag.name, Asked(tag.name, tag.prompt or tag.name))
         return list(found.values())
+
+    def best(self, found: Sequence[Detection]) -> list[Detection]:
+        """As many of each name as are wanted, in the order in which they came."""
+        if self.per_name is None:
+            return list(found)
+        by_name: dict[str, list[int]] = {}
+        for number in sorted(range(len(found)), key=lambda number: -found[number].score):
+            by_name.setdefault(found[number].label, []).append(number)
+        return [found[number] for number in sorted(n for several in by_name.values() for n in several[: self.per_name])]
 
     def _tags(self, record: Record) -> Iterator[Tag]:
         for one in self.asks or [OWN]:

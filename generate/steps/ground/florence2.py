@@ -74,7 +74,7 @@ class Florence2Boxes(Asking):
         for question, boxes in zip(questions, answers, strict=True):
             found[question.record].extend(boxes)
         for record, detections in zip(records, found, strict=True):
-            record.instances = to_instances(detections, record.width, record.height, self.iou_threshold)
+            record.instances = to_instances(self.best(detections), record.width, record.height, self.iou_threshold)
 
     def _length(self, tag: str) -> int:
         return len(self.loaded.processor.tokenizer(f" {tag}")["input_ids"])

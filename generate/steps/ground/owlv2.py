@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
@@ -16,6 +16,8 @@ from labelyard.generate.steps.tools.weights import load_pretrained, load_process
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
+    from torch import Tensor
 
 
 @dataclass(kw_only=True)
@@ -36,26 +38,39 @@ class Owlv2(Asking):
             raise ValueError(f"prompt={self.prompt!r}: needs {{tag}} where the tag goes")
 
     def load(self) -> None:
-        from transformers import AutoTokenizer, Owlv2ForObjectDetection
+        from transformers import AutoTokenizer
 
         self.loaded.tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
         self.loaded.model = load_pretrained(
-            Owlv2ForObjectDetection, self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
+            self.model_class(), self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
         )
+
+    def model_class(self) -> Any:
+        from transformers import Owlv2ForObjectDetection
+
+        return Owlv2ForObjectDetection
+
+    def pixels(self, image: Image, side: int) -> Tensor:
+        return square_by_blur(image, side, CLIP_MEAN, CLIP_STD)
+
+    def spans(self, record: Record) -> tuple[float, float]:
+        """What a box's numbers are parts of: here the image filled up to a square."""
+        side = float(max(record.width, record.height))
+        return side, side
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:  # each has its own tags, and so its own shape
             asked = self.asked(record)
             found = self._found(record, asked) if asked else []
-            record.instances = to_instances(found, record.width, record.height, self.iou_threshold)
+            record.instances = to_instances(self.best(found), record.width, record.height, self.iou_threshold)
 
     def _found(self, record: Record, asked: Sequence[Asked]) -> list[Detection]:
         scores, boxes = self._answer(record, [one.prompt for one in asked])
-        side = max(record.width, record.height)  # boxes are relative to the image filled up to a square
+        width, height = self.spans(record)
         found = []
         for query in (scores.max(axis=1) > self.box_threshold).nonzero()[0]:
             best = int(scores[query].argmax())
-            x, y, w, h = (float(value) * side for value in boxes[query])
+            x, y, w, h = (float(v) * side for v, side in zip(boxes[query], (width, height) * 2, strict=True))
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
             found.append(Detection(box, float(scores[query, best]), asked[best].name))
         return found
@@ -72,7 +87,7 @@ class Owlv2(Asking):
             max_length=config.text_config.max_position_embeddings,
             return_tensors="pt",
         ).to(self.device)
-        pixels = square_by_blur(record.image, config.vision_config.image_size, CLIP_MEAN, CLIP_STD)[None]
+        pixels = torch.stack([self.pixels(record.image, config.vision_config.image_size)])
         with torch.inference_mode():
             answer = self.loaded.model(
                 input_ids=text["input_ids"],

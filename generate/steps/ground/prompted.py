@@ -69,6 +69,8 @@ class PromptedDetector(Asking):
     short_side: int = setting(800, least=1, most=LONGEST_SIDE)  # pixels, to which an image is resized
     long_side: int = setting(1333, least=1, most=LONGEST_SIDE)  # pixels, beyond which it is not
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
+    # as many tags in a prompt as it holds, or one: phrases of which one is part of another compete within a prompt
+    prompts: str = setting("full", words=("full", "single"))
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
 
@@ -95,7 +97,7 @@ class PromptedDetector(Asking):
             record = records[question.record]
             found[question.record].extend(self._detections(scores, boxes, question.prompt, record))
         for record, detections in zip(records, found, strict=True):
-            record.instances = to_instances(detections, record.width, record.height, self.iou_threshold)
+            record.instances = to_instances(self.best(detections), record.width, record.height, self.iou_threshold)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A tag that spells a special token, '[SEP]', is text like any other.
@@ -108,9 +110,18 @@ class PromptedDetector(Asking):
         if not asked:
             return []
         tokens = self._tokens([one.prompt.lower() for one in asked])
-        prompts = build_prompts([one.name for one in asked], tokens, self.loaded.frame, self.loaded.network.limit)
+        prompts = self._prompts([one.name for one in asked], tokens)
         size = size_by_short_side(record.image.size, self.short_side, self.long_side)
         return [Question(position, record.image, size, prompt, self._padded(len(prompt.ids))) for prompt in prompts]
+
+    def _prompts(self, names: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[Prompt]:
+        frame, limit = self.loaded.frame, self.loaded.network.limit
+        if self.prompts == "full":
+            return build_prompts(names, tokens, frame, limit)
+        asked: dict[tuple[int, ...], str] = {}  # of names that read the same the first
+        for name, ids in zip(names, tokens, strict=True):
+            asked.setdefault(tuple(ids), name)
+        return [prompt for ids, name in asked.items() for prompt in build_prompts([name], [ids], frame, limit)]
 
     def _ready(self, question: Question) -> Ready:
         from PIL.Image import Resampling
