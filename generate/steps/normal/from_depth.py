@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labelyard.generate.compute.threads import each
 from labelyard.generate.errors import ItemError
 from labelyard.generate.image_step import ImageStep
+from labelyard.generate.media.depth_view import nearness
 from labelyard.generate.record import MadeImage, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.normal.normal_maps import FRAMES, LEFT, picture
 from labelyard.generate.steps.tools.net_picture import needs_opencv
-from labelyard.utils.depth_pictures import nearness
 
 if TYPE_CHECKING:
     import numpy as np
