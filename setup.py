@@ -71,12 +71,16 @@ DRAW = [
     "opencv-python-headless>=4.10",  # the edges that a style is pinned by
 ]
 
+# Photos made worse, to be restored: the last release under MIT.
+DEGRADE = ["albumentations==2.0.8", "opencv-python-headless>=4.10"]
+
 VIDEO = ["av>=15"]  # reads and writes H.264 without a system's FFmpeg
 
 DEV = [
     *FORMATS,
     *VIDEO,
     *DRAW,
+    *DEGRADE,
     "coverage>=7",
     "pytest>=8",
     "pytest-timeout>=2.3",
@@ -113,6 +117,7 @@ setup(
         "native": NATIVE,
         "formats": FORMATS,
         "video": VIDEO,
+        "degrade": DEGRADE,
         "phrases": PHRASES,
         "conditions": CONDITIONS,
         "draw": [*DRAW, *VIDEO],
