@@ -16,6 +16,8 @@
     cancel    end the run's jobs on SLURM
     layout    public data sets, linked to where a trainer looks for them
     processing  Graph200K for VisualCloze, by its own flags
+    format_dataset  InstructCV's pairs, by its own flags
+    voc2coco  Pascal VOC as COCO's JSON
     worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/

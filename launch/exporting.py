@@ -15,7 +15,7 @@ from labelyard.generate.exporter import Exporter, Labels, Part
 from labelyard.generate.record_json.finished import Finished, finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import settings
-from labelyard.utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
+from labelyard.utils.atomic import sweep, write_atomic, writer_is_gone
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump
 from labelyard.utils.only_one import only_one
@@ -90,6 +90,12 @@ def _totals(parts: Sequence[Part], written: int) -> Totals:
     return Totals(len(parts), written, sum(p.records for p in parts), sum(p.instances for p in parts), left_out)
 
 
+def refuse_foreign(dest: Path) -> None:
+    """What is hidden is nobody's: temporary files, a desktop's notes, the run that is exported."""
+    if dest.is_dir() and not (dest / NOTES).exists() and any(entry.name[0] != "." for entry in dest.iterdir()):
+        raise UserError(f"{dest} is not empty, and no export of ours. Give another destination")
+
+
 def _digest(piece: Sequence[Finished]) -> str:
     """Equal as long as these records are the same files: their names hold the items' ids."""
     digest = hashlib.blake2b(digest_size=8)
@@ -110,8 +116,7 @@ class Notes:
     def open(cls, dest: Path, head: dict[str, Any]) -> Notes:
         path = dest / NOTES
         if not path.exists():
-            if any(not is_temporary(entry.name) for entry in dest.iterdir()):
-                raise UserError(f"{dest} is not empty, and no export of ours. Give another destination")
+            refuse_foreign(dest)
             write_atomic(path, dump(head))
         sweep(dest, writer_is_gone)
         lines = list(_whole_lines(path))

@@ -23,6 +23,8 @@ NAMES = (
     "cancel",
     "layout",
     "processing",
+    "format_dataset",
+    "voc2coco",
 )
 WORKER = "generate"  # one more program, a folder that python runs
 VERBS = {"jsons2txt": "merge", WORKER: "worker", "command": COMMAND}  # the others are called as their files are

@@ -116,3 +116,23 @@ def test_names_are_those_of_the_originals_own_scripts(read: dict[str, Any]) -> N
         "evaluation/nyu_csv": "bathroom_0001_out_1_depes",
     }.items():
         assert name in names[place], names[place]
+
+
+def test_the_originals_reader_of_voc_takes_our_json(tmp_path: Path) -> None:
+    """Its body alone: the file around it can't be imported."""
+    import ast
+    import contextlib
+    import io
+
+    from labelyard.launch.voc2coco import main
+
+    voc = datasets.voc(tmp_path / "VOC2012")
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main([str(voc)]) == 0
+        tree = ast.parse((CHECKOUT / "build_data" / "format_dataset_rp.py").read_text())
+        (body,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "preproc_voc"]
+        names: dict[str, Any] = {"os": os, "json": json}
+        exec(compile(ast.Module([body], []), "format_dataset_rp.py", "exec"), names)  # noqa: S102
+        images, classes, numbers = names["preproc_voc"](str(voc))
+    assert numbers == {f"2007_{n + 32:06d}.jpg": n + 1 for n in range(3)} and len(classes) == 20
+    assert images["1"][1]["bbox"] == [[10, 10, 50, 40]] and len(images["1"][15]["segmentation"]) == 1
