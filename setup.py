@@ -107,6 +107,7 @@ setup(
         "labelyard": ["py.typed"],
         "labelyard.conf": ["**/*.yaml"],
         "labelyard.generate.exporters.instructcv": ["templates/*"],
+        "labelyard.generate.sources.common": ["label_names/*.txt"],
         "labelyard.launch.report": ["static/*"],
         "labelyard.slurm": ["*"],
         "labelyard.utils": ["*.sh"],

@@ -79,5 +79,10 @@ def _instance(body: Mapping[str, Any], entry: Mapping[str, Any], in_frame: bool)
         caption_source=entry.get("caption_source"),
         label_embedding=decode_embedding(entry.get(LABEL_EMBEDDING)),
         caption_embedding=decode_embedding(entry.get(CAPTION_EMBEDDING)),
-        extra={key: value for key, value in entry.items() if key not in OWN_KEYS_OF_INSTANCES},
+        extra=_extra(entry),
     )
+
+
+def _extra(entry: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in entry.items() if key not in OWN_KEYS_OF_INSTANCES}
+    return {**found, "is_stuff": 1} if entry.get("is_stuff") else found

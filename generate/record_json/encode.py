@@ -162,6 +162,7 @@ def _annotation(
     """`masked`: with an empty mask where there is none. `once`: no second copy of one that is the same in the frame as
     in the image."""
     left, top, width, height = pixel_box(instance.box, frame, scale)
+    stuff = bool(instance.extra.get("is_stuff"))
     result: dict[str, Any] = {
         "id": number,
         "isfake": 0,
@@ -172,8 +173,8 @@ def _annotation(
         "category_id": 0,
         "data_id": 0,
         "category_name": instance.label,
-        "is_stuff": 0,
-        "is_thing": 1,
+        "is_stuff": int(stuff),
+        "is_thing": int(not stuff),
         "area": width * height,
         "original": {"box": [float(side) for side in instance.box]},
     }

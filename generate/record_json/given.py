@@ -6,7 +6,9 @@
 {"record": …, "image": …, "caption": …, "video": …}           and shown otherwise (chosen.py)
 {"record": …, "stay": true}                                   images that the earlier run made are left where they lie
 {"instances": [{"box": [x, y, width, height], "label": …}]}   and "score", "caption", "mask" (COCO: RLE or polygons)
+                                                              and "extra", what else is said of an instance
 {"instances": …, "size": [width, height]}                     likewise, for an image of that size alone
+{"instances": …, "phrases": [[start, end, [numbers]]]}        parts of the caption, and the instances they speak of
 
 Known by reference: it stays where it lies, and nobody reads it who does not want it. `file` and `row` are those of the
 item's own place where they are not said, so that a line of the plan stays short.
@@ -27,12 +29,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labelyard.generate.errors import ItemError
 from labelyard.generate.media.inside_files import read_reference
-from labelyard.generate.record import Instance, Item, Record
+from labelyard.generate.record import Instance, Item, Phrase, Record, Text
 from labelyard.generate.record_json.beside import given_image
 from labelyard.generate.record_json.decode import from_record
+from labelyard.generate.record_json.given_masks import check_size, mask_of
 from labelyard.generate.settings import target
+
+CAPTION = "caption"  # the name of the caption among the record's texts, where parts of it speak of instances
 
 
 def take_over(record: Record, known: Mapping[str, Any], root: str | None = None) -> None:
@@ -46,8 +50,11 @@ def take_over(record: Record, known: Mapping[str, Any], root: str | None = None)
 
             add(record, known["join"], in_frame, root)
     if "instances" in known:
-        _check_size(known.get("size"), record)
+        check_size(known.get("size"), record)
         record.instances = [_given(entry, record) for entry in known["instances"]]
+    if "phrases" in known:
+        phrases = tuple(Phrase(start, end, tuple(numbers)) for start, end, numbers in known["phrases"])
+        record.texts[CAPTION] = Text(record.caption, "given", phrases)
     for name in known.get("found", ()):
         if record.item.given.get(name) is not None:
             record.found[name] = record.item.given[name]
@@ -85,16 +92,6 @@ def read_known(record: Record, known: Mapping[str, Any]) -> bytes:
     return read_reference(place, known.get("root"), record.item.id)
 
 
-def _check_size(size: list[int] | None, record: Record) -> None:
-    if size is not None and size != [record.width, record.height]:
-        turned = ", turned upright as its EXIF data says" if "orientation" in record.facts else ""
-        raise ItemError(
-            f"boxes for an image of {size[0]}x{size[1]}, which has {record.width}x{record.height}{turned}: "
-            f"{record.item.image}",
-            record.item.id,
-        )
-
-
 def _given(entry: Mapping[str, Any], record: Record) -> Instance:
     x, y, width, height = entry["box"]
     caption = entry.get("caption")
@@ -103,30 +100,8 @@ def _given(entry: Mapping[str, Any], record: Record) -> Instance:
         (float(x), float(y), float(x + width), float(y + height)),
         float(entry.get("score", 1.0)),
         entry["label"],
-        mask=None if mask is None else _mask(mask, record),
+        mask=None if mask is None else mask_of(mask, record),
         caption=caption,
         caption_source="given" if caption else None,
-        extra={"given": dict(entry["given"])} if entry.get("given") else {},
+        extra={**entry.get("extra", {}), **({"given": dict(entry["given"])} if entry.get("given") else {})},
     )
-
-
-def _mask(segmentation: Any, record: Record) -> Any:
-    """COCO's three ways to say it (polygons, run lengths as numbers, run lengths as text) in the third."""
-    from pycocotools import mask as coco
-
-    size = [record.height, record.width]
-    try:
-        if isinstance(segmentation, list):
-            code = coco.merge(coco.frPyObjects(segmentation, *size))
-        elif isinstance(segmentation["counts"], list):
-            code = coco.frPyObjects(segmentation, *size)
-        else:
-            code = {"size": segmentation["size"], "counts": segmentation["counts"].encode("ascii")}
-    except Exception as error:  # pycocotools raises bare Exceptions, too
-        raise ItemError(f"a mask that COCO's own code can't read: {error}", record.item.id) from None
-    if [int(side) for side in code["size"]] != size:
-        raise ItemError(
-            f"a mask of {list(code['size'])} rows and columns, for an image of {size}: {record.item.image}",
-            record.item.id,
-        )
-    return {"size": size, "counts": code["counts"].decode("ascii")}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 from labelyard.generate.rows import Entry, Refusal, Row
 from labelyard.generate.run_folder.layout import is_run
 from labelyard.generate.source import Source
-from labelyard.generate.sources.common.input_folder import InputFolder, refuse_run, told
+from labelyard.generate.sources.common.input_folder import InputFolder, marks_of, refuse_run, told
 from labelyard.utils.errors import UserError
 from labelyard.utils.image_formats import TELLING, format_of
 from labelyard.utils.images import is_readable
@@ -118,23 +116,7 @@ class Folder(Source):
 
     def fingerprint(self) -> dict[str, Any]:
         """Every file's name and time: as long as one listing of the folder takes, and no longer."""
-        top, number, digest = self._top(), 0, hashlib.blake2b(digest_size=16)
-        for at in InputFolder(top).folders():
-            inside = os.path.relpath(at.place, top)
-            for name in at.names:
-                number += 1
-                digest.update(os.fsencode(f"{inside}/{name}") + b"\0%d %d\n" % _marks(f"{at.place}/{name}"))
-        return {"path": str(top.resolve()), "files": number, "digest": digest.hexdigest()}
-
-
-def _marks(path: str) -> tuple[int, int]:
-    """Of a file; of a link to nothing those of the link."""
-    with suppress(OSError):
-        status = os.stat(path)
-        return status.st_size, status.st_mtime_ns
-    with suppress(OSError):
-        return 0, os.lstat(path).st_mtime_ns
-    return 0, 0  # it has just gone
+        return marks_of(self._top())
 
 
 def _content(path: str) -> bytes:

@@ -8,30 +8,14 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from labelyard.generate.rows import Refusal, Row
 from labelyard.generate.settings import target
 from labelyard.generate.source import Source
-from labelyard.utils.errors import UserError
-
-IMAGES = (
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif", "ppm", "qoi", "image",
-)  # fmt: skip
-VIDEOS = ("mp4", "webm", "mov", "mkv", "avi", "m4v")
-SMALL = 1 << 24  # bytes; metadata is smaller
-
-
-@dataclass
-class Sample:
-    key: str
-    images: list[tuple[str, str, int, int]] = field(default_factory=list)  # member, ending, offset, bytes
-    videos: list[tuple[str, str, int, int]] = field(default_factory=list)  # likewise
-    texts: dict[str, bytes] = field(default_factory=dict)
-    endings: list[str] = field(default_factory=list)
-    annotation: tuple[int, int] | None = None  # offset and bytes of the .json, where it is not read here
+from labelyard.generate.sources.common.tar_samples import Sample, damaged, readable_in_place, samples
 
 
 @dataclass(kw_only=True)
@@ -64,24 +48,14 @@ class Webdataset(Source):
             label = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
             last = ""
             try:
-                for sample in _samples(path, self.json_by is None):
+                for sample in samples(path, self.json_by is None):
                     yield self._row(sample, path, label)
                     last = sample.key
             except (tarfile.TarError, OSError) as error:
-                where = f"after the sample {last}" if last else "from its beginning"
-                raise UserError(
-                    f"{path} can't be read as a tar, {where}: {error}. Fetch or make it again, or leave it out"
-                ) from None
+                raise damaged(path, last, error) from None
 
     def files(self) -> list[Path]:
-        for path in (found := super().files()):
-            with path.open("rb") as file:
-                head = file.read(4)
-            if head[:2] == b"\x1f\x8b" or head == b"\x28\xb5\x2f\xfd":
-                raise UserError(
-                    f"{path} is compressed as a whole, so nothing in it can be read in place. Unpack it to a .tar"
-                )
-        return found
+        return [readable_in_place(path) for path in super().files()]
 
     def _row(self, sample: Sample, path: Path, label: str) -> Row:
         where = f"{path}, sample {sample.key}"
@@ -126,53 +100,6 @@ class Webdataset(Source):
 
 def _name_of(ending: str) -> str:
     return ending.rpartition(".")[0] or ending
-
-
-def _samples(path: Path, read_json: bool = True) -> Iterator[Sample]:
-    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-        sample: Sample | None = None
-        for member in tar:
-            # tarfile keeps all members that it has seen, 45 MB for every hundred thousand.
-            tar.members = []  # type: ignore[attr-defined]
-            if not member.isreg():
-                continue
-            folder, _, name = member.name.rpartition("/")
-            stem, _, ending = name.partition(".")
-            key = f"{folder}/{stem}" if folder else stem
-            if not stem or folder.rpartition("/")[2].startswith("__"):
-                continue  # hidden files, and WebDataset's own notes
-            if sample is None or sample.key != key:
-                if sample is not None:
-                    yield sample
-                sample = Sample(key)
-            if ending.lower() == "json" and not read_json:
-                sample.annotation = (member.offset_data, member.size)
-            else:
-                _add(sample, tar, member, ending.lower())
-        _check_end(file, tar.offset)
-        if sample is not None:
-            yield sample
-
-
-def _add(sample: Sample, tar: tarfile.TarFile, member: tarfile.TarInfo, ending: str) -> None:
-    sample.endings.append(ending)
-    if (last := ending.rpartition(".")[2]) in IMAGES or last in VIDEOS:
-        kind = sample.images if last in IMAGES else sample.videos
-        kind.append((member.name, ending, member.offset_data, member.size))
-    elif ending in ("json", "txt") and member.size <= SMALL:
-        content = tar.extractfile(member)
-        assert content is not None
-        sample.texts[ending] = content.read()
-
-
-def _check_end(file: IO[bytes], offset: int) -> None:
-    """Python's tarfile takes a damaged header for the end; a whole tar ends in a block of zeros."""
-    file.seek(offset)
-    block = file.read(tarfile.BLOCKSIZE)
-    if len(block) < tarfile.BLOCKSIZE:
-        raise tarfile.ReadError(f"it is cut off at byte {offset}")
-    if block.strip(b"\0"):
-        raise tarfile.ReadError(f"the header of a member is damaged, at byte {offset}")
 
 
 def _metadata(text: bytes | None) -> dict[str, Any]:

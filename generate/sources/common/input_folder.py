@@ -7,14 +7,17 @@ followed. What is not read is counted, by kind, so that it can be told.
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from labelyard.generate.run_folder.layout import is_run
 from labelyard.utils.errors import UserError
@@ -110,6 +113,27 @@ class InputFolder:
             return False
         folders = [os.path.join(self._real_top, *parts[:n]) for n in range(1, len(parts) + 1)]
         return not any(is_run(folder) for folder in folders)
+
+
+def marks_of(top: Path) -> dict[str, Any]:
+    """A fingerprint: every file's name and time; as long as one listing of the folder takes, and no longer."""
+    number, digest = 0, hashlib.blake2b(digest_size=16)
+    for at in InputFolder(top).folders():
+        inside = os.path.relpath(at.place, top)
+        for name in at.names:
+            number += 1
+            digest.update(os.fsencode(f"{inside}/{name}") + b"\0%d %d\n" % _marks(f"{at.place}/{name}"))
+    return {"path": str(top.resolve()), "files": number, "digest": digest.hexdigest()}
+
+
+def _marks(path: str) -> tuple[int, int]:
+    """Of a file; of a link to nothing those of the link."""
+    with suppress(OSError):
+        status = os.stat(path)
+        return status.st_size, status.st_mtime_ns
+    with suppress(OSError):
+        return 0, os.lstat(path).st_mtime_ns
+    return 0, 0  # it has just gone
 
 
 def told(left_out: Mapping[str, int]) -> str:
