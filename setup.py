@@ -108,6 +108,7 @@ setup(
         "labelyard.conf": ["**/*.yaml"],
         "labelyard.generate.exporters.instructcv": ["templates/*"],
         "labelyard.generate.sources.common": ["label_names/*.txt"],
+        "labelyard.generate.steps": ["classify/*.txt", "text/prompts/*.txt"],
         "labelyard.launch.report": ["static/*"],
         "labelyard.slurm": ["*"],
         "labelyard.utils": ["*.sh"],

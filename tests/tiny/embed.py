@@ -26,3 +26,32 @@ def make_clip(folder: Path, seed: int = 0, width: int = WIDTH) -> Path:
     CLIPModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def make_clip_that_sees(folder: Path, seed: int = 0) -> Path:
+    """With what frames its pictures: for label=clip and classify=clip."""
+    from transformers import CLIPImageProcessor
+
+    side = {"height": 32, "width": 32}
+    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side).save_pretrained(make_clip(folder, seed))
+    return folder
+
+
+def make_siglip(folder: Path, seed: int = 0) -> Path:
+    import torch
+    from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel
+
+    end = "</s>"
+    tokenizer = byte_tokenizer("", end, (end,), eos_token=end, pad_token=end)
+    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {"vocab_size": len(tokenizer), "max_position_embeddings": 32, "projection_size": 32, **layers}
+    torch.manual_seed(seed)
+    config = SiglipConfig(text_config=text, vision_config={"image_size": 32, "patch_size": 16, **layers})
+    model = SiglipModel(config)
+    with torch.no_grad():
+        model.logit_scale.fill_(2.0)
+        model.logit_bias.fill_(0.5)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    SiglipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder

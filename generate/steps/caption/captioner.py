@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.model_step import ModelStep, batch_of
-from labelyard.generate.record import Record
-from labelyard.generate.settings import setting
-from labelyard.generate.steps.caption.crops import Crop, crops
+from labelyard.generate.record import Instance, Record
+from labelyard.generate.roles import FLOATING, OBJECT, role_of
+from labelyard.generate.settings import allowing, setting
+from labelyard.generate.steps.caption.crops import Crop, area, crops
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,6 +31,10 @@ class Captioner(ModelStep):
     checkpoint: str = ""  # a hub's id or a folder
     prompt: str = ""  # what the model is asked, or how its answer begins
     min_area: float = setting(MIN_SIDE * MIN_SIDE, least=0)  # of the box, in square pixels
+    min_part: float = setting(0.0, least=0, most=1)  # of the image, that the box must cover
+    # object, floating: instances of these roles alone; empty: all
+    roles: list[str] = field(default_factory=list, metadata=allowing(words=(OBJECT, FLOATING)))
+    name_category: bool = True  # the label stands before what does not name it
     num_beams: int = setting(5, least=1, most=1000)  # of the beam search; 1: the likeliest word each time
     max_new_tokens: int = setting(30, least=1, most=10_000)  # of a caption
     # above 1 for longer captions, where there are several beams
@@ -41,11 +46,19 @@ class Captioner(ModelStep):
     def __call__(self, records: Sequence[Record]) -> None:
         for instance in (instance for record in records for instance in record.instances):
             instance.caption = instance.caption_source = None
-        found = crops(records, self.min_area)
+        found = crops(records, self.wants)
         for crop, text in zip(found, self.map(self.describe, found, self._shape, self._ready), strict=True):
-            caption = with_category(crop.instance.label, text)
-            if caption:
-                crop.instance.caption, crop.instance.caption_source = caption, "model"
+            self.note(crop.instance, text)
+
+    def wants(self, record: Record, instance: Instance) -> bool:
+        """Whether the instance gets a caption."""
+        enough = max(self.min_area, self.min_part * record.width * record.height)
+        return area(instance.box) >= enough and (not self.roles or role_of(instance.extra) in self.roles)
+
+    def note(self, instance: Instance, text: str) -> None:
+        caption = with_category(instance.label if self.name_category else "", text)
+        if caption:
+            instance.caption, instance.caption_source = caption, "model"
 
     def model(self) -> dict[str, Any]:
         made = super().model()

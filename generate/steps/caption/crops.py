@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,8 @@ class Crop:
     number: int  # of the instance, in its record
 
 
-def crops(records: Sequence[Record], min_area: float) -> list[Crop]:
-    """One for every instance whose box has at least this many square pixels; large before small.
+def crops(records: Sequence[Record], wanted: Callable[[Record, Instance], bool]) -> list[Crop]:
+    """One for every instance that is wanted; large before small.
 
     In this order a batch holds crops of like size, and the GPU's memory is put to its hardest test first.
     """
@@ -29,7 +29,7 @@ def crops(records: Sequence[Record], min_area: float) -> list[Crop]:
         Crop(instance, cut(record.image, instance.box), record, number)
         for record in records
         for number, instance in enumerate(record.instances)
-        if area(instance.box) >= min_area
+        if wanted(record, instance)
     ]
     return sorted(found, key=lambda crop: (-crop.image.width * crop.image.height, crop.image.size))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.caption.captioner import Captioner, with_category
+from labelyard.generate.steps.caption.captioner import Captioner
 from labelyard.generate.steps.caption.crops import Crop, crops, on_square
 from labelyard.generate.steps.models.chat.asking import Asking
 from labelyard.generate.steps.models.chat.messages import Request
@@ -55,11 +55,9 @@ class VLM(Captioner, Asking):
     def __call__(self, records: Sequence[Record]) -> None:
         for instance in (instance for record in records for instance in record.instances):
             instance.caption = instance.caption_source = None
-        found = crops(records, self.min_area)
+        found = crops(records, self.wants)
         for crop, answer in zip(found, self.ask([self._question(crop) for crop in found]), strict=True):
-            caption = with_category(crop.instance.label, answer.text)
-            if caption:
-                crop.instance.caption, crop.instance.caption_source = caption, "model"
+            self.note(crop.instance, answer.text)
 
     def model(self) -> dict[str, Any]:
         return super().model() | {"side": self.side}

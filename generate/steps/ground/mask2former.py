@@ -35,7 +35,7 @@ class Mask2Former(ClosedDetector):
 
     writes: ClassVar[tuple[str, ...]] = ("instances", "instances.mask")
 
-    checkpoint: str = "facebook/mask2former-swin-large-coco-instance"
+    checkpoint: str = "tue-mps/coco_instance_eomt_large_640"
 
     def model_class(self) -> Any:
         from transformers import AutoModelForUniversalSegmentation

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from labelyard.generate.compute.threads import submit
 from labelyard.generate.model_step import ModelStep, batch_of
-from labelyard.generate.record import Record
+from labelyard.generate.record import Instance, Record
+from labelyard.generate.roles import MASK_SOURCE
 from labelyard.generate.step import transient
 from labelyard.generate.steps.tools.torch_compile import compile_in_place
 from labelyard.utils.rle import encode
@@ -48,21 +49,27 @@ PIXELS_AT_ONCE = 64_000_000  # of masks at their images' own size, on the GPU an
 
 @dataclass(frozen=True)
 class Framed:
-    """A record with its image as the encoder wants it."""
+    """A record's image as the encoder wants it, and whose masks are wanted."""
 
-    record: Record
+    size: tuple[int, int]  # width, height of the image
+    instances: list[Instance]
     pixels: Tensor
 
 
 @dataclass(kw_only=True)
 class BoxMasks(ModelStep):
-    reads: ClassVar[tuple[str, ...]] = ("image", "instances")
     writes: ClassVar[tuple[str, ...]] = ("instances.mask",)
+    called: ClassVar[str] = "SAM"  # under which an instance tells of its mask, where others may have made it
 
+    only_missing: bool = False  # masks that are there stay; the others are told apart by mask_source
     compile: bool = False  # the encoder by torch.compile: a minute at the start, other last digits
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
     boxes_at_once: int = transient(64, least=1, most=100_000)  # of an image, on a GPU
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("image", "instances", *(("instances.mask",) if self.only_missing else ()))
 
     def load_masker(self, device: str) -> Masker:
         raise NotImplementedError
@@ -73,17 +80,22 @@ class BoxMasks(ModelStep):
             compile_in_place(self.loaded.masker.encoder)
 
     def __call__(self, records: Sequence[Record]) -> None:
-        waiting = [record for record in records if record.instances]
+        waiting = [record for record in records if self._wanted(record)]
         found = self.map(self._masks, waiting, prepare=self._framed)
         for record, masks in zip(waiting, found, strict=True):
-            for instance, mask in zip(record.instances, masks, strict=True):
+            for instance, mask in zip(self._wanted(record), masks, strict=True):
                 instance.mask = mask.result()
+                if self.only_missing:
+                    instance.extra[MASK_SOURCE] = self.called
+
+    def _wanted(self, record: Record) -> list[Instance]:
+        return [one for one in record.instances if one.mask is None or not self.only_missing]
 
     def _framed(self, record: Record) -> Framed:
         import torch
 
         with torch.inference_mode():
-            return Framed(record, self.loaded.masker.pixels(record.image))
+            return Framed(record.image.size, self._wanted(record), self.loaded.masker.pixels(record.image))
 
     def _masks(self, framed: Sequence[Framed]) -> list[list[Future[Rle]]]:
         import torch
@@ -93,16 +105,16 @@ class BoxMasks(ModelStep):
             masks: dict[int, list[Future[Rle]]] = {}  # by the image, which a batch that is filled up holds repeatedly
             for one, its in zip(encoded, framed, strict=True):
                 if id(its) not in masks:
-                    masks[id(its)] = self._of_image(one, its.record)
+                    masks[id(its)] = self._of_image(one, its)
             return [masks[id(its)] for its in framed]
 
-    def _of_image(self, encoded: Any, record: Record) -> list[Future[Rle]]:
+    def _of_image(self, encoded: Any, framed: Framed) -> list[Future[Rle]]:
         """Run-length codes are made in threads. As many masks as may be in memory together leave the GPU together: each
         such step waits until the GPU has come to it."""
         import torch
 
-        size = record.image.size
-        boxes = [instance.box for instance in record.instances]
+        size = framed.size
+        boxes = [instance.box for instance in framed.instances]
         masks: list[Future[Rle]] = []
         room = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
         portion = self.at_once(max(1, self.boxes_at_once))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from labelyard.generate.steps.segment.box_masks import BoxMasks, Masker
 
@@ -10,6 +11,8 @@ from labelyard.generate.steps.segment.box_masks import BoxMasks, Masker
 @dataclass(kw_only=True)
 class Sam2(BoxMasks):
     """`checkpoint` is a hub id or a transformers folder. Framed here, so that torchvision is not needed."""
+
+    called: ClassVar[str] = "SAM2"
 
     checkpoint: str = "facebook/sam2.1-hiera-large"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from labelyard.generate.steps.segment.box_masks import BoxMasks, Masker
 from labelyard.generate.steps.tools.torch_compile import check_compile
@@ -14,6 +14,8 @@ BACKENDS = ("port", "native")
 @dataclass(kw_only=True)
 class SamHQ(BoxMasks):
     """`checkpoint` is a hub id, a transformers folder, or a file as the authors published it (sam_hq_vit_b|l|h.pth)."""
+
+    called: ClassVar[str] = "HQ_SAM"
 
     checkpoint: str = "syscv-community/sam-hq-vit-huge"  # a hub's id, a folder, or the authors' file
     backend: str = "port"  # or 'native', the authors' own package

@@ -46,6 +46,7 @@ DEPTH_ANYTHING = Licence("CC-BY-NC-4.0", "Apache-2.0", commercial=False)
 OPT = Licence(
     "MIT, with the OPT inside under Meta's OPT licence", "BSD-3-Clause", commercial=False, note="research only"
 )
+MASK2FORMER = Licence("CC-BY-NC-4.0", "MIT", commercial=False, note="by its authors' model zoo")
 LLAMA2 = Licence("Llama 2 Community License", "Apache-2.0", note="commercial use below 700 million users a month")
 FLUX_DEV = Licence("FLUX.1 [dev] Non-Commercial License", "Apache-2.0", commercial=False, gated=True)
 STABILITY = Licence(
@@ -107,11 +108,15 @@ KNOWN: Mapping[str, Licence] = {
     "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small": APACHE,
     "depth-anything/Depth-Anything-V2-Small": APACHE,
     "diffusers/controlnet-": RAIL_PLUS,
+    "facebook/mask2former-": MASK2FORMER,
     "facebook/sam-vit-": APACHE,
     "facebook/sam2": APACHE,
     "florence-community/Florence-2-": MIT,
     "google-bert/bert-": APACHE,
     "google/owlv2-": APACHE,
+    "google/owlvit-": APACHE,
+    "google/siglip-": APACHE,
+    "google/siglip2-": APACHE,
     "h94/IP-Adapter": APACHE,
     "lavis:blip2_opt/": OPT,
     "lavis:blip2_t5/": Licence("MIT", "BSD-3-Clause"),
@@ -135,6 +140,8 @@ KNOWN: Mapping[str, Licence] = {
     "syscv-community/sam-hq-vit-": APACHE,
     "timbrooks/instruct-pix2pix": MIT,
     "usyd-community/vitpose-": APACHE,
+    "tue-mps/coco_instance_eomt_": MIT,
+    "ustc-community/dfine-": APACHE,
     "xinyu1205/recognize-anything-plus-model": APACHE,
     "xinyu1205/recognize_anything_model": APACHE,
     "zai-org/CogVideoX-2b": APACHE,

@@ -13,7 +13,7 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record
 from labelyard.generate.steps.caption.blip2 import BLIP2
 from labelyard.generate.steps.caption.captioner import with_category
-from labelyard.generate.steps.caption.crops import crops, cut
+from labelyard.generate.steps.caption.crops import area, crops, cut
 from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from tests.tiny.caption import make_blip2, make_blip2_opt
 from tests.tiny.records import record
@@ -112,7 +112,7 @@ def test_crops_are_cut_to_the_pixel_within_the_image_and_sorted_by_size() -> Non
     assert cut(image, (39.7, 10.2, 40, 10.4)).size == (1, 1)
 
     some = photos()
-    found = crops(some, 1024)
+    found = crops(some, lambda _, one: area(one.box) >= 1024)
     areas = [crop.image.width * crop.image.height for crop in found]
     assert areas == sorted(areas, reverse=True)
     assert len(found) == 6  # of seven, one is too small

@@ -49,7 +49,8 @@ def test_a_caption_is_the_answer_to_the_crop_alone(folder: Path) -> None:
     done = photos()
     step = ready(folder)
     step(done)
-    assert step.loaded.backend.written(step._question(crops(done, 1)[0])) == f"USER: <image> {PROMPT} ASSISTANT:"
+    question = step._question(crops(done, step.wants)[0])
+    assert step.loaded.backend.written(question) == f"USER: <image> {PROMPT} ASSISTANT:"
     for number, box in ((0, (100, 50, 400, 280)), (2, (10, 10, 201, 201))):
         square = on_square(done[0].image.crop(box), 336, (0.48145466, 0.4578275, 0.40821073))
         words = said(folder, square)
@@ -142,3 +143,16 @@ def test_half_precision_reaches_the_picture(folder: Path) -> None:
     step(one)
     half(other)
     assert all(i.caption for r in other for i in r.instances if r.item.id != "chelsea-0")
+
+
+def test_which_instances_get_a_caption_and_whether_it_is_named(folder: Path) -> None:
+    some = ready(folder, min_part=0.2, roles=["object"], name_category=False)
+    done = photos()[:1]
+    for one in done[0].instances[2:]:
+        one.extra["role"] = "floating"
+    some(done)
+    (first, *others) = done[0].instances
+    assert first.caption and not first.caption.startswith("thing. ")
+    assert all(one.caption is None for one in others), "too small for a fifth of the image, or floating"
+    whole = ready(folder, min_part=0.9)
+    assert not any(whole.wants(done[0], one) for one in done[0].instances)
