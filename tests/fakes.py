@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labelyard.generate.errors import FatalError, ItemError
-from labelyard.generate.record import Aside, Instance, MadeImage, Phrase, Record, Tag, Text
+from labelyard.generate.record import Aside, Clip, Instance, MadeImage, Phrase, Record, Tag, Text
 from labelyard.generate.step import Step, transient
 from labelyard.utils import rle
 
@@ -164,6 +164,18 @@ class FakeEdges(Step):
         for record in records:
             grey = record.image.convert("L")
             record.images["edges"] = MadeImage(ImageChops.difference(grey, ImageChops.offset(grey, 1, 0)))
+
+
+@dataclass(kw_only=True)
+class FakeFilm(Step):
+    """A file beside the record that is called a video. Nobody looks into it."""
+
+    reads = ("image",)
+    writes = ("clips.film",)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.clips["film"] = Clip(data=b"film of " + numbers(record), meta={"fps": 10})
 
 
 @dataclass(kw_only=True)

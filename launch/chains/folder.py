@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.run_folder.layout import CHAIN_JSON, RunFolder, is_run, refuse_line_break
-from labelyard.utils.atomic import is_temporary, write_atomic
+from labelyard.utils.atomic import is_temporary, sweep, write_atomic, writer_is_gone
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump
 
@@ -77,6 +77,8 @@ class ChainFolder:
     def make(self) -> None:
         for place in (self.jobs.claims, self.jobs.logs):
             place.mkdir(parents=True, exist_ok=True)
+        for place in (self.path, self.jobs.claims, self.jobs.path / "slurm"):
+            sweep(place, writer_is_gone)  # what who was killed left half-written
 
     def read(self) -> FrozenChain | None:
         """None before anything was written."""

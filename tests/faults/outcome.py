@@ -15,7 +15,7 @@ from labelyard.utils.atomic import is_temporary
 def outcome(run: Path) -> dict[str, object]:
     """Every byte that a run makes, apart from who made it and when: equal for runs that were disturbed or not."""
     found: dict[str, object] = {}
-    for place in ("records", "images", "shards"):
+    for place in ("records", "images", "clips", "shards"):
         for path in sorted((run / place).rglob("*")):
             if path.is_file():
                 found[str(path.relative_to(run))] = path.read_bytes()
@@ -47,8 +47,9 @@ def check_at_any_time(run: Path, aside: Path) -> dict[str, int]:
     assert len(set(listed)) == len(listed) == merged.done
     for path in listed:
         record = json.loads(Path(path).read_bytes())
-        for image in record.get("images", {}).values():
-            assert (run / image["path"]).stat().st_size > 0
+        for beside in [*record.get("images", {}).values(), *record.get("clips", {}).values()]:
+            # Of an earlier run, it lies where it was.
+            assert (run / (beside.get("path") or beside["file"])).stat().st_size > 0
     return {state: states.count(state) for state in ("done", "quarantined", "pending")}
 
 

@@ -1,10 +1,12 @@
 """The crash sweep: a small run dies at every single place where it writes, and comes out as if nothing had happened.
 
-    python -m tests.faults.sweep FOLDER crash|full [EVERY]|twice|retry
+    python -m tests.faults.sweep FOLDER crash|beside|chain [EVERY]|full [EVERY]|twice|retry
 
 FOLDER is empty, and keeps what is made. Every life is a process of its own (forked, so that it starts in no time), and
 every death a SIGKILL by the process itself at the n-th file, rename or journal line (utils/faults.py).
 
+beside  a run whose records have an image, a video, a text and findings beside them
+chain   three runs, each on the records of those before it (at every EVERY-th place)
 full    instead of death the disk is full from there on (at every EVERY-th place)
 twice   the second life dies as well
 retry   launch/retry.py dies
@@ -19,13 +21,17 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 import labelyard.launch.config.compose
-from labelyard.launch import retry, run
+from labelyard.launch import chain, retry, run
+from labelyard.launch.chains import plan
+from labelyard.launch.chains.recipe import read_recipe
 from labelyard.utils import faults
 from tests.conftest import FAKES
 from tests.faults.outcome import check_at_any_time, difference, outcome, temporaries_in
@@ -35,16 +41,31 @@ KILLED = -signal.SIGKILL
 
 
 class Sweep:
+    pipeline = "faults"
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.listed = folder / "list.json"
         self.out = folder / "out"
         self.survived: Counter[str] = Counter()
         self._make_list(5)
-        # Composed once: no life has to import Hydra and read the configuration.
+        self.log = (folder / "log").open("ab")
+        self._compose()
+
+    def _compose(self) -> None:
+        """Once: no life has to import Hydra and read the configuration."""
         job = labelyard.launch.config.compose.composed(self._arguments()[2:], directory=FAKES)
         labelyard.launch.config.compose.composed = lambda *_: job
-        self.log = (folder / "log").open("ab")
+
+    def outcome(self) -> dict[str, object]:
+        return outcome(self.out)
+
+    def check(self) -> None:
+        """What must hold whatever was killed."""
+        check_at_any_time(self.out, self.folder)
+
+    def main(self) -> int:
+        return run.main(self._arguments())
 
     def _make_list(self, number: int) -> None:
         """The third picture is not there: one item is quarantined."""
@@ -58,7 +79,14 @@ class Sweep:
 
     def _arguments(self) -> list[str]:
         work = ["work.batch=2", "write.short_side=16", "shard_size=3", "work.max_attempts=4", "cluster=debug"]
-        return ["--config-dir", FAKES, f"source.path={self.listed}", f"output={self.out}", "pipeline=faults", *work]
+        return [
+            "--config-dir",
+            FAKES,
+            f"source.path={self.listed}",
+            f"output={self.out}",
+            f"pipeline={self.pipeline}",
+            *work,
+        ]
 
     def life(self, fault: str = "", main: Callable[[], int] | None = None) -> int:
         """A process from its beginning to its end; its exit code, or minus the signal that ended it."""
@@ -69,7 +97,7 @@ class Sweep:
                 os.dup2(self.log.fileno(), 1)
                 os.dup2(self.log.fileno(), 2)
                 faults.arm(fault)
-                code = main() if main is not None else run.main(self._arguments())
+                code = (main or self.main)()
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -85,12 +113,12 @@ class Sweep:
         self.fresh()
         assert self.life() == 3, "one picture is missing"
         assert temporaries_in(self.out) == []
-        return outcome(self.out)
+        return self.outcome()
 
     def finish(self, expected: dict[str, object], at: str, codes: tuple[int, ...] = (3,)) -> None:
         code = self.life()
         assert code in codes, f"{at}: the next run ended with {code}\n{self._log_tail()}"
-        found = outcome(self.out)
+        found = self.outcome()
         assert found == expected, f"{at}: another outcome in {difference(found, expected)}"
         assert temporaries_in(self.out) == [], f"{at}: {temporaries_in(self.out)}"
         self.survived[at.split(":")[0]] += 1
@@ -98,14 +126,14 @@ class Sweep:
     def _log_tail(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-3000:]
 
-    def crash(self) -> None:
+    def crash(self, every: int = 1) -> None:
         expected = self.undisturbed()
         for kind in KINDS:
-            for number in range(1, 1000):
+            for number in range(1, 1000, every):
                 self.fresh()
                 if self.life(f"{kind}:{number}") != KILLED:
                     break
-                check_at_any_time(self.out, self.folder)
+                self.check()
                 self.finish(expected, f"{kind}:{number}")
 
     def twice(self) -> None:
@@ -163,9 +191,53 @@ class Sweep:
                 self.finish(expected, f"{kind}:{number}", codes=(0,))
 
 
+class Beside(Sweep):
+    pipeline = "beside"
+
+
+class OfChain(Sweep):
+    """The third picture's item goes into quarantine in the first stage, and the others go on without it."""
+
+    stages = ("found", "drawn", "told")
+
+    def _arguments(self) -> list[str]:
+        work = ["work.batch=2", "write.short_side=16", "shard_size=3", "work.max_attempts=4", "cluster=debug"]
+        return ["small", "--config-dir", FAKES, f"source.path={self.listed}", f"output={self.out}", *work]
+
+    def _compose(self) -> None:
+        """Each stage's settings once. They are looked up by what they are, as a chain asks for them more than once."""
+        compose, known = labelyard.launch.config.compose.composed, dict[str, Any]()
+
+        def remembered(settings: Sequence[str], **others: Any) -> Any:
+            key = repr((list(settings), others))
+            if key not in known:
+                known[key] = compose(settings, **others)
+            return deepcopy(known[key])
+
+        setattr(plan, "composed", remembered)  # where chains look it up
+        plan.planned(read_recipe("small", FAKES), self._arguments()[3:], FAKES)
+
+    def main(self) -> int:
+        return chain.main(self._arguments())
+
+    def outcome(self) -> dict[str, object]:
+        found = {name: outcome(self.out / name) for name in self.stages}
+        return {f"{stage}/{key}": value for stage, one in found.items() for key, value in one.items()}
+
+    def check(self) -> None:
+        for name in self.stages:
+            aside = self.folder / f"list of {name}"
+            aside.mkdir(exist_ok=True)
+            check_at_any_time(self.out / name, aside)
+
+
+KINDS_OF_RUNS: Mapping[str, type[Sweep]] = {"beside": Beside, "chain": OfChain}
+
+
 def main() -> int:
-    sweep = Sweep(Path(sys.argv[1]).resolve())
-    getattr(sweep, sys.argv[2])(*map(int, sys.argv[3:]))
+    how = sys.argv[2]
+    sweep = KINDS_OF_RUNS.get(how, Sweep)(Path(sys.argv[1]).resolve())
+    getattr(sweep, "crash" if how in KINDS_OF_RUNS else how)(*map(int, sys.argv[3:]))
     print(json.dumps({"survived": sum(sweep.survived.values()), **sweep.survived}))
     return 0
 

@@ -41,6 +41,24 @@ def test_killed_at_every_write_rename_and_journal_line(folder: Path) -> None:
     assert survived["rename"] == survived["renamed"] > survived["write"] >= 15 and survived["journal"] >= 10
 
 
+def test_killed_anywhere_with_a_video_a_text_and_findings_beside_the_records(folder: Path) -> None:
+    survived = sweep(folder, "beside", "5")
+    assert survived["rename"] >= 5 and survived["write"] >= 4 and survived["journal"] >= 2
+
+
+def test_a_chain_killed_anywhere(folder: Path) -> None:
+    survived = sweep(folder, "chain", "25")
+    assert survived["rename"] >= 4 and survived["write"] >= 3 and survived["journal"] >= 1
+
+
+@pytest.mark.slow
+def test_killed_at_every_place_beside_the_records_and_of_a_chain(folder: Path) -> None:
+    for how in ("beside", "chain"):
+        (folder / how).mkdir()
+        survived = sweep(folder / how, how)
+        assert survived["rename"] == survived["renamed"] > survived["write"] >= 20 and survived["journal"] >= 10
+
+
 def test_the_disk_is_full_at_any_write(folder: Path) -> None:
     survived = sweep(folder, "full", "4")
     assert survived["write"] >= 5 and survived["journal"] >= 2
