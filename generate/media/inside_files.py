@@ -26,7 +26,9 @@ from labelyard.utils.locations import local
 PLACE = ("file", "offset", "bytes", "row", "column", "hdf5", "record", "part")  # the keys of a place
 MOST_BYTES = 2_000_000_000
 OPEN_FILES = 8  # per thread
-CELLS_AT_ONCE = 32  # rows of a table that are unpacked together
+OPEN_COLUMNS = 64  # of tables: Graph200K has 31 in each row
+CELLS_AT_ONCE = 16  # rows of a table that are unpacked together
+BUFFER = 1 << 20  # bytes of a column that are read at once, not all that a group of rows has
 PATIENT_ROWS = 1024  # so far ahead is read on; what lies further is looked up anew
 _local = threading.local()
 
@@ -135,7 +137,7 @@ class _Column:
     def _from(self, row: int) -> Iterator[tuple[int, list[bytes | None]]]:
         import pyarrow.parquet as parquet
 
-        with parquet.ParquetFile(self._path, pre_buffer=False) as table:
+        with parquet.ParquetFile(self._path, pre_buffer=False, buffer_size=BUFFER) as table:
             first, groups = 0, list(range(table.num_row_groups))
             while groups and row >= first + (rows := table.metadata.row_group(groups[0]).num_rows):
                 first += rows
@@ -160,7 +162,7 @@ def _cell(path: Path, row: int, column: str, item_id: str) -> bytes:
         with _lock:
             reader = _columns.setdefault((path, column), _Column(path, column))
             _columns.move_to_end((path, column))
-            if len(_columns) > OPEN_FILES:
+            if len(_columns) > OPEN_COLUMNS:
                 _columns.popitem(last=False)
             found = reader.cell(row)
     except (pyarrow.ArrowException, IndexError, KeyError) as error:
