@@ -11,7 +11,7 @@ from labelyard.generate.exporters.graph200k.pictures import Shape, Size
 from labelyard.generate.record_json.body import newer
 from labelyard.generate.record_json.finished import Finished
 from labelyard.utils import rle
-from labelyard.utils.graph200k import FINDINGS
+from labelyard.utils.graph200k import FILL_EDITS, FINDINGS
 
 NOTHING_SAID = "an image"  # the trainer joins two texts, and stops where one is absent
 
@@ -58,12 +58,8 @@ def finding(record: Finished, name: str) -> Any:
 
 def element(record: Finished, paths: Mapping[str, str], scale: Scale) -> tuple[dict[str, Any], bool]:
     """With the paths as they are; and whether anybody has described it."""
-    description, assessment, collection, meta, fill = (finding(record, name) for name in FINDINGS)
-    made = record.body.get("images", {})
-    if any("path" in made.get(name, {}) for name in (MASK, BBOX)):
-        meta = scaled_meta(meta, scale)
-    if "path" in made.get("FillEdit_image_0", {}):
-        fill = scaled_fill(fill, scale)
+    description, assessment, collection = (finding(record, name) for name in FINDINGS[:3])
+    meta, fill = made_metas(record, scale)
     described, said = texts(record, description)
     found = {
         "quality_assessment": assessment if isinstance(assessment, Mapping) else None,
@@ -72,6 +68,14 @@ def element(record: Finished, paths: Mapping[str, str], scale: Scale) -> tuple[d
         "condition": condition_of(paths, meta, fill),
     }
     return found, said
+
+
+def made_metas(record: Finished, scale: Scale) -> tuple[Any, Any]:
+    """Of masks and boxes, and of the edits: what steps of ours have found is brought to the exported pixels."""
+    meta, fill = (finding(record, name) for name in FINDINGS[3:])
+    made = {name for name, entry in record.body.get("images", {}).items() if "path" in entry}
+    meta = scaled_meta(meta, scale) if made & {MASK, BBOX} else meta
+    return meta, scaled_fill(fill, scale) if FILL_EDITS[0] in made else fill
 
 
 def texts(record: Finished, description: Any) -> tuple[dict[str, Any], bool]:

@@ -19,22 +19,17 @@ from labelyard.generate.exporters.graph200k.checks import check_images, check_li
 from labelyard.generate.exporters.graph200k.consumer import check_consumer, refuse_other_folder
 from labelyard.generate.exporters.graph200k.coverage import Coverage, types_of
 from labelyard.generate.exporters.graph200k.entries import Scale, element
+from labelyard.generate.exporters.graph200k.images import RecordImages
 from labelyard.generate.exporters.graph200k.layout import FOLDERS, file_of, wanted, with_paths
 from labelyard.generate.exporters.graph200k.pictures import Coding, Pictures, Shape, is_constant
 from labelyard.generate.exporters.graph200k.tasks import TEST, TRAINING
-from labelyard.generate.media.inside_files import read_reference
-from labelyard.generate.media.load import read
-from labelyard.generate.media.parts import cut
-from labelyard.generate.record import Item
-from labelyard.generate.record_json.beside import place_of
 from labelyard.generate.record_json.body import is_of_no_image
 from labelyard.generate.record_json.finished import Finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import LONGEST_SIDE, setting, transient
 from labelyard.utils.atomic import replacing, write_atomic
 from labelyard.utils.errors import UserError
-from labelyard.utils.graph200k import IMAGES, TARGET
-from labelyard.utils.images import UnreadableImage, decode_as_it_is, encode_png
+from labelyard.utils.images import UnreadableImage
 from labelyard.utils.jsons import dump
 
 PARTS = ".parts"  # what each part adds to the list, kept for the next time
@@ -74,7 +69,7 @@ class Graph200k(Exporter):
             refuse_other_folder(Path(self.consumer))
 
     def begin(self, dest: Path, run: RunFolder) -> None:
-        self._run, self._root = run.path, str(run.read_run()["config"]["image_root"])
+        self._images = RecordImages.of_run(run, self.pixels == "original", self._pictures)
         for folder in (*FOLDERS, PARTS):
             (dest / folder).mkdir(exist_ok=True)
 
@@ -107,30 +102,17 @@ class Graph200k(Exporter):
             return f"{type(error).__name__}: {error}"
 
     def _written_one(self, dest: Path, record: Finished) -> dict[str, Any]:
-        images = {name: entry for name, entry in record.body.get("images", {}).items() if name in IMAGES}
-        target, read_size = record.size(self.pixels == "original"), record.size(original=True)
         paths: dict[str, str] = {}
         constant = False
         name = record.item.name if self.names == "id" else str(record.item.index)
-        for column in wanted(images):
-            entry = images.get(column, {})
-            try:
-                data, kind = self._pictures.of(column, self._bytes(record, column, entry), entry, target)
-            except (UnreadableImage, OSError) as error:
-                raise UnreadableImage(f"{column}: {error}") from None
+        for column in wanted(self._images.there(record)):
+            data, kind = self._images.encoded(record, column)
             constant = constant or (column == "foreground" and is_constant(data))
             paths[column] = file_of(column, name, kind)
             write_atomic(dest / paths[column], data, sync=False)
-        found, described = element(record, paths, Scale.of(read_size, target, self._pictures.shape))
+        scale = Scale.of(record.size(original=True), self._images.size(record), self._pictures.shape)
+        found, described = element(record, paths, scale)
         return {"id": record.item.id, "described": described, "constant": constant, "element": found}
-
-    def _bytes(self, record: Finished, column: str, entry: dict[str, Any]) -> bytes:
-        if column == TARGET:
-            inside = self.pixels == "record" and "image" in record.body
-            return record.image() if inside else original(record.item, self._root)
-        if "path" in entry:
-            return Path(self._run, entry["path"]).read_bytes()
-        return read_reference(place_of(entry), self._root, record.item.id)
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         before = _lists_of(dest)
@@ -213,14 +195,6 @@ class List:
     def close(self) -> None:
         if self._whole:
             self._file.write(b"\n]\n" if self._rows else b"[]\n")
-
-
-def original(item: Item, root: str) -> bytes:
-    """The image's own bytes; of a part of a picture a PNG of it."""
-    data = read(item, root)
-    if item.place is None or "part" not in item.place:
-        return data
-    return encode_png(cut(decode_as_it_is(data), item.place["part"]))
 
 
 def lines_of(dest: Path, parts: int) -> Iterator[dict[str, Any]]:

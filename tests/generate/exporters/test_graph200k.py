@@ -19,6 +19,7 @@ from labelyard.generate.exporters.graph200k.layout import FOLDERS, files_in
 from labelyard.generate.exporters.graph200k.pictures import Coding, Pictures, Shape, is_constant
 from labelyard.generate.exporters.graph200k.tasks import DEGRADED, TEST, TRAINING
 from labelyard.generate.media.depth_view import near_white
+from labelyard.generate.rows import Entry
 from labelyard.generate.sources.graph200k import Graph200k as Source
 from labelyard.utils import rle
 from labelyard.utils.graph200k import IMAGES
@@ -125,6 +126,28 @@ def test_a_killed_export_goes_on_and_makes_the_same(
     one, two = ({str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
                 for top in (tmp_path / "one", tmp_path / "two"))  # fmt: skip
     assert one.pop("export.jsonl") and two.pop("export.jsonl") and one == two
+
+
+def test_a_table_in_the_datasets_own_form_comes_back_as_it_was(extracted: Path, tmp_path: Path) -> None:
+    import datasets
+
+    done = export(extracted, "parquet", tmp_path / "table", "columns=graph200k", "per_file=5")
+    assert done.returncode == 0 and "9 records" in done.stdout, done.stderr
+    files = sorted(map(str, (tmp_path / "table").glob("*.parquet")))
+    read = datasets.Dataset.from_parquet(files, cache_dir=str(tmp_path / "cache"))
+    of_images = {name for name, feature in read.features.items() if isinstance(feature, datasets.Image)}
+    assert of_images == {"target", *IMAGES}
+    again = [row for row in Source(path=str(tmp_path / "table")).entries() if isinstance(row, Entry)]
+    rows = read.cast_column("target", datasets.Image(decode=False))
+    for n, (row, entry) in enumerate(zip(rows, again, strict=True)):
+        given = graph200k.row(n)
+        assert row["target"]["bytes"] == given["target"]["bytes"] and row["collection"] == given["collection"]
+        assert [name for name in IMAGES if row[name] is None] == [name for name in IMAGES if given[name] is None]
+        assert row["FillEdit_meta"]["description"] == given["FillEdit_meta"]["description"]
+        for name in ("qwen_2_5_meta", "description", "quality_assessment"):
+            assert entry.given[name] == given[name]
+    refused = export(extracted, "parquet", tmp_path / "none", "columns=graph200k", "per=instance")
+    assert refused.returncode == 1 and "a row per image" in refused.stderr
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
