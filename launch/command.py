@@ -6,6 +6,7 @@
 
     run       start a run, or go on with one
     chain     several runs, each on the records of those before it
+    dataflow  Dataflow-Gen's pipelines, from their YAML
     status    how far it is, how fast, what failed
     retry     quarantined items are pending again
     merge     finished records to a train list

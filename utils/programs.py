@@ -13,6 +13,7 @@ COMMAND = "labelyard"
 NAMES = (
     "run",
     "chain",
+    "dataflow",
     "status",
     "retry",
     "jsons2txt",

@@ -31,6 +31,7 @@ class Redo:
     """Which stages may differ from what they were, and how they are done again."""
 
     again: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()  # stages that may be there no more; only where what was made is set aside
     set_aside: bool = False  # what was made is given another name, and what is made anew gets its place
     told: Callable[[Sequence[str], Sequence[str]], str] = by_again  # of all that is redone, and the first of these
 
@@ -54,7 +55,8 @@ def settled(folder: ChainFolder, name: str, wanted: Wanted, redo: Redo, location
     if there.name != name:
         raise UserError(f"output={location} holds the chain '{there.name}', not '{name}'. Give another output")
     different = {stage: list(_differences(there.stages.get(stage), *wanted[stage])) for stage in wanted}
-    gone = [stage for stage in there.stages if stage not in wanted and _begun(folder, there.stages[stage])]
+    left = [stage for stage in there.stages if stage not in wanted and _begun(folder, there.stages[stage])]
+    gone = [stage for stage in left if stage not in redo.drop]
     changed = [stage for stage, lines in different.items() if lines]
     order = [(stage, needs) for stage, (needs, _) in wanted.items()]
     # What was begun and rests on something else now, be it on its own settings or on a stage before it.
@@ -63,9 +65,10 @@ def settled(folder: ChainFolder, name: str, wanted: Wanted, redo: Redo, location
     if gone or (strict and changed) or not set(begun) <= set(covered):
         lines = [f"  {stage}: {line}" for stage in changed for line in different[stage]]
         lines += [f"  {stage}: in the chain, and no stage of it now" for stage in gone]
-        raise UserError(_refusal(location, lines, [] if gone or strict else begun, order, redo))
+        redone = [] if strict or (gone and not redo.set_aside) else begun
+        raise UserError(_refusal(location, lines, redone, gone if redo.set_aside else [], order, redo))
     fresh = behind(order, begun)
-    stages, old = {}, dict[str, str]()
+    stages, old = {}, {place: _fresh_name(folder, f"{place}.old") for place in (there.stages[s].folder for s in left)}
     for stage, is_now in wanted.items():
         before = there.stages.get(stage)
         place = stage if before is None else before.folder
@@ -135,12 +138,17 @@ def _differences(before: Frozen | None, needs: Sequence[str], data: Mapping[str,
 
 
 def _refusal(
-    location: str, lines: Sequence[str], begun: Sequence[str], order: Sequence[tuple[str, Any]], redo: Redo
+    location: str,
+    lines: Sequence[str],
+    begun: Sequence[str],
+    gone: Sequence[str],
+    order: Sequence[tuple[str, Any]],
+    redo: Redo,
 ) -> str:
     told = [f"output={location} holds a chain of other settings:", *lines]
-    if begun:
+    if begun or gone:
         fresh = behind(order, begun)
         first = [stage for stage in begun if not any(stage in behind(order, [other])[1:] for other in begun)]
-        told.append(redo.told(fresh, first))
+        told.append(redo.told([*fresh, *gone], [*first, *gone]))
     told.append("Give the same values as before to go on with it, or another output")
     return "\n".join(told)

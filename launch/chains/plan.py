@@ -119,7 +119,9 @@ def _drafts(recipe: Recipe, given: Given, directory: str | None) -> list[_Draft]
     given.check(recipe, steps, kinds)
     drafts: dict[str, _Draft] = {}
     for stage in recipe.stages:
-        composition = _composed(stage, given.to(stage, steps, kinds), directory)
+        settings = given.to(stage, steps, kinds)
+        known = compositions[stage.name] if settings == given.before_steps(stage) else None
+        composition = known or _composed(stage, settings, directory)
         with _Told(stage.name):
             drafts[stage.name] = _draft(stage, composition, drafts)
     return list(drafts.values())

@@ -42,6 +42,12 @@ def as_typed(override: str, config: DictConfig, sweeps: bool = False) -> str:
     return f"{key}={QuotedString(_literal(value, config), Quote.single).with_quotes()}"
 
 
+def literal(text: str) -> str:
+    """The text as the value of an override, whatever is in it: nothing in it stands for anything."""
+    escaped = INTERPOLATION.sub(lambda found: f"{found[1] * 2}\\${{", text)
+    return str(QuotedString(escaped, Quote.single).with_quotes())
+
+
 def parse(override: str) -> Override | None:
     try:
         return OverridesParser.create().parse_override(override)

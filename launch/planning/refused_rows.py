@@ -38,12 +38,14 @@ class Refusals:
         self._stack.__exit__(kind, error, trace)
 
     def add(self, refusal: Refusal, rows: int) -> None:
+        """`rows`: how many were read by then, this one among them."""
         self.count += 1
         if len(self.first) < SHOWN:
             self.first.append(str(refusal))
         if self._folder is not None:
             self._file = self._file or self._begin(self._folder)
-            self._file.write(dump({"reading": self._reading, "where": refusal.where, "reason": refusal.reason}))
+            place = {"row": rows - 1, "where": refusal.where}
+            self._file.write(dump({"reading": self._reading, **place, "reason": refusal.reason}))
         if self.count > FEW and self.count > self._max_refused * rows:
             shown = "".join(f"\n  {line}" for line in self.first)
             raise UserError(

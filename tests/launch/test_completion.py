@@ -78,7 +78,7 @@ def test_tab_completes_options_and_settings(bash: Bash) -> None:
         "segment=sam_h": "segment=sam_hq",
         "cluster=slurm cluster.part": "cluster=slurm cluster.partition=",
         "source=csv source.enc": "source=csv source.encoding=",
-        "pipeline=de": "pipeline=demo",
+        "pipeline=dem": "pipeline=demo",
     }.items():
         assert_completed(bash, f"python launch/run.py {typed}", f"python launch/run.py {completed}")
 
@@ -98,7 +98,7 @@ def test_tab_completes_the_command(bash: Bash, tmp_path: Path) -> None:
         "mer": "merge",
         "run segment=sam_h": "run segment=sam_hq",
         "run cluster=slurm cluster.part": "run cluster=slurm cluster.partition=",
-        "fetch pipeline=de": "fetch pipeline=demo",
+        "fetch pipeline=dem": "fetch pipeline=demo",
         "status --prom": "status --prometheus",
         "validate train-d": "validate train-data",
     }.items():

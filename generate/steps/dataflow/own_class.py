@@ -70,7 +70,7 @@ class OwnClass(Step):
             answer = self._kept[record.item.id]
             if isinstance(answer, Exception):
                 reason = one_line(f"{type(answer).__name__}: {answer}")
-                raise ItemError(f"{self.of}: {reason}", record.item.id) from answer
+                raise ItemError(reason, record.item.id) from answer
         for record in records:
             self.take(record, self._kept[record.item.id])
         self._kept = {}

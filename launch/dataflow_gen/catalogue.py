@@ -1,0 +1,84 @@
+"""The captioners and generators of Dataflow-Gen by their names, and which step does the work of each here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a type of step reads of a row, and what it makes."""
+
+    reads: str
+    makes: str
+    own: str  # the option of `dataflow` for a class of the user's
+
+
+ROLES = {
+    "ImageCaptioner": Role("image", "text", "image_captioner"),
+    "ImageGenerator": Role("text", "image", "image_generator"),
+    "TextGenerator": Role("text", "text", "text_generator"),
+    "VideoCaptioner": Role("video", "text", "video_captioner"),
+    "VideoGenerator": Role("text", "video", "video_generator"),
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    kind: str  # of step, as in conf/
+    option: str
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the step, where nothing is said of them
+    api: bool = False  # a service is asked
+    image_too: bool = False  # it begins at an image, too
+
+
+# As upstream's captioners draw their words.
+DRAWN = {"temperature": 0.6, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.2}
+QUESTION = "What is the content of this image?"
+OF_VIDEOS = "Please describe the video in detail."
+GPT = {"checkpoint": "gpt-4o", "backend": "openai", "temperature": 0.2, "prompt": QUESTION}
+
+
+def _captioner(checkpoint: str, **more: Any) -> Known:
+    return Known("describe", "vlm", {"checkpoint": checkpoint, "prompt": QUESTION, **DRAWN, **more})
+
+
+def _of_videos(checkpoint: str, **more: Any) -> Known:
+    return _captioner(checkpoint, prompt=OF_VIDEOS, of=["video"], **more)
+
+
+NAMES: dict[str, dict[str, Known]] = {
+    "ImageCaptioner": {
+        "BLIPCaptioner": _captioner("Salesforce/blip2-opt-2.7b"),
+        "LLaVACaptioner": _captioner("llava-hf/llava-1.5-7b-hf"),
+        "LLaVANeXTCaptioner": _captioner("llava-hf/llava-v1.6-mistral-7b-hf"),
+        "LLaVAOneVisionCaptioner": _captioner("llava-hf/llava-onevision-qwen2-7b-ov-hf"),
+        "MLLamaCaptioner": _captioner("meta-llama/Llama-3.2-11B-Vision-Instruct"),
+        "Phi3VCaptioner": _captioner("microsoft/Phi-3-vision-128k-instruct"),
+        "QwenVLCaptioner": _captioner("Qwen/Qwen2-VL-7B-Instruct"),
+        "VLMCaptioner": _captioner("Qwen/Qwen2.5-VL-7B-Instruct"),
+        "GPTCaptioner": Known("describe", "vlm", GPT, api=True),
+        "ImageAPICaptioner": Known("describe", "vlm", GPT, api=True),
+    },
+    "TextGenerator": {
+        "LocalModelGenerator": Known("rewrite", "llm", {"temperature": 1.0}),
+        "APIGenerator": Known("rewrite", "llm", {**GPT, "temperature": 1.0, "prompt": ""}, api=True),
+        "GPTTextGenerator": Known("rewrite", "llm", {**GPT, "prompt": ""}, api=True),
+    },
+    "VideoCaptioner": {
+        "Qwen2VLCaptioner": _of_videos("Qwen/Qwen2-VL-7B-Instruct", frames=64),
+        "LLaVAOVCaptioner": _of_videos("llava-hf/llava-onevision-qwen2-7b-ov-hf", frames=16),
+        "LlavaNextVideoCaptioner": _of_videos("llava-hf/LLaVA-NeXT-Video-7B-hf", frames=32, per_second=1.0),
+    },
+    "ImageGenerator": {},
+    "VideoGenerator": {},
+}
+# Names that documents, examples and code have for one class.
+ALIASES = {
+    "LLaVANeXTVideoCaptioner": "LlavaNextVideoCaptioner",
+    "LLaVAOneVisionVideoCaptioner": "LLaVAOVCaptioner",
+    "QwenVLVideoCaptioner": "Qwen2VLCaptioner",
+    "StableDiffusion3Generator": "StableDiffusionGenerator",
+}

@@ -1,0 +1,235 @@
+"""From a request to the stages of a chain: which step does each part, with which settings, and on what."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from labelyard.generate.settings import target
+from labelyard.launch.chains.recipe import NAME, Recipe, StageRecipe
+from labelyard.launch.config.compose import CONF
+from labelyard.launch.config.typed_values import literal
+from labelyard.launch.dataflow_gen.catalogue import ALIASES, NAMES, ROLES, Known, Role
+from labelyard.launch.dataflow_gen.classes import OwnClassSeen, by_dotted_name, classes_in
+from labelyard.launch.dataflow_gen.flow import KINDS, ROW, Flow, Keys, Stage
+from labelyard.launch.dataflow_gen.request import Request, StepAsked
+from labelyard.launch.dataflow_gen.translate import TOKENS, Translated, translated
+from labelyard.utils.errors import UserError, nearest
+from labelyard.utils.jsons import text_of
+from labelyard.utils.streams import without_compression
+
+OWN = {"text": "caption", "image": "image", "video": "video"}  # what a source calls them
+LIGHT = ("write.image=none", "write.short_side=null", "write.aside=false")
+CHAIN = "dataflow"
+
+
+def flow_of(request: Request) -> Flow:
+    keys = Keys(request.text_key, request.image_key, request.video_key)
+    own = classes_in(request.plugins, request.document.path.parent)
+    stages: list[Stage] = []
+    listed: dict[str, str] = {}
+    for asked in request.steps:
+        role = ROLES[asked.type]
+        found, kind = _what_does_it(request, asked, own)
+        name = f"step_{asked.number}_{asked.type}_{_safe(asked)}"
+        if not NAME.fullmatch(name):
+            raise UserError(f"{request.at(asked, 'name')}: {asked.name!r} is no name for a folder")
+        if not stages:
+            listed = {role.reads: found.driver.get("text_from") or keys.of(role.reads)}
+        before = Flow(keys, tuple(stages), listed)
+        source = _first_source(request, listed) if not stages else _source(request, before, asked, role, found.driver)
+        own_settings = [setting(f"{name}.{key}", value) for key, value in found.step.items()]
+        run = [setting(key, value) for key, value in _run_settings(request, asked, found).items()]
+        head = ("pipeline=bare", f"+{kind[0]}@{name}={kind[1]}", f"pipeline.steps=[{name}]", *LIGHT)
+        settings = (*head, *source, *own_settings, *run)
+        stages.append(Stage(asked, name, role, settings, tuple(found.said), found.yaml_of))
+    return Flow(keys, tuple(stages), listed)
+
+
+def recipe_of(flow: Flow) -> Recipe:
+    before = [None, *(stage.name for stage in flow.stages)]
+    parts = zip(flow.stages, before, strict=False)
+    return Recipe(CHAIN, tuple(StageRecipe(s.name, (b,) if b else (), s.settings) for s, b in parts))
+
+
+def _what_does_it(
+    request: Request, asked: StepAsked, own: Mapping[str, OwnClassSeen]
+) -> tuple[Translated, tuple[str, str]]:
+    """The step's settings, and its kind and option."""
+    name = ALIASES.get(asked.name, asked.name)
+    where = request.at(asked, "name")
+    if asked.name in own or "." in asked.name:
+        seen = own[asked.name] if asked.name in own else by_dotted_name(asked.name, where)
+        return _own_class(request, asked, seen), ("dataflow", ROLES[asked.type].own)
+    known = NAMES[asked.type].get(name)
+    if known is None:
+        raise UserError(f"{where}: {_unknown(asked, own)}")
+    kind = (known.kind, known.option)
+    settings = fields_of(*kind)
+    found = translated(known, asked.config, settings, lambda key: request.at(asked, "config", key), asked.name)
+    _complete(request, known, asked, found, settings)
+    return found, kind
+
+
+def _unknown(asked: StepAsked, own: Mapping[str, OwnClassSeen]) -> str:
+    elsewhere = [kind for kind, names in NAMES.items() if ALIASES.get(asked.name, asked.name) in names]
+    if elsewhere:
+        return f"{asked.name} is no {asked.type}: give type: {elsewhere[0]}"
+    valid = [*NAMES[asked.type], *own]
+    by_letters = {name.lower(): name for name in (*ALIASES, *valid)}  # capitals are what people get wrong
+    likely = by_letters.get(nearest(asked.name.lower(), by_letters) or "")
+    hint = f" Did you mean {likely}?" if likely else ""
+    return (
+        f"there is no {asked.type} '{asked.name}'; there are {', '.join(valid) or 'none'}.{hint} A class of your own: "
+        "--plugins its_file.py"
+    )
+
+
+def _own_class(request: Request, asked: StepAsked, seen: OwnClassSeen) -> Translated:
+    config = dict(asked.config)
+    found = Translated(driver={key: config.pop(key) for key in ("read", "text_from") if key in config})
+    for key in asked.config:
+        if "api_key" in key.lower():
+            from labelyard.launch.dataflow_gen.translate import without_key
+
+            found.said.append(without_key(key, config.pop(key), request.at(asked, "config", key)))
+    size = config.get("batch_size")
+    if isinstance(size, int) and size > 0:
+        found.step["batch_size"] = size
+        found.run["work.batch"] = min(max(size, 16), 256)
+        if seen.takes is not None and "batch_size" not in seen.takes:
+            config.pop("batch_size")
+    seen.check(config, request.at(asked, "name"))
+    found.step |= {"file": seen.file, "of": seen.name, "config": text_of(config)}
+    root = request.meta_folder if request.meta_folder is not None else str(Path(request.meta_path).resolve().parent)
+    found.step["root"] = str(Path(root).resolve())
+    return found
+
+
+def _complete(request: Request, known: Known, asked: StepAsked, found: Translated, settings: Mapping[str, Any]) -> None:
+    """What follows from what was said."""
+    step = found.step
+    if "seed" in settings:
+        step.setdefault("seed", request.seed)
+    if known.kind == "rewrite":
+        _ask_of_texts(asked, step)
+    longest = step.get("max_model_len")
+    if isinstance(longest, int) and "max_tokens" not in step:
+        step["max_tokens"] = max(1, min(TOKENS, longest // 2))
+    if known.api and ":" in str(step.get("checkpoint", "")):
+        provider, _, model = step["checkpoint"].partition(":")
+        if "provider" in settings:
+            step |= {"provider": provider, "checkpoint": model}
+    if request.max_cost is not None and "max_cost" in settings:
+        step["max_cost"] = request.max_cost
+    wanted = found.run.get("cluster.gpus_per_worker")
+    if wanted is not None and not _shares_gpus():
+        del found.run["cluster.gpus_per_worker"]
+        if wanted > 1:
+            found.said.append(
+                f"tensor_parallel_size: {wanted}: a worker has one GPU here; what does not fit into it needs a server "
+                "(backend: openai with base_url)"
+            )
+
+
+def _ask_of_texts(asked: StepAsked, step: dict[str, Any]) -> None:
+    """The row's text stands behind the prompt, on a line of its own, unless the prompt says where."""
+    prompt = str(step.get("prompt", ""))
+    if asked.name == "APIGenerator":  # its prompt is what the model is told ahead
+        step["system"] = prompt or "You are a helpful assistant"
+        step["prompt"] = "{caption}"
+    elif "{caption}" not in prompt:
+        step["prompt"] = f"{prompt}\n{{caption}}" if prompt else "{caption}"
+
+
+def _shares_gpus() -> bool:
+    from labelyard.launch.clusters.local import Local
+
+    return any(f.name == "gpus_per_worker" for f in fields(Local))
+
+
+def fields_of(kind: str, option: str) -> dict[str, Any]:
+    """The settings of a step, with their defaults."""
+    described = target(str(OmegaConf.load(CONF / kind / f"{option}.yaml")["_target_"]))  # type: ignore[index]
+    return {f.name: None if f.default is MISSING else f.default for f in fields(described)}
+
+
+def _first_source(request: Request, listed: Mapping[str, str]) -> list[str]:
+    found = [setting("source.path", request.meta_path), "source.identity=row", f"source.row_key={ROW}"]
+    if request.meta_folder is not None:
+        found.append(setting("source.root", request.meta_folder))
+    if without_compression(request.meta_path.lower()).endswith((".txt", ".lst")):
+        (kind,) = listed
+        return ["source=txt", f"source.lines={kind}s", *found]
+    return [*found, *(setting(f"source.{OWN[kind]}_key", listed.get(kind)) for kind in OWN)]
+
+
+def _source(request: Request, before: Flow, asked: StepAsked, role: Role, driver: Mapping[str, Any]) -> list[str]:
+    """What the step looks at of the records of the step before: nothing is decoded that it does not read."""
+    found = ["source.copies=false"]
+    for kind, name in OWN.items():
+        if kind == "text" and driver.get("text_from"):
+            found.append(setting("source.caption", f"given.{driver['text_from']}"))
+            continue
+        if kind != role.reads and kind != "text":
+            found.append(f"source.{name}=none")
+            continue
+        maker = before.maker(kind, len(before.stages))
+        if kind == role.reads and "read" in driver:
+            maker = _named(request, before, asked, kind, driver["read"])
+        if maker is not None:
+            found.append(f"source.{name}={KINDS[kind]}.{maker.name}")
+        elif kind == role.reads and before.listed.get(kind) != before.keys.of(kind):
+            found.append(setting(f"source.{name}", f"given.{before.keys.of(kind)}"))
+    return found
+
+
+def _named(request: Request, before: Flow, asked: StepAsked, kind: str, value: Any) -> Stage:
+    """`read: step_2`, or 2, or the whole name of a step's folder."""
+    number = re.fullmatch(r"(?:step_)?(\d+)", str(value))
+    for stage in before.stages:
+        if stage.name == value or (number and int(number[1]) == stage.number):
+            if stage.role.makes != kind:
+                break
+            return stage
+    makers = ", ".join(f"step_{stage.number}" for stage in before.makers(kind, len(before.stages))) or "none"
+    where = request.at(asked, "config", "read")
+    raise UserError(f"{where}: read is {value!r}; earlier steps that make what this one reads ({kind}): {makers}")
+
+
+def _run_settings(request: Request, asked: StepAsked, found: Translated) -> dict[str, Any]:
+    """Of the YAML's cluster: and work:, for all steps and for this one."""
+    settings = dict(found.run)
+    for part in (request, asked):
+        for section in ("cluster", "work"):
+            for key, value in getattr(part, section).items():
+                settings[section if (section, key) == ("cluster", "type") else f"{section}.{key}"] = value
+    return dict(sorted(settings.items(), key=lambda one: one[0] != "cluster"))
+
+
+def _safe(asked: StepAsked) -> str:
+    return asked.name.rpartition(".")[2]
+
+
+def setting(key: str, value: Any) -> str:
+    return f"{key}={_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) and math.isfinite(value):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{literal(str(key))}:{_value(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(map(_value, value))}]"
+    return literal(str(value))
