@@ -47,6 +47,7 @@ class Request:
     keep_failed: bool = False
     explode: bool = False
     max_cost: float | None = None
+    place: str = "local"  # where it runs: the choice of cluster
 
     def at(self, step: StepAsked, *place: str) -> str:
         """What a message on a step begins with."""
@@ -63,11 +64,11 @@ KINDS: dict[str, tuple[type, ...]] = {
     "plugins": (str, list),
     "steps": (list,),
 }
-KEYS = [f.name for f in fields(Request) if f.name not in ("document", "notes")]
+KEYS = [f.name for f in fields(Request) if f.name not in ("document", "notes", "place")]
 
 
-def asked(document: Document, flags: Mapping[str, Any]) -> Request:
-    """`flags` count more than the file."""
+def asked(document: Document, flags: Mapping[str, Any], settings: Sequence[str] = ()) -> Request:
+    """`flags` count more than the file; `settings` are Labelyard's, from the command line."""
     given = {key: value for key, value in document.values.items() if value is not None}
     for key, value in given.items():
         if key not in KEYS:
@@ -77,10 +78,13 @@ def asked(document: Document, flags: Mapping[str, Any]) -> Request:
     steps, dropped = _steps(document, given.pop("steps", []))
     values = {**given, **{key: value for key, value in flags.items() if value is not None}}
     plugins = values.pop("plugins", ())
+    places = [setting.partition("=")[2] for setting in settings if setting.startswith("cluster=")]
+    place = [str(values.get("cluster", {}).get("type", "local")), *places][-1]
     found = Request(
         document=document,
         steps=steps,
         notes=(*document.notes, *dropped),
+        place=place,
         plugins=(plugins,) if isinstance(plugins, str) else tuple(plugins),
         **values,
     )

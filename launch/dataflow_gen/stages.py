@@ -128,14 +128,18 @@ def _complete(request: Request, known: Known, asked: StepAsked, found: Translate
             step |= {"provider": provider, "checkpoint": model}
     if request.max_cost is not None and "max_cost" in settings:
         step["max_cost"] = request.max_cost
-    wanted = found.run.get("cluster.gpus_per_worker")
-    if wanted is not None and not _shares_gpus():
-        del found.run["cluster.gpus_per_worker"]
-        if wanted > 1:
-            found.said.append(
-                f"tensor_parallel_size: {wanted}: a worker has one GPU here; what does not fit into it needs a server "
-                "(backend: openai with base_url)"
-            )
+    if known.api:
+        _alone(request, found)
+
+
+def _alone(request: Request, found: Translated) -> None:
+    """A service is asked by one worker, which needs no GPU; its rates are kept most easily so."""
+    if found.run.pop("cluster.gpus_per_worker", 1) > 1:
+        found.said.append("tensor_parallel_size is the server's affair")
+    if request.place != "debug":
+        found.run.setdefault("cluster.num_jobs", 1)
+    if request.place == "slurm":
+        found.run.setdefault("cluster.gpus_per_node", 0)
 
 
 def _ask_of_texts(asked: StepAsked, step: dict[str, Any]) -> None:
@@ -146,12 +150,6 @@ def _ask_of_texts(asked: StepAsked, step: dict[str, Any]) -> None:
         step["prompt"] = "{caption}"
     elif "{caption}" not in prompt:
         step["prompt"] = f"{prompt}\n{{caption}}" if prompt else "{caption}"
-
-
-def _shares_gpus() -> bool:
-    from labelyard.launch.clusters.local import Local
-
-    return any(f.name == "gpus_per_worker" for f in fields(Local))
 
 
 def fields_of(kind: str, option: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ SHORT = re.compile(r"step_(\d+)(?=:)")
 
 
 def start(command: Asked) -> int:
-    request = asked(read_document(command.config), command.flags)
+    request = asked(read_document(command.config), command.flags, command.settings)
     flow = flow_of(request)
     base = Path(request.base_folder).resolve()
     save = SavePlace.of(request.save_folder)

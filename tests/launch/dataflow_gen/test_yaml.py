@@ -147,7 +147,8 @@ def test_settings_become_those_of_our_step(tmp_path: Path) -> None:
     }  # fmt: skip
     assert found["work.batch"] == "256" and found["source.identity"] == "row"
     assert (found["source.image_key"], found["source.caption_key"]) == ("'image'", "null")
-    assert [said.split()[0] for said in stage.said] == ["trust_remote_code", "api_key", "tensor_parallel_size:"]
+    assert [said.split()[0] for said in stage.said] == ["trust_remote_code", "api_key"]
+    assert found["cluster.gpus_per_worker"] == "2"
 
 
 def test_a_class_of_the_users_is_looked_at_without_running_it(tmp_path: Path) -> None:
