@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from labelyard.generate.errors import FatalError, ItemError
 from labelyard.generate.record import Aside, Clip, Instance, MadeImage, Phrase, Record, Tag, Text
-from labelyard.generate.step import Step, transient
+from labelyard.generate.step import Checkpoint, Step, transient
+from labelyard.generate.steps.ground.asking import Asking
 from labelyard.utils import rle
 
 
@@ -30,6 +31,45 @@ class FakeTags(Step):
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:
             record.tags = [Tag(f"thing {n % 7}", n / 255) for n in numbers(record)[: self.count]]
+
+
+@dataclass(kw_only=True)
+class SaidTags(Step):
+    """The same tags for every picture."""
+
+    reads = ("image",)
+    writes = ("tags",)
+
+    words: list[str]
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.tags = [Tag(word, 0.5) for word in self.words]
+
+
+@dataclass(kw_only=True)
+class KnownPlaces(Asking):
+    """A detector that knows where each thing is: by its prompt x1, y1, x2, y2 and score."""
+
+    writes = ("instances",)
+
+    checkpoint: str = "none"
+    places: dict[str, list[float]]
+
+    def load(self) -> None:
+        pass
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return ()
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            record.instances = [
+                Instance((x1, y1, x2, y2), score, one.name)
+                for one in self.asked(record)
+                if one.prompt in self.places
+                for x1, y1, x2, y2, score in [self.places[one.prompt]]
+            ]
 
 
 @dataclass(kw_only=True)
@@ -206,6 +246,23 @@ class FakeTexts(Step):
             record.texts["said"] = Text(words, "template", tuple(phrases))
             record.found["said"] = {"instances": len(record.instances)}
             record.aside["said"] = Aside(tags=list(record.tags))
+
+
+@dataclass(kw_only=True)
+class NamedThings(Step):
+    """A text that names every instance in its place."""
+
+    reads = ("instances",)
+    writes = ("texts.told",)
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for record in records:
+            words, phrases = "", []
+            for number, instance in enumerate(record.instances):
+                start = len(words) + (2 if words else 0)
+                words += f"{', ' if words else ''}a {instance.label}"
+                phrases.append(Phrase(start, len(words), (number,)))
+            record.texts["told"] = Text(words, "template", tuple(phrases))
 
 
 @dataclass(kw_only=True)

@@ -106,6 +106,12 @@ class Sweep:
                 os._exit(code)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
+    def died(self, fault: str) -> bool:
+        """Or it came to its end, since there is no such place any more."""
+        code = self.life(fault)
+        assert code in (KILLED, 3), f"{fault}: ended with {code}\n{self._log_tail()}"
+        return code == KILLED
+
     def fresh(self) -> None:
         shutil.rmtree(self.out, ignore_errors=True)
 
@@ -131,7 +137,7 @@ class Sweep:
         for kind in KINDS:
             for number in range(1, 1000, every):
                 self.fresh()
-                if self.life(f"{kind}:{number}") != KILLED:
+                if not self.died(f"{kind}:{number}"):
                     break
                 self.check()
                 self.finish(expected, f"{kind}:{number}")
@@ -141,7 +147,7 @@ class Sweep:
         for kind in KINDS:
             for number in range(1, 1000):
                 self.fresh()
-                if self.life(f"{kind}:{number}") != KILLED:
+                if not self.died(f"{kind}:{number}"):
                     break
                 for other in KINDS:
                     self.life(f"{other}:{1 + number % 5}")
@@ -214,7 +220,7 @@ class OfChain(Sweep):
                 known[key] = compose(settings, **others)
             return deepcopy(known[key])
 
-        setattr(plan, "composed", remembered)  # where chains look it up
+        vars(plan)["composed"] = remembered  # where chains look it up
         plan.planned(read_recipe("small", FAKES), self._arguments()[3:], FAKES)
 
     def main(self) -> int:
