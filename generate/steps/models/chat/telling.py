@@ -28,6 +28,7 @@ class Telling(ChatStep):
     options: list[str] = field(default_factory=list)  # the answer is one of these
     schema: dict[str, Any] | None = None  # the answer is JSON: its JSON schema
     times: int = setting(1, least=1, most=1000)  # so many texts of each item, each a draw of its own
+    lower: bool = False  # texts in small letters
     keep_given: bool = False  # an item that has this text or finding already is passed by
 
     def __post_init__(self) -> None:
@@ -91,7 +92,8 @@ class Telling(ChatStep):
             if self.finds:
                 record.found[self.kept_as] = said[0].value
             else:
-                record.texts[self.kept_as] = Text(said[0].text, "model", facts=self._facts(said))
+                text = said[0].text.lower() if self.lower else said[0].text
+                record.texts[self.kept_as] = Text(text, "model", facts=self._facts(said))
 
     def model(self) -> dict[str, Any]:
         asked = {"prompt": self.prompt} | ({"system": self.system} if self.system else {})

@@ -46,6 +46,13 @@ def test_a_text_is_kept_under_the_step_s_name() -> None:
     assert told["max_tokens"] == 7
 
 
+def test_a_text_may_be_in_small_letters() -> None:
+    step, _ = ready(lambda _: "A Cup.", lower=True)
+    rows = [row()]
+    step(rows)
+    assert rows[0].texts["seen"].text == "a cup."
+
+
 def test_one_of_several_words_is_a_finding() -> None:
     said = {"i0": "**Sunny.**", "i1": "It is partly cloudy, I would say.", "i2": "rainy or sunny"}
     step, model = ready(
