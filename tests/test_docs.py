@@ -79,10 +79,12 @@ def test_what_a_page_names_is_there(page: Path) -> None:
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
+    """By its index, which names all of them."""
     linked = {name for page in PAGES[:1] for name in re.findall(r"\]\(docs/([\w-]+\.md)", page.read_text())}
-    assert linked == {page.name for page in PAGES[1:]}
+    there = {page.name for page in PAGES[1:]}
+    assert "README.md" in linked and linked <= there
     index = (ROOT / "docs" / "README.md").read_text()
-    assert set(re.findall(r"\]\(([\w-]+\.md)", index)) == linked - {"README.md"}
+    assert set(re.findall(r"\]\(([\w-]+\.md)", index)) == there - {"README.md"}
 
 
 MAP = (ROOT / "docs" / "contributing.md").read_text()

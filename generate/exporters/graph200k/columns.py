@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.exporters.graph200k.entries import Scale, finding, made_metas, texts
+from labelyard.generate.exporters.graph200k.entries import Scale, as_object, finding, made_metas, texts
 from labelyard.generate.exporters.graph200k.images import RecordImages
 from labelyard.generate.record_json.finished import Finished
 from labelyard.utils.graph200k import IMAGES, SCORES, TARGET
@@ -41,21 +40,22 @@ def row_of(record: Finished, images: RecordImages) -> dict[str, Any]:
     scale = Scale.of(record.size(original=True), images.size(record), images.pictures.shape)
     meta, fill = made_metas(record, scale)
     description, _ = texts(record, finding(record, "description"))
-    scores, collection = finding(record, "quality_assessment"), finding(record, "collection")
+    scores, collection = as_object(finding(record, "quality_assessment")), finding(record, "collection")
     return {
         **{
             name: {"bytes": data, "path": f"{record.item.name}_{name}.{kind}"} for name, (data, kind) in encoded.items()
         },
         "description": {name: _text(description.get(name)) for name in DESCRIPTION},
-        "quality_assessment": {name: _whole(scores.get(name)) for name in SCORES} if _is_object(scores) else None,
+        "quality_assessment": {name: _whole(scores.get(name)) for name in SCORES} if scores else None,
         "collection": _text(collection),
         "qwen_2_5_meta": _text(meta),
         "FillEdit_meta": _fill(fill),
     }
 
 
-def _fill(fill: Any) -> dict[str, Any] | None:
-    if not _is_object(fill):
+def _fill(meta: Any) -> dict[str, Any] | None:
+    fill = as_object(meta)
+    if fill is None:
         return None
     lists = {name: _list(fill.get(name)) for name in ("name", "description", "box", "seed")}
     return {**lists, "subject": _text(fill.get("subject")), "model": _text(fill.get("model"))}
@@ -71,7 +71,3 @@ def _text(value: Any) -> str | None:
 
 def _whole(value: Any) -> int | None:
     return None if value is None else round(value)
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, Mapping)

@@ -96,12 +96,15 @@ class Coverage:
             )
 
     def notes(self) -> Iterator[str]:
-        for name, number in self.images().items():
-            if number == 0 and name != "bbox":  # which is in no list
-                yield f"{name}: no row; {self._told(name)} fall away"
+        absent = [name for name, number in self.images().items() if number == 0 and name != "bbox"]  # in no list
+        if absent:
+            yield f"no row has {', '.join(absent)}: {self._told(*absent)} fall away"
 
-    def _told(self, name: str) -> str:
-        concerned = [sum(name in images for group in groups for images in group.lists) for groups in (TRAINING, TEST)]
+    def _told(self, *names: str) -> str:
+        concerned = [
+            sum(not set(names).isdisjoint(images) for group in groups for images in group.lists)
+            for groups in (TRAINING, TEST)
+        ]
         return f"{concerned[0]} lists of training and {concerned[1]} of test"
 
     def table(self) -> Iterator[str]:

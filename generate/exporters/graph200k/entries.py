@@ -12,6 +12,7 @@ from labelyard.generate.record_json.body import newer
 from labelyard.generate.record_json.finished import Finished
 from labelyard.utils import rle
 from labelyard.utils.graph200k import FILL_EDITS, FINDINGS
+from labelyard.utils.jsons import parse
 
 NOTHING_SAID = "an image"  # the trainer joins two texts, and stops where one is absent
 
@@ -62,12 +63,22 @@ def element(record: Finished, paths: Mapping[str, str], scale: Scale) -> tuple[d
     meta, fill = made_metas(record, scale)
     described, said = texts(record, description)
     found = {
-        "quality_assessment": assessment if isinstance(assessment, Mapping) else None,
+        "quality_assessment": as_object(assessment),
         "description": described,
         "collection": collection,
         "condition": condition_of(paths, meta, fill),
     }
     return found, said
+
+
+def as_object(value: Any) -> dict[str, Any] | None:
+    """Lists that are tables have objects as text."""
+    if isinstance(value, str):
+        try:
+            value = parse(value)
+        except ValueError:
+            return None
+    return dict(value) if isinstance(value, Mapping) else None
 
 
 def made_metas(record: Finished, scale: Scale) -> tuple[Any, Any]:
@@ -81,7 +92,7 @@ def made_metas(record: Finished, scale: Scale) -> tuple[Any, Any]:
 def texts(record: Finished, description: Any) -> tuple[dict[str, Any], bool]:
     """The description with both texts in it that the trainer joins: of the caption, the instances, the tags if need
     be."""
-    found = dict(description) if isinstance(description, Mapping) else {}
+    found = as_object(description) or {}
     if all(isinstance(found.get(key), str) and found[key] for key in ("item", "description_0")):
         return found, True
     instances = record.annotations

@@ -29,10 +29,12 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import LONGEST_SIDE, setting, transient
 from labelyard.utils.atomic import replacing, write_atomic
 from labelyard.utils.errors import UserError
+from labelyard.utils.graph200k import SCORES
 from labelyard.utils.images import UnreadableImage
 from labelyard.utils.jsons import dump
 
 PARTS = ".parts"  # what each part adds to the list, kept for the next time
+BEST = 5  # of each score
 Told = list[str]  # the class has an option of this name
 COVERAGE, TASK_LISTS = "coverage.json", "task_lists.json"
 
@@ -50,8 +52,9 @@ class Graph200k(Exporter):
     list: str = transient("json", words=("json", "jsonl"))  # one list, or an object per line
     paths: str = transient("absolute", words=("absolute", "relative"))  # relative ones begin at the list's folder
     min_consistency: float = transient(3.0, least=0, most=5)  # objectConsistency of rows that count for references
-    # with_reference: no scores where there is no reference, or a worse one: the trainer takes a score for a reference
-    assessment: str = transient("keep", words=("keep", "with_reference"))
+    # with_reference: no scores where there is no reference, or a worse one: the trainer takes a score for a reference;
+    # assume: likewise, and the best where there is a reference and no score, as of pairs of your own
+    assessment: str = transient("keep", words=("keep", "with_reference", "assume"))
     split: str | None = transient(None)  # val=0.01 or val=0.05,test=0.05: lists of their own beside the first
     seed: int = transient(0)  # another one makes another split
     consumer: str | None = transient(None)  # a checkout of VisualCloze, whose own code reads what was written
@@ -146,12 +149,16 @@ class Graph200k(Exporter):
         root = dest.resolve()
         absolute = self.paths == "absolute"
         condition = with_paths(found["condition"], (lambda path: str(root / path)) if absolute else str)
-        assessment = found["quality_assessment"]
-        if self.assessment == "with_reference" and assessment is not None:
-            score = assessment.get("objectConsistency")
-            if "reference" not in condition or score is None or score < self.min_consistency:
-                assessment = None
+        assessment = self._assessed(found["quality_assessment"], "reference" in condition)
         return {**found, "quality_assessment": assessment, "condition": condition}
+
+    def _assessed(self, assessment: dict[str, Any] | None, with_reference: bool) -> dict[str, Any] | None:
+        if self.assessment == "keep":
+            return assessment
+        if assessment is None:
+            return dict.fromkeys(SCORES, BEST) if with_reference and self.assessment == "assume" else None
+        score = assessment.get("objectConsistency")
+        return assessment if with_reference and score is not None and score >= self.min_consistency else None
 
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         for name, expected in _counts_of(dest).items():

@@ -22,7 +22,7 @@ from labelyard.generate.media.depth_view import near_white
 from labelyard.generate.rows import Entry
 from labelyard.generate.sources.graph200k import Graph200k as Source
 from labelyard.utils import rle
-from labelyard.utils.graph200k import IMAGES
+from labelyard.utils.graph200k import IMAGES, SCORES
 from tests import graph200k
 from tests.conftest import call
 from tests.generate.exporters.conftest import export
@@ -100,6 +100,9 @@ def test_lists_are_written_anew_without_the_images(extracted: Path, tmp_path: Pa
     back = export(extracted, "graph200k", tmp_path / "moved")
     assert back.returncode == 0 and not list((tmp_path / "moved").glob("*.jsonl"))[1:]
     assert Path(rows_of(tmp_path / "moved" / "data.json")[0]["condition"]["target"]).is_file()
+    assumed = export(extracted, "graph200k", tmp_path / "moved", "assessment=assume")
+    scored = [row["quality_assessment"] for row in rows_of(tmp_path / "moved" / "data.json")]
+    assert assumed.returncode == 0 and scored[4] == dict.fromkeys(SCORES, 5) and scored[1] is None is scored[6]
     other = export(extracted, "graph200k", tmp_path / "moved", "format=jpg")
     assert other.returncode == 1 and "holds another export" in other.stderr
 
@@ -249,7 +252,8 @@ def test_too_few_rows_are_a_warning_and_none_is_a_note() -> None:
     assert few.is_safe(("canny", "target")) and not few.is_safe(("openpose", "target"))
     (warning,) = few.warnings()
     assert "openpose: 3 of 6 rows" in warning and "6 lists of training and 4 of test" in warning
-    assert any(note.startswith("hed: no row") for note in few.notes())
+    (note,) = few.notes()
+    assert note.startswith("no row has hed, mlsd, depth") and "lists of training" in note
     lists = [images for group in few.safe(TRAINING) for images in group["image_list"]]
     assert ["reference", "canny", "target"] in lists and not any("openpose" in images for images in lists)
 
