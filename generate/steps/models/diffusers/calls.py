@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from labelyard.generate.errors import FatalError
@@ -63,13 +64,23 @@ def answer(pipe: Any, seeds: Sequence[int], given: Mapping[str, Any], options: M
     import torch
 
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _drawn_from(seeds[0]):
             return pipe(**arguments(pipe, given, options), generator=generators(seeds))
     except ValueError as error:
         if any(words in str(error) for words in FRAMED):
             sizes = [f"{name}={given[name]}" for name in ("width", "height", "frames") if given.get(name)]
             raise FatalError(f"{', '.join(sizes) or 'size'}: {one_line(str(error), 200)}") from error
         raise
+
+
+@contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """Some pipelines (I2VGenXL, of a picture's latents) draw from torch's own generators whatever they are given."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def refused(found: Any, count: int) -> list[bool]:
