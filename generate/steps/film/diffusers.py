@@ -84,7 +84,7 @@ class DiffusersFilm(DiffusersStep):
             clips = {}
             for name, scene in zip(self.names(), some, strict=True):
                 frames = not_refused(next(made), record)
-                meta = {"fps": self.fps, "frames": len(frames), **_size(frames), "seed": scene.seed}
+                meta: dict[str, Any] = {"fps": self.fps, "frames": len(frames), **_size(frames), "seed": scene.seed}
                 meta |= {"prompt": scene.prompt} if self.text is not None else {}
                 clips[name] = Clip(
                     data=encoded_video(frames, self.fps, self.format),
