@@ -19,6 +19,7 @@
     processing  Graph200K for VisualCloze, by its own flags
     format_dataset  InstructCV's pairs, by its own flags
     voc2coco  Pascal VOC as COCO's JSON
+    paraphrase  the pairs' sentences in other words
     worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/

@@ -26,6 +26,7 @@ NAMES = (
     "processing",
     "format_dataset",
     "voc2coco",
+    "paraphrase",
 )
 WORKER = "generate"  # one more program, a folder that python runs
 VERBS = {"jsons2txt": "merge", WORKER: "worker", "command": COMMAND}  # the others are called as their files are
