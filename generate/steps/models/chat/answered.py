@@ -15,7 +15,7 @@ class Answered:
     asked again: it was paid for. Without a failure nothing comes from here: what is asked anew is answered anew."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Answer] = OrderedDict()
+        self._known: OrderedDict[bytes, Answer | Exception] = OrderedDict()
         self._failed = False
 
     def ask(
@@ -33,14 +33,13 @@ class Answered:
             self._failed = True
             raise
         for digest, answer in found.items():
-            if isinstance(answer, Answer):
-                self._known[digest] = answer
-                self._known.move_to_end(digest)
+            self._known[digest] = answer
+            self._known.move_to_end(digest)
         while len(self._known) > max(MOST, 2 * len(requests)):
             self._known.popitem(last=False)
-        trouble = next((answer for answer in found.values() if isinstance(answer, Exception)), None)
-        if trouble is not None:
+        every = [(known | found)[digest] for digest in digests]
+        answers = [answer for answer in every if isinstance(answer, Answer)]
+        if len(answers) < len(every):
             self._failed = True
-            raise trouble
-        answers = known | {d: answer for d, answer in found.items() if isinstance(answer, Answer)}
-        return [answers[digest] for digest in digests]
+            raise next(answer for answer in every if isinstance(answer, Exception))
+        return answers

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.errors import FatalError, ItemError
@@ -15,9 +14,14 @@ from labelyard.generate.seeds import seed_of
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Checkpoint
 from labelyard.generate.steps.models.chat.answered import Answered
+from labelyard.generate.steps.models.chat.engine import Engine, EnginePlan, gpus_here, is_installed, program_of
 from labelyard.generate.steps.models.chat.messages import Answer, Request
+from labelyard.generate.steps.models.chat.providers import provider_of
 from labelyard.generate.steps.models.chat.sampling import Sampling
+from labelyard.generate.steps.models.chat.served import Served
+from labelyard.generate.steps.models.chat.server_settings import ServerSettings
 from labelyard.generate.steps.models.chat.structured import NotFitting, asked_again, check_schema, one_of, read
+from labelyard.generate.steps.models.chat.used import Account
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,17 +30,23 @@ BACKENDS = ("auto", "transformers", "vllm", "openai")
 
 
 @dataclass(kw_only=True)
-class Asking(ModelStep):
-    """`checkpoint` is a hub's id or a folder; with backend=openai, the name by which the server knows the model."""
+class Asking(ServerSettings, ModelStep):
+    """`checkpoint` is a hub's id or a folder; with backend=openai the name by which the server knows the model, where
+    `openai:`, `claude:` or `huggingface:` ahead of it stands for the server and its key."""
 
     dtype: str = "bfloat16"
-    # auto: vllm where it is installed and a GPU is visible, else transformers
+    # who answers: transformers in this process; vllm, which the worker starts; openai: any server that speaks as
+    # OpenAI's does. auto: openai where base_url or a provider is given, vllm where it is installed and workers have
+    # GPUs, else transformers
     backend: str = setting("auto", words=BACKENDS)
     temperature: float = setting(0.0, least=0, most=100)  # 0: the likeliest word each time; else answers are drawn
     top_p: float = setting(1.0, above=0, most=1)  # draw from the likeliest words that have this share together
     top_k: int = setting(0, least=-1, most=1_000_000)  # draw from so many of the likeliest words; 0 or -1: from all
     min_p: float = setting(0.0, least=0, most=1)  # draw from words with at least this share of the likeliest one's
     repetition_penalty: float = setting(1.0, above=0, most=100)  # above 1 against saying things twice
+    presence_penalty: float = setting(0.0, least=-2, most=2)  # servers only: against words that were used at all
+    frequency_penalty: float = setting(0.0, least=-2, most=2)  # servers only: against words, the more they were used
+    min_tokens: int = setting(0, least=0, most=1_000_000)  # an answer does not end before; not every server takes it
     stop: list[str] = field(default_factory=list)  # an answer ends before the first of these
     seed: int = setting(0, least=0, most=2**63 - 1)  # of the draws; another one gives other answers
     max_model_len: int | None = setting(None, least=2, most=100_000_000)  # tokens of prompt and answer together
@@ -51,15 +61,26 @@ class Asking(ModelStep):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._answered = Answered()
+        self._account = Account(self.price_in, self.price_out)
+        self.check_server(self.chosen, self.checkpoint)
+        for name in ("presence_penalty", "frequency_penalty"):
+            if self.chosen == "transformers" and (value := getattr(self, name)):
+                raise ValueError(f"{name}={value}: servers do this, backend={self.chosen} does not; use {name}=0")
         if self.template is not None and "{prompt}" not in self.template:
             raise ValueError(f"template={self.template!r}: give a text with {{prompt}}, where the question goes")
 
     @property
     def chosen(self) -> str:
         """The backend that answers."""
-        if self.backend != "auto":
-            return self.backend
-        return "vllm" if find_spec("vllm") is not None and Path("/dev/nvidiactl").exists() else "transformers"
+        return self.backend if self.backend != "auto" else self._decided(gpus=0)
+
+    def _decided(self, gpus: int) -> str:
+        if self.base_url is not None or provider_of(self.checkpoint):
+            return "openai"
+        return "vllm" if gpus and self.sampling.num_beams == 1 and is_installed(self.engine) else "transformers"
+
+    def settled(self, gpus: int) -> dict[str, Any]:
+        return {"backend": self._decided(gpus)} if self.backend == "auto" else {}
 
     @property
     def longest(self) -> int:
@@ -75,19 +96,53 @@ class Asking(ModelStep):
             self.top_k,
             self.min_p,
             self.repetition_penalty,
+            min_tokens=self.min_tokens,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
             stop=tuple(self.stop),
         )
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         return () if self.chosen == "openai" else super().checkpoints()
 
+    def lacking(self) -> str | None:
+        if self.chosen != "vllm" or is_installed(self.engine):
+            return None
+        return (
+            f"backend=vllm: there is no `{program_of(self.engine)}` here. vLLM wants an environment of its own "
+            "(requirements/vllm.txt): give its place by engine='ENVIRONMENT/bin/vllm serve …', or backend=transformers"
+        )
+
     def load(self) -> None:
-        if self.chosen != "transformers":
-            raise FatalError(f"backend={self.chosen}: not built yet; use backend=transformers")
+        if self.chosen == "transformers":
+            self._load_here()
+            return
+        engine = Engine(self._engine_plan(), self.around) if self.chosen == "vllm" else None
+        serving = self.serving(self.checkpoint, self.template, engine.addresses if engine else None)
+        self.loaded.backend = Served(serving, self.sampling, self._account, self.around, engine)
+
+    def _load_here(self) -> None:
         from labelyard.generate.steps.models.chat.in_process import InProcess, Place
 
         place = Place(self.checkpoint, self.revision, self.dtype, self.device)
         self.loaded.backend = InProcess(place, self.sampling, self.max_model_len, self.template)
+
+    def free(self) -> None:
+        close = getattr(getattr(self.loaded, "backend", None), "close", None)
+        if close is not None:
+            close()
+        super().free()
+
+    def used(self) -> dict[str, float]:
+        return self._account.told()
+
+    def _engine_plan(self) -> EnginePlan:
+        log = None if self.around.logs is None else self.around.logs / f"engine-{self.around.worker}-{self.name}.log"
+        options = [f"--dtype={self.dtype}", f"--max-num-seqs={self.max_num_seqs}"]
+        options += [f"--tensor-parallel-size={gpus}"] if (gpus := gpus_here()) > 1 else []
+        options += [f"--max-model-len={self.max_model_len}"] if self.max_model_len else []
+        options += [f"--revision={self.revision}"] if self.revision else []
+        return EnginePlan(self.engine, str(self.checkpoint), tuple(options), log, self.start_timeout)
 
     def request(
         self,
@@ -109,12 +164,17 @@ class Asking(ModelStep):
 
     def ask(self, requests: Sequence[Request]) -> list[Answer]:
         """The answers, in order."""
+        self._check_budget(len(requests))
         asked = [self._small(request) for request in requests]
-        return self._answered.ask(asked, self._asked_by_form)
+        try:
+            return self._answered.ask(asked, self._asked_by_form)
+        finally:
+            self.around.tell()
 
     def facts(self, answer: Answer) -> dict[str, Any]:
         """What a text says of how it came to be."""
-        return {"finish": answer.finish, "tokens": answer.answer_tokens}
+        tokens = {"prompt_tokens": answer.prompt_tokens, "tokens": answer.answer_tokens}
+        return {"finish": answer.finish, **tokens}
 
     def model(self) -> dict[str, Any]:
         how = self.sampling
@@ -123,10 +183,20 @@ class Asking(ModelStep):
         drawn |= {"top_k": how.top_k} if how.draws and how.top_k > 0 else {}
         drawn |= {"min_p": how.min_p} if how.draws and how.min_p > 0 else {}
         drawn |= {"repetition_penalty": how.repetition_penalty} if how.repetition_penalty != 1 else {}
-        return super().model() | {"backend": self.chosen} | drawn
+        made = super().model()
+        if self.chosen == "openai":  # in what numbers it computes, the server knows
+            made.pop("dtype")
+            called = getattr(getattr(self.loaded, "backend", None), "called", "")
+            made |= {"served_as": called} if called and called != self.checkpoint else {}
+        return made | {"backend": self.chosen} | drawn
 
     def _answers(self, requests: Sequence[Request]) -> list[Answer | Exception]:
         answers: list[Answer | Exception] = self.loaded.backend.answers(requests, self.map)
+        if self.chosen == "transformers":
+            for answer in answers:
+                if isinstance(answer, Answer):
+                    self._account.tried()
+                    self._account.answered(answer)
         if self.on_length == "fail":
             return [self._whole(answer, request) for answer, request in zip(answers, requests, strict=True)]
         return answers
@@ -165,6 +235,25 @@ class Asking(ModelStep):
                 found[place] = _together(before, better) if isinstance(before, Answer) else better
             waiting = again
         return found
+
+    def _check_budget(self, number: int) -> None:
+        """Ahead of the questions, so that what was paid for is kept: not begun if, by what they cost so far, they would
+        cost too much."""
+        if self.max_cost is None and self.max_tokens_total is None:
+            return
+        used = Counter(self.used())
+        used.update(self.around.used_by_others(self.name))
+        more = 1 + number / used["requests"] if used["requests"] else 1.0
+        tokens = used["prompt_tokens"] + used["answer_tokens"]
+        for name, most, so_far in (
+            ("max_cost", self.max_cost, used["cost"]),
+            ("max_tokens_total", self.max_tokens_total, tokens),
+        ):
+            if most is not None and so_far and (so_far >= most or so_far * more > most):
+                raise FatalError(
+                    f"{name}={most:g}: {so_far:,.6g} is used up, and the next {number} questions would go beyond it. "
+                    f"Nothing was marked; the same command with a higher {name} goes on"
+                )
 
     def _small(self, request: Request) -> Request:
         """With no picture larger than `max_side`; a file whose picture was made smaller is no longer its own."""

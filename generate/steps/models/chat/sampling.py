@@ -21,6 +21,8 @@ class Sampling:
     min_p: float = 0.0
     repetition_penalty: float = 1.0
     min_tokens: int = 0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
     stop: tuple[str, ...] = ()
     num_beams: int = 1
     length_penalty: float = 1.0

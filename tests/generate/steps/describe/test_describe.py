@@ -36,7 +36,9 @@ def test_a_text_is_kept_under_the_step_s_name() -> None:
     step, model = ready(prompt="{question} ({caption}; {tags})", system="You see {question}.", max_tokens=7)
     rows = [row(0, question="what?"), row(1, question="where?")]
     step(rows)
-    assert rows[1].texts == {"seen": Text("says i1", "model", facts={"finish": "stop", "tokens": 3})}
+    assert rows[1].texts == {
+        "seen": Text("says i1", "model", facts={"finish": "stop", "prompt_tokens": 10, "tokens": 3})
+    }
     asked = model.all_asked[0]
     assert (asked.text, asked.system, asked.item) == ("what? (a cup; cup, table)", "You see what?.", "i0")
     assert asked.images == (rows[0].image,) and asked.files == (b"file",) and not asked.frames

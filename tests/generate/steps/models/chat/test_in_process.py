@@ -64,7 +64,7 @@ def test_a_picture_alone_and_in_company(llava: Path, temperature: float) -> None
     step(photos)
     assert len({one.texts["teller"].text for one in photos}) == 3
     facts = photos[0].texts["teller"].facts
-    assert facts == {"finish": "length", "tokens": 4}
+    assert facts == {"finish": "length", "prompt_tokens": facts["prompt_tokens"], "tokens": 4}
 
 
 def test_in_batches_as_alone(talker: Path) -> None:
