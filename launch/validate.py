@@ -30,6 +30,7 @@ from labelyard.generate.media.inside_files import resolve
 from labelyard.generate.record_json.body import is_of_no_image, newer
 from labelyard.generate.record_json.check import record_problems, trainer_problems
 from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed, writes_images
+from labelyard.generate.record_json.fields import LABEL_EMBEDDING
 from labelyard.generate.rows import AT_ONCE
 from labelyard.generate.run_folder.layout import RunFolder, stages_of
 from labelyard.generate.run_folder.shard_lines import BYTES
@@ -98,15 +99,20 @@ class Check:
     def _run(self, folder: RunFolder) -> Iterator[Problem]:
         lost = unembedded = False
         self._embedded = writes_images(folder)
+        embeds = has_embeddings(folder)
         for where, problem in chain(plan_problems(folder), self._records(folder)):
             lost = lost or problem.startswith(LOST)
-            unembedded = unembedded or "text_embedding_before is absent" in problem
+            if not embeds and f"{LABEL_EMBEDDING} is absent" in problem:
+                unembedded = True  # as was asked of it: no fault of its records
+                continue
             yield where, problem
         if lost:
             retry = f"{call('retry')} {shlex.quote(str(folder.path))} --damaged"
             self.advice.append(f"Have what is gone or torn made again: {retry}, then the same command as before")
-        if unembedded and not has_embeddings(folder):
-            self.advice.append(f"No step of this run makes embeddings. {how_to_embed(folder)}")
+        if unembedded:
+            self.advice.append(
+                f"No step of this run makes embeddings; InstanceDiffusion's trainer wants them. {how_to_embed(folder)}"
+            )
         train = folder.path / list_name(folder)
         if train.exists():
             for problem in list_problems(folder, train, check=folder.read_plan().items <= CHECKED):

@@ -96,4 +96,5 @@ def test_every_number_by_hand_through_three_runs(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert list(body(both)["models"]) == ["ram", "tag2text", "list", "one", "two", "merge", "told", "edges"]
     assert set(body(both)["images"]) == {"edges"}
-    assert call("validate", both).returncode == 0
+    checked = call("validate", both)
+    assert checked.returncode == 0, checked.stdout
