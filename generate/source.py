@@ -31,7 +31,6 @@ from labelyard.utils.locations import how_to_fetch, local, scheme
 from labelyard.utils.streams import without_compression
 
 ALONE = {"image": ""}  # what a source needs of its rows if nobody says what for
-PEEKED = 100  # rows of which at least one must be an item, before anything is written
 LOCATED = ("path", "root", "max_refused")  # settings that say nothing of how a list is read
 
 
@@ -44,6 +43,7 @@ class Source:
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    peeked: ClassVar[int | None] = 100  # rows of which at least one must be an item; None: of all
 
     path: str = transient("???")  # the list: a file, a folder or a pattern, as the source has it
     root: str | None = transient(None)  # where relative image locations begin; by default the list's own folder
@@ -142,7 +142,7 @@ class Source:
     def peek(self) -> None:
         """Read as far as the first item: most that can be wrong shows there, before anything is written."""
         first: Refusal | None = None
-        for row in islice(self.entries(), PEEKED):
+        for row in islice(self.entries(), self.peeked):
             if isinstance(row, Entry):
                 self._check_no_url(row)
                 if row.video:

@@ -30,6 +30,8 @@ class Records(Source):
     taken from the run that made it; an item has to be finished in all of them. `image`, `caption` and `video` name what
     that run has found and steps are to look at from here on, in the place of the item's own."""
 
+    peeked = None  # of a run it may be the first thousands that are in quarantine
+
     pixels: str = "original"  # original, or record: the images that the records hold
     join: list[str] | None = None  # further runs on the same items: what their steps have found is added
     # what steps look at in the place of the item's own image: images.NAME, given.KEY (a location in the list), or none

@@ -8,7 +8,7 @@ from pathlib import Path
 from labelyard.generate.media.inside_files import resolve
 from labelyard.generate.rows import Entry
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.generate.source import PEEKED, Source, fixed_part
+from labelyard.generate.source import Source, fixed_part
 from labelyard.utils.errors import UserError
 
 
@@ -30,7 +30,7 @@ def check_moved(folder: RunFolder, source: Source, root: str) -> None:
     before = folder.read_run()["config"]["image_root"]
     if before == root:
         return
-    first = next((row for row in islice(source.entries(), PEEKED) if isinstance(row, Entry)), None)
+    first = next((row for row in islice(source.entries(), source.peeked) if isinstance(row, Entry)), None)
     location = None if first is None else (first.place or {}).get("file", first.image or first.video)
     if not location or resolve(location, root).exists() or not resolve(location, before).exists():
         return

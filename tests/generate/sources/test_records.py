@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from labelyard.generate.rows import Refusal
+from labelyard.generate.sources.records import Records
 from tests.conftest import MakeList, call, fake_run, listed
+from tests.launch.made import make_run
 
 OF_CAPTIONS = ("caption", "caption_source", "blip_clip_embeddings")
 
@@ -102,3 +106,13 @@ def test_an_image_that_has_changed_is_quarantined(first: Path) -> None:
     Image.new("RGB", (33, 44)).save(bodies(first)[5]["file_name"])
     done = call("run", *second(first, "pipeline.steps=[caption]"))
     assert done.returncode == 3 and "the image has changed since the earlier run" in done.stdout
+
+
+def test_the_first_thousand_of_a_run_may_all_be_in_quarantine(tmp_path: Path) -> None:
+    folder = make_run(
+        tmp_path / "run", [Image.new("RGB", (8, 6))], number=210, size=70, failing=tuple(range(205)), sides=False
+    )
+    folder.write_run({"made_by": {}, "config": {"pipeline": {"steps": []}, "steps": {}, "image_root": str(tmp_path)}})
+    source = Records(path=str(folder.path))
+    source.peek()
+    assert [isinstance(row, Refusal) for row in source.entries()] == [True] * 205 + [False] * 5
