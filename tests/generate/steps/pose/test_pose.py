@@ -14,8 +14,10 @@ from labelyard.generate.steps.models.openpose import people as grouping
 from labelyard.generate.steps.pose.movenet import MoveNet, around
 from labelyard.generate.steps.pose.openpose import OpenPose
 from labelyard.generate.steps.pose.skeleton import Joint, drawn, of_coco
+from labelyard.generate.steps.pose.vitpose import VitPose
 from labelyard.utils.errors import UserError
 from tests.tiny import states
+from tests.tiny.pose import make_vitpose
 
 
 def coco(**found: tuple[float, float]) -> list[tuple[float, float, float]]:
@@ -109,6 +111,21 @@ def test_movenet_finds_the_astronaut_and_nobody_in_a_cat() -> None:
     step.of = "instances"
     (still,) = run_on_copies(step, [cat])
     assert still.images["pose"].meta["people"] == 0
+
+
+def test_vitpose_finds_joints_in_the_boxes_of_people(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    step = VitPose(checkpoint=str(make_vitpose(tmp_path / "tiny")), of="instances", least_score=0.0, keep_joints=True)
+    step.setup("cpu")
+    records = [photo("astronaut", (90, 90)), photo("china", (80, 60)), photo("rocket", (60, 60))]
+    records[0].instances = [Instance((10, 5, 70, 85), 0.9, "person"), Instance((0, 0, 20, 20), 0.9, "cat")]
+    records[1].instances = [Instance((5, 5, 40, 50), 0.5, "person"), Instance((30, 5, 70, 50), 0.8, "person")]
+    assert_company_does_not_matter(step, records, disturbed=False)
+    one, two, none = run_on_copies(step, records)
+    assert [done.images["pose"].meta["people"] for done in (one, two, none)] == [1, 2, 0]
+    assert np.asarray(one.images["pose"].image).any() and one.images["pose"].image.size == (90, 90)
+    assert "instances" in step.reads and VitPose().reads == ("image",)
+    assert [place.location for place in VitPose().checkpoints()] == [VitPose().checkpoint, VitPose().detector]
 
 
 def test_a_person_is_looked_at_with_something_around() -> None:

@@ -16,7 +16,9 @@ from labelyard.generate.steps.semantic.ade20k import COLOURS, NAMES, NOTHING
 from labelyard.generate.steps.semantic.class_maps import picture
 from labelyard.generate.steps.semantic.instances import CALLED, InstanceClasses, class_of
 from labelyard.generate.steps.semantic.segmenter import Segmenter
+from labelyard.generate.steps.semantic.uniformer import UniFormer
 from labelyard.utils.rle import encode
+from tests.tiny import states
 
 
 def test_class_n_has_row_n_of_the_palette_and_survives_in_a_png() -> None:
@@ -100,3 +102,15 @@ def test_a_class_for_each_pixel(tmp_path: Path, universal: bool) -> None:
 def test_a_model_of_more_classes_is_told(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="knows 171 classes, and a palette is there for 150"):
         Segmenter(checkpoint=make_segmenter(tmp_path / "tiny", classes=171)).setup("cpu")
+
+
+def test_uniformer_gives_a_class_for_each_pixel(tmp_path: Path) -> None:
+    step = UniFormer(checkpoint=states.saved(states.uniformer(), tmp_path / "upernet.pth"), short_side=64)
+    step.setup("cpu")
+    records = [photo("chelsea", (60, 40)), photo("china", (50, 50))]
+    assert_company_does_not_matter(step, records, disturbed=False)
+    (done,) = run_on_copies(step, records[:1])
+    made = done.images["semantic"]
+    assert made.image.size == (60, 40) and len(made.meta["classes"]) > 1
+    with pytest.raises(FatalError, match="knows 19 classes, not the 150 of ADE20K"):
+        UniFormer(checkpoint=states.saved(states.uniformer(19), tmp_path / "other.pth")).setup("cpu")
