@@ -10,7 +10,7 @@ from labelyard.generate.record import Record
 from labelyard.generate.step import Step
 from labelyard.generate.steps.models.chat.finding import FindingStep, Question
 from labelyard.generate.steps.models.chat.prompts import Template
-from labelyard.generate.steps.tools.subject import size_of
+from labelyard.generate.steps.tools.subject import size_of, subject_of
 
 DESCRIPTION = "description"
 TEXT = {"type": "string", "minLength": 1}
@@ -60,7 +60,8 @@ class SubjectDescription(FindingStep):
 
 @dataclass(kw_only=True)
 class CaptionDescription(Step):
-    """Without a model: the thing is the largest instance, the scene the item's caption, or what else is in it."""
+    """Without a model: the thing is the largest instance in the middle, the scene the item's caption, or what else is
+    in it."""
 
     reads: ClassVar[tuple[str, ...]] = ("caption", "instances")
     writes: ClassVar[tuple[str, ...]] = (f"found.{DESCRIPTION}",)
@@ -74,9 +75,11 @@ class CaptionDescription(Step):
 
 
 def described(record: Record) -> dict[str, str]:
-    largest = sorted(record.instances, key=lambda one: -size_of(one))
-    item = with_article(largest[0].label) if largest else "a photo"
-    others = list(dict.fromkeys(one.label for one in largest[1:] if one.label != largest[0].label))
+    record.found.pop(DESCRIPTION, None)  # of an earlier call: what is described decides what the subject is
+    subject = subject_of(record)
+    item = with_article(subject.label) if subject is not None else "a photo"
+    rest = sorted(record.instances, key=lambda one: -size_of(one))
+    others = list(dict.fromkeys(one.label for one in rest if subject is not None and one.label != subject.label))
     scene = record.caption or ("It is in the picture" + (f" with {listed(others)}" if others else "") + ".")
     return {"item": item, "description_0": scene, "description_1": ""}
 

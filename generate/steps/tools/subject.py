@@ -8,19 +8,22 @@ import re
 from labelyard.generate.record import Instance, Record
 from labelyard.utils.rle import area
 
+FILLS = 0.9  # of the picture
 WORD = re.compile(r"[^\W_]+(?:'\w+)?")
 
 
 def subject_of(record: Record) -> Instance | None:
     """The one whose label shares its last word with the described item (`found.description.item`), the largest if
-    there are several; else the largest, weighed by how near the middle of the picture it is."""
+    there are several; else the largest, weighed by how near the middle of the picture it is. What fills the picture is
+    what other things stand on, unless it is alone."""
     item = record.found.get("description")
     name = str(item.get("item") or "") if isinstance(item, dict) else ""
     head = head_word(name)
     named = [one for one in record.instances if head and head == head_word(one.label)]
     if named:
         return max(named, key=size_of)
-    return max(record.instances, key=lambda one: size_of(one) * _nearness(one, record), default=None)
+    things = [one for one in record.instances if not _fills(one, record)] or record.instances
+    return max(things, key=lambda one: size_of(one) * _nearness(one, record), default=None)
 
 
 def head_word(name: str) -> str:
@@ -34,6 +37,11 @@ def size_of(instance: Instance) -> float:
     """In pixels: of its mask, or of its box where there is none."""
     x0, y0, x1, y1 = instance.box
     return float(area(instance.mask)) if instance.mask is not None else max(0.0, x1 - x0) * max(0.0, y1 - y0)
+
+
+def _fills(instance: Instance, record: Record) -> bool:
+    x0, y0, x1, y1 = instance.box
+    return (x1 - x0) * (y1 - y0) > FILLS * record.width * record.height
 
 
 def _nearness(instance: Instance, record: Record) -> float:

@@ -63,6 +63,11 @@ def test_the_subject_is_what_is_described_else_the_largest_near_the_middle() -> 
     assert subject_of(record) is record.instances[0]
     record.found["description"] = {"item": "a glass"}
     assert subject_of(record) is not record.instances[0]
+    record.found.clear()
+    record.instances.append(Instance((0, 0, 100, 99), 0.9, "table"))
+    assert subject_of(record) is record.instances[1], "what they stand on is not the subject"
+    record.instances = record.instances[-1:]
+    assert subject_of(record) is record.instances[0]
     record.instances = []
     assert subject_of(record) is None
     assert [head_word(name) for name in ("A beer glass", "two dogs", "", "bus")] == ["glass", "dog", "", "bus"]
