@@ -33,6 +33,10 @@ class Known:
     api: bool = False  # a service is asked
     image_too: bool = False  # it begins at an image, too
 
+    @property
+    def draws(self) -> bool:
+        return self.kind in ("draw", "film")
+
 
 # As upstream's captioners draw their words.
 DRAWN = {"temperature": 0.6, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.2}
@@ -47,6 +51,12 @@ def _captioner(checkpoint: str, **more: Any) -> Known:
 
 def _of_videos(checkpoint: str, **more: Any) -> Known:
     return _captioner(checkpoint, prompt=OF_VIDEOS, of=["video"], **more)
+
+
+def _painter(checkpoint: str, pipeline: str, steps: int) -> Known:
+    size = {"width": 1024, "height": 1024}
+    how = {"steps": steps, "guidance": 4.5, "options": {"max_sequence_length": 512}, "format": "png"}
+    return Known("draw", "diffusers", {"checkpoint": checkpoint, "pipeline": pipeline, **size, **how})
 
 
 NAMES: dict[str, dict[str, Known]] = {
@@ -72,7 +82,11 @@ NAMES: dict[str, dict[str, Known]] = {
         "LLaVAOVCaptioner": _of_videos("llava-hf/llava-onevision-qwen2-7b-ov-hf", frames=16),
         "LlavaNextVideoCaptioner": _of_videos("llava-hf/LLaVA-NeXT-Video-7B-hf", frames=32, per_second=1.0),
     },
-    "ImageGenerator": {},
+    "ImageGenerator": {
+        "FLUXGenerator": _painter("black-forest-labs/FLUX.1-dev", "FluxPipeline", 50),
+        "StableDiffusionGenerator": _painter("stabilityai/stable-diffusion-3.5-large", "StableDiffusion3Pipeline", 28),
+        "DiffusersGenerator": Known("draw", "diffusers", {"format": "png"}),
+    },
     "VideoGenerator": {},
 }
 # Names that documents, examples and code have for one class.

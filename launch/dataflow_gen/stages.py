@@ -44,7 +44,7 @@ def flow_of(request: Request) -> Flow:
             listed = {role.reads: found.driver.get("text_from") or keys.of(role.reads)}
         before = Flow(keys, tuple(stages), listed)
         source = _first_source(request, listed) if not stages else _source(request, before, asked, role, found.driver)
-        own_settings = [setting(f"{name}.{key}", value) for key, value in found.step.items()]
+        own_settings = [one for key, value in found.step.items() for one in settings_of(f"{name}.{key}", value)]
         run = [setting(key, value) for key, value in _run_settings(request, asked, found).items()]
         head = ("pipeline=bare", f"+{kind[0]}@{name}={kind[1]}", f"pipeline.steps=[{name}]", *LIGHT)
         settings = (*head, *source, *own_settings, *run)
@@ -215,6 +215,15 @@ def _safe(asked: StepAsked) -> str:
     return asked.name.rpartition(".")[2]
 
 
+def settings_of(key: str, value: Any) -> list[str]:
+    """One; of a dictionary, one for each of its keys."""
+    if isinstance(value, Mapping):
+        return [
+            one for name, part in value.items() for one in settings_of(f"++{key}.{name}".replace("++++", "++"), part)
+        ]
+    return [setting(key, value)]
+
+
 def setting(key: str, value: Any) -> str:
     return f"{key}={_value(value)}"
 
@@ -226,8 +235,6 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float) and math.isfinite(value):
         return repr(value)
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{literal(str(key))}:{_value(one)}" for key, one in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{','.join(map(_value, value))}]"
     return literal(str(value))

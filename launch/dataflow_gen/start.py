@@ -30,7 +30,7 @@ from labelyard.utils.errors import UserError
 if TYPE_CHECKING:
     from labelyard.launch.dataflow import Asked
 
-SHORT = re.compile(r"step_(\d+)(?=:)")
+SHORT = re.compile(r"step_(\d+)(?=[:.])")
 
 
 def start(command: Asked) -> int:
@@ -67,7 +67,7 @@ def _planned(request: Request, flow: Flow, command: Asked) -> Chain:
 
 
 def _in_full(setting: str, flow: Flow) -> str:
-    """`step_2:work.batch=4` for the whole name of that step."""
+    """`step_2:work.batch=4` and `step_2.seed=1` for the whole name of that step."""
     found = SHORT.match(setting)
     stage = found and next((stage for stage in flow.stages if stage.number == int(found[1])), None)
     return f"{stage.name}{setting[found.end() :]}" if found and stage else setting

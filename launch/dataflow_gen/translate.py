@@ -30,9 +30,25 @@ RENAMED = {
     "api_base": "base_url",
     "api_url": "base_url",
 }
+# Of those that draw.
+RENAMED_THERE = {
+    "weight": "width",  # as upstream's code has it
+    "guidance_scale": "guidance",
+    "num_inference_steps": "steps",
+    "negative_prompt": "negative",
+    "repeat_time": "repeats",
+    "num_images_per_prompt": "repeats",
+    "num_videos_per_prompt": "repeats",
+}
+ARGUMENTS = (
+    "max_sequence_length",
+    "decode_chunk_size",
+    "motion_bucket_id",
+    "noise_aug_strength",
+)  # of the pipeline's call
 NO_MEANING = {
     "trust_remote_code": "no code of a model's repository is run here",
-    "device": "cuda where there is one; work.device says otherwise",
+    "device": "a GPU is used where there is one, and work.device says otherwise",
     "download_dir": "weights lie where HF_HOME says, or models.cache",
     "stream": "answers are taken whole",
     "num_crops": "the checkpoint's processor knows how it cuts pictures",
@@ -76,6 +92,11 @@ At = Callable[[str], str]  # where a setting stands
 def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any], at: At, label: str) -> Translated:
     """`fields`: those of the step's class, with their defaults."""
     found = Translated(step=dict(known.settings))
+    renamed = {**RENAMED, **(RENAMED_THERE if known.draws else {})}
+    if "weight" in config and "width" in config:
+        renamed.pop("weight", None)
+        found.said.append("weight is left out: width says how wide")
+        config = {key: value for key, value in config.items() if key != "weight"}
     for key, value in config.items():
         if SECRET_SETTING.search(key):
             found.said.append(without_key(key, value, at(key), known.api))
@@ -83,7 +104,14 @@ def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any
             found.driver[key] = value
         elif key == "batch_size":
             _number(key, value, at)
-            found.run["work.batch"] = min(value, MOST_AT_ONCE)
+            if known.draws:
+                found.step["batch_size"] = value
+            else:
+                found.run["work.batch"] = min(value, MOST_AT_ONCE)
+        elif known.draws and key in ARGUMENTS:
+            found.step["options"] = {**found.step.get("options", {}), key: value}
+        elif known.draws and key == "cpu_offload":
+            found.step["offload"] = "model" if value else "none"
         elif key == "max_num_seqs":
             _number(key, value, at)
             found.step["concurrency" if known.api and "concurrency" in fields else "batch_size"] = value
@@ -92,13 +120,13 @@ def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any
             found.run["cluster.gpus_per_worker"] = value
         elif key in NO_MEANING:
             found.said.append(f"{key} has no meaning here: {NO_MEANING[key]}")
-        elif (name := RENAMED.get(key, key)) in fields and key != "aside":
+        elif (name := renamed.get(key, key)) in fields and key != "aside":
             _take(found, key, name, value, at)
         elif key in NEUTRAL:
             if value is not None and value not in NEUTRAL[key]:
                 raise UserError(f"{at(key)}: {key} is {value!r:.60}, and {label} can't do that here; leave it out")
         else:
-            raise UserError(f"{at(key)}: {label} has no setting '{key}'{_likely(key, fields)}")
+            raise UserError(f"{at(key)}: {label} has no setting '{key}'{_likely(key, fields, renamed)}")
     return found
 
 
@@ -130,8 +158,8 @@ def _number(key: str, value: Any, at: At) -> None:
         raise UserError(f"{at(key)}: {key} is {value!r:.60}; give a whole number of at least 1")
 
 
-def _likely(key: str, fields: Mapping[str, Any]) -> str:
-    upstreams = [name for name, ours in RENAMED.items() if ours in fields]
+def _likely(key: str, fields: Mapping[str, Any], renamed: Mapping[str, str]) -> str:
+    upstreams = [name for name, ours in renamed.items() if ours in fields]
     words = sorted({*upstreams, *fields, *NEUTRAL, *NO_MEANING, "batch_size", "max_num_seqs", "tensor_parallel_size"})
     likely = nearest(key, words)
     return f"; there are {', '.join(words)}." + (f" Did you mean {likely}?" if likely else "")
