@@ -20,6 +20,7 @@
     format_dataset  InstructCV's pairs, by its own flags
     voc2coco  Pascal VOC as COCO's JSON
     paraphrase  the pairs' sentences in other words
+    edit_cli  pictures changed by an instruction, by InstructCV's own flags
     worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/

@@ -27,6 +27,7 @@ NAMES = (
     "format_dataset",
     "voc2coco",
     "paraphrase",
+    "edit_cli",
 )
 WORKER = "generate"  # one more program, a folder that python runs
 VERBS = {"jsons2txt": "merge", WORKER: "worker", "command": COMMAND}  # the others are called as their files are

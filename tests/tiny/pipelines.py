@@ -159,3 +159,39 @@ def make_sd3(folder: Path) -> Path:
         text_encoder_3=t5_encoder(t5),
         tokenizer_3=t5,
     )
+
+
+def make_instruct_pix2pix(folder: Path) -> Path:
+    seeded()
+    clip = clip_tokenizer(folder / "words")
+    network = ports().UNet2DConditionModel(
+        block_out_channels=(16, 32),
+        norm_num_groups=8,
+        attention_head_dim=4,
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=8,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+    )
+    scheduler = ports().EulerAncestralDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+    )
+    none = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    return saved(
+        folder,
+        "StableDiffusionInstructPix2PixPipeline",
+        vae=vae(),
+        text_encoder=clip_text(clip),
+        tokenizer=clip,
+        unet=network,
+        scheduler=scheduler,
+        **none,
+    )
+
+
+def make_kontext(folder: Path) -> Path:
+    seeded()
+    return saved(folder, "FluxKontextPipeline", transformer=flux_transformer(), **flux_parts(folder))

@@ -48,7 +48,7 @@ class DiffusersFilm(DiffusersStep):
     frames: Optional[int] = setting(None, least=1, most=10_000)  # noqa: UP045
     fps: float = setting(10.0, above=0, most=1000)  # frames per second of the file
     repeats: int = setting(1, least=1, most=1000)  # films of an item: NAME, NAME_2, NAME_3, …
-    format: str = setting("mp4", words=ENDINGS)
+    format: str = setting("mp4", words=ENDINGS)  # of the file
     # a folder or hub's id of a MotionAdapter, for AnimateDiff
     motion_adapter: Optional[str] = None  # noqa: UP045
 

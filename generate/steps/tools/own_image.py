@@ -15,10 +15,10 @@ OWN = "image"
 BESIDE = "images."
 
 
-def check_image(name: str) -> None:
+def check_image(name: str, setting: str = "image") -> None:
     """For a step's `__post_init__`."""
     if name != OWN and not (name.startswith(BESIDE) and len(name) > len(BESIDE)):
-        raise ValueError(f"image={name!r}: give image, or images.NAME for one that a step makes")
+        raise ValueError(f"{setting}={name!r}: give image, or images.NAME for one that a step makes")
 
 
 def image_of(record: Record, name: str) -> Image:

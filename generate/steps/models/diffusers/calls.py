@@ -24,6 +24,10 @@ OURS = {"self", "generator", "latents", "output_type", "return_dict", "num_image
 FRAMED = ("divisible", "multiple of")  # in what pipelines say of a size that they can't make
 
 
+def takes(pipe: Any, name: str) -> bool:
+    return name in inspect.signature(type(pipe).__call__).parameters
+
+
 def arguments(pipe: Any, settings: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """`settings`: by the step's own words, what is None or an empty text left out; `options`: by the pipeline's."""
     known = inspect.signature(type(pipe).__call__).parameters
