@@ -66,6 +66,11 @@ class CaptionDescription(Step):
     reads: ClassVar[tuple[str, ...]] = ("caption", "instances")
     writes: ClassVar[tuple[str, ...]] = (f"found.{DESCRIPTION}",)
 
+    keep_given: bool = False  # an item that has this finding already is passed by
+
+    def has_work_for(self, record: Record) -> bool:
+        return not self.keep_given or DESCRIPTION not in record.found
+
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:
             record.found[DESCRIPTION] = described(record)
