@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +29,7 @@ from labelyard.generate.sources.graph200k import Graph200k as Source
 from labelyard.utils import rle
 from labelyard.utils.graph200k import IMAGES, SCORES
 from tests import graph200k
-from tests.conftest import call
+from tests.conftest import call, command, environment
 from tests.generate.exporters.conftest import export
 
 
@@ -126,9 +131,7 @@ def test_a_killed_export_goes_on_and_makes_the_same(
     assert export(extracted, "graph200k", tmp_path / "one", "paths=relative").returncode == 0
     assert parts == [0, 1, 1, 2], "what was written stays"
     assert export(extracted, "graph200k", tmp_path / "two", "paths=relative").returncode == 0
-    one, two = ({str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
-                for top in (tmp_path / "one", tmp_path / "two"))  # fmt: skip
-    assert one.pop("export.jsonl") and two.pop("export.jsonl") and one == two
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
 def test_a_table_in_the_datasets_own_form_comes_back_as_it_was(extracted: Path, tmp_path: Path) -> None:
@@ -151,6 +154,77 @@ def test_a_table_in_the_datasets_own_form_comes_back_as_it_was(extracted: Path, 
             assert entry.given[name] == given[name]
     refused = export(extracted, "parquet", tmp_path / "none", "columns=graph200k", "per=instance")
     assert refused.returncode == 1 and "a row per image" in refused.stderr
+
+
+def tree(top: Path) -> dict[str, bytes]:
+    found = {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+    return {name: data for name, data in found.items() if name != "export.jsonl"}
+
+
+@pytest.mark.slow
+def test_a_run_on_a_run_knows_the_same_and_copies_nothing(extracted: Path, tmp_path: Path) -> None:
+    run = ["source=records", f"source.path={extracted}", "pipeline=none", "cluster=debug", f"output={tmp_path / 'run'}"]
+    assert call("run", *run).returncode == 0
+    assert not list((tmp_path / "run").glob("images/*"))
+    for name, folder in (("one", extracted), ("two", tmp_path / "run")):
+        assert export(folder, "graph200k", tmp_path / name, "names=index", "paths=relative").returncode == 0
+    one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
+    assert one == two and one["hed/0_hed.jpg"] == graph200k.row(0)["hed"]["bytes"]
+
+
+@pytest.mark.slow
+def test_halves_of_a_pair_come_out_pixel_for_pixel(tmp_path: Path) -> None:
+    import datasets
+
+    pixels = np.random.default_rng(0).integers(0, 255, (56, 104, 3)).astype(np.uint8)
+    said = {"item": "a cup", "description_0": "left", "description_1": "right"}
+    row = {"image": Image.fromarray(pixels), "description": said, "quality_assessment": {"objectConsistency": 5}}
+    datasets.Dataset.from_list([row]).to_parquet(tmp_path / "pairs.parquet")
+    settings = ["source=subjects200k", f"source.path={tmp_path / 'pairs.parquet'}", "source.target=both"]
+    assert call("run", *settings, "pipeline=none", "cluster=debug", f"output={tmp_path / 'run'}").returncode == 0
+    assert export(tmp_path / "run", "graph200k", tmp_path / "out", "names=index").returncode == 0
+    left, right = pixels[8:48, 8:48], pixels[8:48, 56:96]
+    for number, (target, reference) in enumerate([(left, right), (right, left)]):
+        one = rows_of(tmp_path / "out" / "data.json")[number]
+        assert one["description"]["description_0"] == ("left", "right")[number]
+        for name, expected in (("target", target), ("reference", reference)):
+            assert (np.asarray(Image.open(one["condition"][name]).convert("RGB")) == expected).all()
+
+
+@pytest.mark.slow
+def test_two_workers_killed_in_their_midst_make_what_one_makes(tmp_path: Path) -> None:
+    """And the export, killed too, goes on behind its last part."""
+    graph200k.saved(tmp_path / "Graph200K", rows=600)
+    settings = ["source=graph200k", f"source.path={tmp_path / 'Graph200K'}", "source.split=test", "pipeline=none"]
+    one = [*settings, f"output={tmp_path / 'one'}", "cluster=debug", "shard_size=20"]
+    assert call("run", *one).returncode == 0
+    two = [*settings, f"output={tmp_path / 'two'}", "cluster.num_jobs=2", "shard_size=20"]
+    killed(command("run", *two), lambda: len(list((tmp_path / "two").glob("done/*"))) >= 5)
+    assert len(list((tmp_path / "two").glob("done/*"))) < 30
+    again = call("run", *two)
+    assert again.returncode == 0 and "600 of 600 items are done" in again.stdout, again.stderr
+    arguments = [tmp_path / "two", "graph200k", tmp_path / "second", "paths=relative"]
+    notes = tmp_path / "second" / "export.jsonl"
+    killed(command("export", *arguments), lambda: notes.exists() and notes.read_bytes().count(b"\n") >= 2)
+    assert not (tmp_path / "second" / "data.json").exists()
+    assert "of 3 parts were there" in call("export", *arguments).stdout
+    assert export(tmp_path / "one", "graph200k", tmp_path / "first", "paths=relative").returncode == 0
+    assert tree(tmp_path / "first") == tree(tmp_path / "second")
+
+
+def killed(command: Sequence[str], when: Callable[[], bool]) -> None:
+    """The program, and all that it has started, as a power cut would."""
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as begun:
+        while not when() and begun.poll() is None:
+            os.sched_yield()
+        for process in [begun.pid, *started_by(begun.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def started_by(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [one for child in map(int, children) for one in (child, *started_by(child))]
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:

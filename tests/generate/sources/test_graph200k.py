@@ -11,10 +11,12 @@ import pytest
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item, Record
 from labelyard.generate.rows import Entry
+from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.source import Source
 from labelyard.generate.sources.auto import sources
 from labelyard.generate.sources.graph200k import Graph200k
 from labelyard.generate.sources.subjects200k import MinScores, Subjects200k
+from labelyard.launch.planning.plan import plan
 from labelyard.utils.errors import UserError
 from labelyard.utils.graph200k import IMAGES
 from tests import graph200k
@@ -83,6 +85,20 @@ def test_automatic_choice_leaves_the_general_formats_as_they_are(there: Path) ->
     assert {"graph200k", "subjects200k"} < known.keys()
     assert [name for name, kind in known.items() if kind.recognises(there / "saved")] == ["hf"]
     assert [name for name, kind in known.items() if ".parquet" in kind.suffixes] == ["parquet"]
+
+
+def test_a_condition_on_scores_changes_no_id_and_is_counted(there: Path, tmp_path: Path) -> None:
+    def planned(name: str, where: str | None) -> tuple[dict[str, str], int]:
+        folder = RunFolder(tmp_path / name)
+        folder.make()
+        plan(folder, Graph200k(path=str(there / "saved"), split="test", where=where), None, None, lambda rows: None)
+        items = [item for shard in range(folder.read_plan().shards) for item in folder.items(shard)]
+        return {item.id: item.name for item in items}, folder.read_plan().passes[-1].filtered
+
+    whole, none = planned("whole", None)
+    some, filtered = planned("some", "quality_assessment.objectConsistency>=4 and collection=='collection_1'")
+    assert (len(whole), none) == (graph200k.ROWS, 0) and (len(some), filtered) == (2, graph200k.ROWS - 2)
+    assert some.items() <= whole.items()
 
 
 @pytest.fixture(scope="module")
