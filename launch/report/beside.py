@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from labelyard.generate.media.inside_files import read_place
+from labelyard.generate.media.parts import cut
 from labelyard.utils.locations import local
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Beside:
             if data is None:
                 return None
             with Image.open(io.BytesIO(data)) as image:
-                return eight_bits(image)
+                return eight_bits(cut(image, entry["part"]) if "part" in entry else image)
         except Exception:  # a decoder meets every kind of damage
             return None
 

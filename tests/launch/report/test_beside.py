@@ -133,6 +133,15 @@ def test_of_many_side_images_all_are_there_and_each_is_small(run: RunFolder) -> 
     assert "clips" not in data_of(run, "cards")["records"][0] and data_of(run, "cards")["records"][0]["own"] == []
 
 
+def test_of_a_pair_in_one_picture_the_half_is_shown(tmp_path: Path) -> None:
+    pair = Image.new("RGB", (26, 14), "white")
+    pair.paste((255, 0, 0), (14, 2, 24, 12))
+    pair.save(tmp_path / "pair.png")
+    place = {"file": "pair.png", "offset": 0, "bytes": (tmp_path / "pair.png").stat().st_size, "part": "right"}
+    shown = Beside(tmp_path, str(tmp_path)).images({"ref": place}, "0" * 16)["ref"]
+    assert shown.size == (10, 10) and shown.getcolors() == [(100, (255, 0, 0))]
+
+
 def test_what_lies_outside_of_the_run_is_no_file_of_the_run(run: RunFolder, tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "secret.png")
     beside = Beside(run.path, None)
