@@ -25,6 +25,7 @@ from labelyard.launch.watching.terminal import Gauge
 
 # A finished record of the demo's size; only dry_run's guess of the disk rests on it.
 BYTES_PER_RECORD = 200_000
+BYTES_WITHOUT_IMAGE = 4_000  # of one that says where its images lie
 
 
 def dry_run(folder: RunFolder, wish: Wish) -> int:
@@ -47,7 +48,8 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     size = wish.shard_size or fitting_size(new)
     items = known.items + new
     there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
-    need, free = new * BYTES_PER_RECORD, shutil.disk_usage(there).free
+    per_record = BYTES_PER_RECORD if wish.config["write"]["image"] == "embedded" else BYTES_WITHOUT_IMAGE
+    need, free = new * per_record, shutil.disk_usage(there).free
     lines = [
         f"items      {new} new of {sieve.rows} rows ({sieve.duplicates} duplicates, {sieve.refusals.count} refused, "
         f"{sieve.met} planned before), read in {duration(time.perf_counter() - began)}",
