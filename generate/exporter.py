@@ -106,6 +106,9 @@ class Labels:
         self._numbers = {label: number for number, label in enumerate(known)}
         self._new: list[str] = []
 
+    def has(self, label: str) -> bool:
+        return label in self._numbers
+
     def number(self, label: str) -> int:
         if label not in self._numbers:
             self._numbers[label] = len(self._numbers)

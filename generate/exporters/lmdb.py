@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
+from labelyard.generate.exporters.common.lmdb_parts import keep_only, opened, put
 from labelyard.generate.record_json.body import instances_of
 from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import Finished
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from lmdb import Environment
 
 LONGEST_KEY = 511  # bytes, as LMDB is built
-START = 1 << 28
 
 
 @dataclass(kw_only=True)
@@ -35,35 +35,21 @@ class Lmdb(Exporter):
             refuse_without_images(run, "Give images=false for the records as they are")
 
     def begin(self, dest: Path, run: RunFolder) -> None:
-        import lmdb
-
-        self._environment: Environment = lmdb.open(str(dest), map_size=START, subdir=True)
+        self._environment: Environment = opened(dest)
 
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
-        import lmdb
-
         entries: dict[bytes, bytes] = {}
         taken = list(self.taken(records, part))
         with self._environment.begin() as there:
             for record in taken:
                 key = _key(record, lambda key: entries.get(key) or there.get(key))
                 entries[key] = dump(record.written(self.min_score, self.images)).strip()
-        while True:  # whole or not at all, in one transaction
-            try:
-                with self._environment.begin(write=True) as transaction:
-                    for key, value in entries.items():
-                        transaction.put(key, value)
-                break
-            except lmdb.MapFullError:
-                self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+        put(self._environment, entries)
         part.facts["keys"] = [key.decode("utf-8", "surrogateescape") for key in entries]
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         keys = {key.encode("utf-8", "surrogateescape"): None for part in parts for key in part.facts["keys"]}
-        with self._environment.begin(write=True) as transaction:
-            for key in [key for key in transaction.cursor().iternext(values=False) if key not in keys]:
-                transaction.delete(key)  # of records that are no longer in the run
-        self._environment.sync(True)
+        keep_only(self._environment, keys)
         with replacing(dest / "keys.txt") as file:
             file.writelines(key + b"\n" for key in keys)
 

@@ -138,6 +138,7 @@ def main(checkout: str, data: str) -> None:
     outcomes: dict[str, Any] = {}
     for name, make in pairs(data).items():
         random.seed(0)
+        made = None
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 made = make()
@@ -148,6 +149,8 @@ def main(checkout: str, data: str) -> None:
         else:
             wrong = [text for item in items for text in item["wrong"]]
             outcomes[name] = {"items": None if infos is None else len(infos), "wrong": wrong, "seen": items}
+        if hasattr(made, "annos"):
+            made.annos.close()  # today's lmdb opens a folder once in a process
     print(json.dumps(outcomes))
 
 

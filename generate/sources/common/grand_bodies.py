@@ -36,7 +36,7 @@ def _fill_all(record: Record, body: Json) -> None:
         record.texts[_name(place)] = _text(caption, numbers)
     for place, words in enumerate(body.get("captions") or []):  # of what was published before captions were grounded
         record.texts.setdefault(_name(place), Text(words, "model"))
-    if body.get("dense_caption"):
+    if (body.get("dense_caption") or {}).get("caption"):
         record.texts[DENSE] = _text(body["dense_caption"], numbers)
     if body.get("additional_context"):
         record.texts[CONTEXT] = Text(body["additional_context"], "model")
@@ -73,7 +73,8 @@ def _instance(entry: Json, record: Record) -> Instance:
     labels = list(dict.fromkeys(entry.get("labels") or []))
     extra: dict[str, Any] = {LABELS: labels}
     if entry.get("attributes"):
-        extra[ATTRIBUTES] = list(entry["attributes"])
+        attributes = entry["attributes"]
+        extra[ATTRIBUTES] = [attributes] if isinstance(attributes, str) else list(attributes)
     depth = next((entry[key] for key in DEPTHS if entry.get(key) is not None), None)
     if depth is not None:
         extra[DEPTH] = depth
