@@ -149,7 +149,7 @@ def main(checkout: str, data: str) -> None:
         else:
             wrong = [text for item in items for text in item["wrong"]]
             outcomes[name] = {"items": None if infos is None else len(infos), "wrong": wrong, "seen": items}
-        if hasattr(made, "annos"):
+        if made is not None and hasattr(made, "annos"):
             made.annos.close()  # today's lmdb opens a folder once in a process
     print(json.dumps(outcomes))
 
