@@ -21,6 +21,7 @@
     voc2coco  Pascal VOC as COCO's JSON
     paraphrase  the pairs' sentences in other words
     edit_cli  pictures changed by an instruction, by InstructCV's own flags
+    train     a training job on SLURM, by somebody's own trainer
     worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/

@@ -28,6 +28,7 @@ NAMES = (
     "voc2coco",
     "paraphrase",
     "edit_cli",
+    "train",
 )
 WORKER = "generate"  # one more program, a folder that python runs
 VERBS = {"jsons2txt": "merge", WORKER: "worker", "command": COMMAND}  # the others are called as their files are

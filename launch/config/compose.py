@@ -34,7 +34,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 # Groups that are no kind of step.
 FRAME = ("source", "pipeline", "cluster", "export")
 # Folders of conf/ that hold no options of a run.
-NO_GROUPS = ("chain",)
+NO_GROUPS = ("chain", "train")
 # Keys of every configuration that hold settings of one dataclass.
 SECTIONS = {"load": Load, "write": Write, "work": Work, "models": Models}
 

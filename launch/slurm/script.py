@@ -92,6 +92,33 @@ def merge_parameters(options: Options, run: Path, name: str, dependency: str) ->
     }
 
 
+def job_parameters(options: Options, folder: Path, name: str) -> dict[str, Any]:
+    """submitit's parameters for a single job that is none of a run's: a trainer's."""
+    return {
+        **_common(options, name, options.dependency),
+        "nodes": options.nodes,
+        "ntasks_per_node": 1,
+        "cpus_per_task": options.cpus_per_task,
+        "gres": options.gres,
+        "constraint": options.constraint,
+        "exclude": options.exclude,
+        "nodelist": options.nodelist,
+        "additional_parameters": _present(
+            {
+                "gpus-per-node": _gpus(options),
+                "mem": options.mem,
+                "reservation": options.reservation,
+                **as_parameters(options.sbatch_args, "cluster.sbatch_args"),
+                "time": options.time,
+                "signal": f"B:USR2@{options.stop_seconds}" if options.requeue else None,
+                "requeue" if options.requeue else "no-requeue": True,
+                "open-mode": "append",
+                "output": log_of(folder, "%j"),
+            }
+        ),
+    }
+
+
 def refuse_backslash(run: Path) -> None:
     """In a log's path it tells SLURM to replace nothing (%j, %t), and all of a job's workers write to one."""
     if "\\" in str(run):

@@ -227,6 +227,7 @@ class InstructCV(Exporter):
         }
         if self.layout == PARQUET:
             tables.remove_others(dest, len(parts))
+            write_atomic(dest / "README.md", tables.card(self._subsets()).encode())
         else:
             _remove_strangers(dest, there)
             for group in self._subsets():

@@ -44,6 +44,12 @@ class Tables:
         self._stack.__exit__(*error)
 
 
+def card(subsets: Sequence[str]) -> str:
+    """By which `datasets` knows which of the files are tables, and of what."""
+    lines = [f"  - split: {name or 'train'}\n    path: {name or 'data'}-*.parquet" for name in subsets]
+    return "\n".join(["---", "configs:", "- config_name: default", "  data_files:", *lines, "---", ""])
+
+
 def remove_others(dest: Path, parts: int) -> None:
     """Of a run that had more records."""
     for path in dest.glob(FILES):

@@ -223,6 +223,19 @@ def test_links_take_no_space_and_are_the_same_bytes(
     assert (tmp_path / "out" / name / f"{name}_0.jpg").samefile(coco_data / "val2017" / f"{9:012d}.jpg")
 
 
+@pytest.mark.slow
+def test_datasets_loads_the_folder_of_a_table_by_itself(coco_run: Path, tmp_path: Path) -> None:
+    import datasets as hub
+
+    assert export(coco_run, "instructcv", tmp_path / "out", "layout=parquet", "tasks=det").returncode == 0
+    found = hub.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert list(found) == ["train"] and found["train"][0]["input_image"].size == datasets.SIZE
+    split = ("layout=parquet", "tasks=det", "split=train=.5,test=.5")
+    assert export(coco_run, "instructcv", tmp_path / "split", *split).returncode == 0
+    found = hub.load_dataset(str(tmp_path / "split"), cache_dir=str(tmp_path / "cache"))
+    assert set(found) == {"train", "test"} and isinstance(found["test"][0]["edit_prompt"], str)
+
+
 def test_a_table_has_the_columns_that_trainers_take_by_default(coco_run: Path, pairs: Path, tmp_path: Path) -> None:
     import pyarrow.parquet
 
