@@ -31,7 +31,7 @@ class Known:
     option: str
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the step, where nothing is said of them
     api: bool = False  # a service is asked
-    image_too: bool = False  # it begins at an image, too
+    reads: tuple[str, ...] = ()  # of a row; empty: what its type says
 
     @property
     def draws(self) -> bool:
@@ -42,7 +42,7 @@ class Known:
 DRAWN = {"temperature": 0.6, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.2}
 QUESTION = "What is the content of this image?"
 OF_VIDEOS = "Please describe the video in detail."
-GPT = {"checkpoint": "gpt-4o", "backend": "openai", "temperature": 0.2, "prompt": QUESTION}
+GPT = {"checkpoint": "openai:gpt-4o", "backend": "openai", "temperature": 0.2, "prompt": QUESTION}
 
 
 def _captioner(checkpoint: str, **more: Any) -> Known:
@@ -87,7 +87,16 @@ NAMES: dict[str, dict[str, Known]] = {
         "StableDiffusionGenerator": _painter("stabilityai/stable-diffusion-3.5-large", "StableDiffusion3Pipeline", 28),
         "DiffusersGenerator": Known("draw", "diffusers", {"format": "png"}),
     },
-    "VideoGenerator": {},
+    "VideoGenerator": {
+        "AllegroGenerator": Known("film", "allegro"),
+        "AnimateDiffGenerator": Known("film", "animatediff"),
+        "CogVideoXT2VGenerator": Known("film", "cogvideox"),
+        "CogVideoXGenerator": Known("film", "cogvideox_i2v", reads=("text", "image")),
+        "I2VGenXLGenerator": Known("film", "i2vgen_xl", reads=("text", "image")),
+        "ModelScopeT2VGenerator": Known("film", "modelscope"),
+        "SVDGenerator": Known("film", "svd", reads=("image",)),
+        "DiffusersVideoGenerator": Known("film", "diffusers"),
+    },
 }
 # Names that documents, examples and code have for one class.
 ALIASES = {
@@ -95,4 +104,11 @@ ALIASES = {
     "LLaVAOneVisionVideoCaptioner": "LLaVAOVCaptioner",
     "QwenVLVideoCaptioner": "Qwen2VLCaptioner",
     "StableDiffusion3Generator": "StableDiffusionGenerator",
+    "Allegro": "AllegroGenerator",
+    "AnimateDiff": "AnimateDiffGenerator",
+    "CogVideoXT2V": "CogVideoXT2VGenerator",
+    "CogVideoX": "CogVideoXGenerator",
+    "I2VGenXL": "I2VGenXLGenerator",
+    "ModelScopeT2V": "ModelScopeT2VGenerator",
+    "SVD": "SVDGenerator",
 }

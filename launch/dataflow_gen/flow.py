@@ -64,10 +64,19 @@ class Flow:
         """What the row has itself; None where it has none."""
         key = self.keys.of(kind)
         if self.listed.get(kind) == key:
-            value = {"text": item.caption, "image": item.image, "video": item.video}[kind]
-            return value or None
+            return listed_value(kind, item) or None
         return item.given.get(key)
 
     def passed(self, item: Any) -> dict[str, Any]:
         """The keys that no step has a part in."""
-        return {key: value for key, value in item.given.items() if key != ROW and key not in self.keys.all}
+        passed = {key: value for key, value in item.given.items() if key != ROW and key not in self.keys.all}
+        for kind, key in self.listed.items():  # another column is read in its place
+            if key != self.keys.of(kind) and (value := listed_value(kind, item)):
+                passed[key] = value
+        return passed
+
+
+def listed_value(kind: str, item: Any) -> str:
+    """What a list's row has as its own, in the words of a source."""
+    found: str = {"text": item.caption, "image": item.image, "video": item.video}[kind]
+    return found

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from labelyard.generate.settings import target
 from labelyard.launch.chains.recipe import NAME, Recipe, StageRecipe
 from labelyard.launch.config.compose import CONF
 from labelyard.launch.config.typed_values import literal
-from labelyard.launch.dataflow_gen.catalogue import ALIASES, NAMES, ROLES, Known, Role
+from labelyard.launch.dataflow_gen.catalogue import ALIASES, NAMES, ROLES, Known
 from labelyard.launch.dataflow_gen.classes import OwnClassSeen, by_dotted_name, classes_in
 from labelyard.launch.dataflow_gen.flow import KINDS, ROW, Flow, Keys, Stage
 from labelyard.launch.dataflow_gen.request import Request, StepAsked
@@ -27,6 +28,7 @@ from labelyard.utils.streams import without_compression
 OWN = {"text": "caption", "image": "image", "video": "video"}  # what a source calls them
 LIGHT = ("write.image=none", "write.short_side=null", "write.aside=false")
 CHAIN = "dataflow"
+BEGIN = "image_path"
 
 
 def flow_of(request: Request) -> Flow:
@@ -40,10 +42,18 @@ def flow_of(request: Request) -> Flow:
         name = f"step_{asked.number}_{asked.type}_{_safe(asked)}"
         if not NAME.fullmatch(name):
             raise UserError(f"{request.at(asked, 'name')}: {asked.name!r} is no name for a folder")
+        reads = found.driver.get("reads", (role.reads,))
+        columns = {kind: keys.of(kind) for kind in OWN}
+        if "image" in reads and role.reads != "image":
+            columns["image"] = _begins_at(request)
+        if found.driver.get("text_from"):
+            columns["text"] = found.driver["text_from"]
         if not stages:
-            listed = {role.reads: found.driver.get("text_from") or keys.of(role.reads)}
+            listed = {kind: columns[kind] for kind in reads}
         before = Flow(keys, tuple(stages), listed)
-        source = _first_source(request, listed) if not stages else _source(request, before, asked, role, found.driver)
+        source = (
+            _first_source(request, listed) if not stages else _source(request, before, asked, columns, found.driver)
+        )
         own_settings = [one for key, value in found.step.items() for one in settings_of(f"{name}.{key}", value)]
         run = [setting(key, value) for key, value in _run_settings(request, asked, found).items()]
         head = ("pipeline=bare", f"+{kind[0]}@{name}={kind[1]}", f"pipeline.steps=[{name}]", *LIGHT)
@@ -109,7 +119,16 @@ def _own_class(request: Request, asked: StepAsked, seen: OwnClassSeen) -> Transl
     found.step |= {"file": seen.file, "of": seen.name, "config": text_of(config)}
     root = request.meta_folder if request.meta_folder is not None else str(Path(request.meta_path).resolve().parent)
     found.step["root"] = str(Path(root).resolve())
+    if asked.type == "VideoGenerator" and _has_images(request, asked):
+        found.step["with_image"] = True
+        found.driver["reads"] = ("text", "image")
     return found
+
+
+def _has_images(request: Request, asked: StepAsked) -> bool:
+    """Whether a video may begin at an image: an earlier step makes one, or the list names them."""
+    earlier = any(step.type == "ImageGenerator" for step in request.steps[: asked.number - 1])
+    return earlier or _begins_at(request) == BEGIN
 
 
 def _complete(request: Request, known: Known, asked: StepAsked, found: Translated, settings: Mapping[str, Any]) -> None:
@@ -122,10 +141,8 @@ def _complete(request: Request, known: Known, asked: StepAsked, found: Translate
     longest = step.get("max_model_len")
     if isinstance(longest, int) and "max_tokens" not in step:
         step["max_tokens"] = max(1, min(TOKENS, longest // 2))
-    if known.api and ":" in str(step.get("checkpoint", "")):
-        provider, _, model = step["checkpoint"].partition(":")
-        if "provider" in settings:
-            step |= {"provider": provider, "checkpoint": model}
+    if known.api and ":" not in str(step["checkpoint"]) and "base_url" not in step and step["backend"] == "openai":
+        step["checkpoint"] = f"openai:{step['checkpoint']}"
     if request.max_cost is not None and "max_cost" in settings:
         step["max_cost"] = request.max_cost
     if known.api:
@@ -163,28 +180,43 @@ def _first_source(request: Request, listed: Mapping[str, str]) -> list[str]:
     if request.meta_folder is not None:
         found.append(setting("source.root", request.meta_folder))
     if without_compression(request.meta_path.lower()).endswith((".txt", ".lst")):
-        (kind,) = listed
+        kind = next(iter(listed))
         return ["source=txt", f"source.lines={kind}s", *found]
     return [*found, *(setting(f"source.{OWN[kind]}_key", listed.get(kind)) for kind in OWN)]
 
 
-def _source(request: Request, before: Flow, asked: StepAsked, role: Role, driver: Mapping[str, Any]) -> list[str]:
+def _begins_at(request: Request) -> str:
+    """The column of the images that videos begin at: image_path, as upstream has it, where the list has one."""
+    from labelyard.generate.rows import Entry
+    from labelyard.generate.sources.auto import Auto
+
+    try:
+        rows = Auto(path=request.meta_path, image_key=BEGIN, caption_key=None).entries()
+        return BEGIN if any(isinstance(row, Entry) for row in islice(rows, 20)) else request.image_key
+    except UserError:
+        return request.image_key
+
+
+def _source(
+    request: Request, before: Flow, asked: StepAsked, columns: Mapping[str, str], driver: Mapping[str, Any]
+) -> list[str]:
     """What the step looks at of the records of the step before: nothing is decoded that it does not read."""
+    role = ROLES[asked.type]
+    reads = driver.get("reads", (role.reads,))
     found = ["source.copies=false"]
     for kind, name in OWN.items():
-        if kind == "text" and driver.get("text_from"):
-            found.append(setting("source.caption", f"given.{driver['text_from']}"))
-            continue
-        if kind != role.reads and kind != "text":
+        if kind not in reads and kind != "text":
             found.append(f"source.{name}=none")
             continue
         maker = before.maker(kind, len(before.stages))
         if kind == role.reads and "read" in driver:
             maker = _named(request, before, asked, kind, driver["read"])
+        if kind == "text" and "text_from" in driver:
+            maker = None
         if maker is not None:
             found.append(f"source.{name}={KINDS[kind]}.{maker.name}")
-        elif kind == role.reads and before.listed.get(kind) != before.keys.of(kind):
-            found.append(setting(f"source.{name}", f"given.{before.keys.of(kind)}"))
+        elif kind in reads and before.listed.get(kind) != columns[kind]:
+            found.append(setting(f"source.{name}", f"given.{columns[kind]}"))
     return found
 
 

@@ -51,6 +51,7 @@ NO_MEANING = {
     "device": "a GPU is used where there is one, and work.device says otherwise",
     "download_dir": "weights lie where HF_HOME says, or models.cache",
     "stream": "answers are taken whole",
+    "subfolder": "a pipeline knows where its parts lie",
     "num_crops": "the checkpoint's processor knows how it cuts pictures",
     "detokenize": "answers are texts",
     "skip_special_tokens": "answers are texts",
@@ -92,6 +93,8 @@ At = Callable[[str], str]  # where a setting stands
 def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any], at: At, label: str) -> Translated:
     """`fields`: those of the step's class, with their defaults."""
     found = Translated(step=dict(known.settings))
+    if known.reads and "image" in known.reads:
+        found.driver["reads"] = known.reads
     renamed = {**RENAMED, **(RENAMED_THERE if known.draws else {})}
     if "weight" in config and "width" in config:
         renamed.pop("weight", None)
@@ -114,7 +117,9 @@ def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any
             found.step["offload"] = "model" if value else "none"
         elif key == "max_num_seqs":
             _number(key, value, at)
-            found.step["concurrency" if known.api and "concurrency" in fields else "batch_size"] = value
+            found.step["max_num_seqs"] = min(value, 4096)
+            if not known.api:
+                found.step["batch_size"] = value
         elif key == "tensor_parallel_size":
             _number(key, value, at)
             found.run["cluster.gpus_per_worker"] = value

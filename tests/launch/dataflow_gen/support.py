@@ -96,3 +96,20 @@ def run(config: Path, *more: object) -> int:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+FILMS = """
+
+@GENERATOR_REGISTRY.register()
+class Blinker:
+    def __init__(self, **kwargs):
+        pass
+
+    def generate_batch(self, rows):
+        return [self.film(row) for row in rows]
+
+    def film(self, row):
+        size = Image.open(row["image_path"]).size if "image_path" in row else (32, 16)
+        return [Image.new("RGB", size, (number * 40, 0, len(row["text"]))) for number in range(4)]
+"""
+FILM = {"type": "VideoGenerator", "name": "Blinker"}

@@ -143,7 +143,7 @@ def test_settings_become_those_of_our_step(tmp_path: Path) -> None:
     assert own | {"of": ""} == {
         "checkpoint": "'tiny/llava'", "prompt": "'x'", "temperature": "0.6", "top_p": "0.9", "top_k": "50",
         "repetition_penalty": "1.2", "times": "5", "max_model_len": "2048", "max_tokens": "1024", "batch_size": "128",
-        "seed": "3", "of": "",
+        "max_num_seqs": "128", "seed": "3", "of": "",
     }  # fmt: skip
     assert found["work.batch"] == "256" and found["source.identity"] == "row"
     assert (found["source.image_key"], found["source.caption_key"]) == ("'image'", "null")
