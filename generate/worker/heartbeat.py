@@ -21,7 +21,6 @@ from labelyard.utils.redact import redacted
 if TYPE_CHECKING:
     from labelyard.generate.worker.loop import Worker
 
-TELL = 2.0  # seconds, at least, between two words on what was used
 FIRST_BEAT = 2.0  # seconds; then ever longer, up to HEARTBEAT: who has just begun is looked at most
 
 
@@ -37,7 +36,6 @@ class Presence:
         }
         self._worker: Worker | None = None
         self._heard = False  # whether a beat came while it worked
-        self._told = 0.0
         self._end = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
@@ -64,9 +62,8 @@ class Presence:
             write_atomic(self.path, dump(self._state), sync=False)
 
     def tell_used(self) -> None:
-        """What steps have used is of interest to others before the next beat, but not every moment."""
-        if time.monotonic() - self._told > TELL and self._worker is not None:
-            self._told = time.monotonic()
+        """What steps have used is said before the next beat: others must know it, and a kill would lose it."""
+        if self._worker is not None:
             with suppress(OSError):
                 self.say(self._state["state"])
 

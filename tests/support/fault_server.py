@@ -33,6 +33,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: bool = False  # until the server is stopped
     cut: bool = False  # in the middle of the reply
+    good: bool = False  # it is an answer, and counts as one
 
 
 def error(status: int, message: str = "", headers: Mapping[str, str] | None = None, **more: Any) -> Fault:
@@ -101,7 +102,7 @@ class FaultServer:
         finally:
             with self._lock:
                 self.at_once -= 1
-        return fault if fault is not None else Fault(200, said(f"you said {asked.text}", str(asked.body["model"])))
+        return fault if fault is not None else answer_to(asked)
 
     @property
     def is_ended(self) -> bool:
@@ -110,6 +111,10 @@ class FaultServer:
     def count(self, asked: Asked, number: int) -> None:
         with self._lock:
             self.answered[asked.text] += number
+
+
+def answer_to(asked: Asked) -> Fault:
+    return Fault(200, said(f"you said {asked.text}", str(asked.body["model"])), good=True)
 
 
 def said(text: Any, model: str = "tiny", finish: str = "stop", **message: Any) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
             if server.is_ended or fault.hang:
                 self.close_connection = True
                 return
-            good = fault.status == 200 and not fault.cut
+            good = fault.good
             if good:
                 server.count(asked, 1)  # ahead of the reply: who has it may look at once
             if not self._reply(fault) and good:
