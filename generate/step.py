@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from labelyard.generate.compute.batches import AUTO, Batches
 from labelyard.generate.compute.gpu_memory import GpuMemory
-from labelyard.generate.record import Record
+from labelyard.generate.record import Item, Record
 from labelyard.generate.settings import setting, transient
 from labelyard.generate.steps.tools.licences import Licence, licence_of
 from labelyard.generate.surroundings import Surroundings
@@ -91,6 +91,10 @@ class Step:
     def used(self) -> dict[str, float]:
         """What it has used up since it was set up for the first time, by kind: requests, tokens, money."""
         return {}
+
+    def guessed_cost(self, item: Item) -> float | None:
+        """What it will cost, where that can be said before anything is known but the row."""
+        return None
 
     def lists(self) -> tuple[PublishedFile, ...]:
         """What has to be fetched besides: lists of names, thresholds."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from labelyard.generate.record import Item
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.sources.common.input_folder import told as kinds_told
 from labelyard.generate.step import Step
@@ -17,7 +18,8 @@ from labelyard.launch.merging.summary import short
 from labelyard.launch.planning.plan import fitting_size
 from labelyard.launch.planning.reader_process import reading, rows_ahead
 from labelyard.launch.starting.checks import check_plan
-from labelyard.launch.starting.estimate import estimate
+from labelyard.launch.starting.cost import SAMPLE, costs, items_of
+from labelyard.launch.starting.estimate import estimate, left_of
 from labelyard.launch.starting.request import Wish
 from labelyard.launch.starting.run_json import compare
 from labelyard.launch.watching.progress import duration
@@ -44,7 +46,11 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         wish.source.fingerprint()  # a plan asks for it first
     began = time.perf_counter()
     with Gauge("planning") as gauge:
-        new = sum(len(sifted.new) for sifted in sieve.sift(rows_ahead(wish.source, wish.limit), gauge.tell))
+        new, sample = 0, list[Item]()
+        for sifted in sieve.sift(rows_ahead(wish.source, wish.limit), gauge.tell):
+            new += len(sifted.new)
+            if len(sample) < SAMPLE:
+                sample += items_of(sifted, SAMPLE - len(sample))
     size = wish.shard_size or fitting_size(new)
     items = known.items + new
     there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
@@ -61,6 +67,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
         *(line for name, node in wish.config["steps"].items() for line in step_lines(name, node, wish.steps[name])),
         *(f"workers    {text}" for text in wish.cluster.describe(folder)),
         f"time       {estimate(folder, wish.rate, items, wish.cluster.workers())}",
+        *costs(folder, wish.steps, left_of(folder, items), sample),
         f"disk       about {need / 1e9:.3g} GB for new records; {free / 1e9:.1f} GB are free at {there}",
         f"output     {short(folder.path)} ({items} items in all)",
         "Nothing was written and nobody was started.",

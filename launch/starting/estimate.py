@@ -15,12 +15,18 @@ def estimate(folder: RunFolder, rate: float | None, items: int, workers: int) ->
         rate, whence = rate_of_a_worker(folder), "as in this run so far"
     if rate is None:
         return "unknown until a worker has run; rate=… (images per second of one worker) gives an estimate"
-    left = items - sum(read_sums(folder.manifest(number))["items"] for number in folder.finished())
+    left = left_of(folder, items)
     seconds = left / rate
     return (
         f"about {_hours(seconds)} GPU hours for {left} items at {rate:.3g} images/s per worker ({whence}); "
         f"{duration(seconds / workers)} with {workers} workers"
     )
+
+
+def left_of(folder: RunFolder, items: int) -> int:
+    """Those of unfinished shards."""
+    ended: int = sum(read_sums(folder.manifest(number))["items"] for number in folder.finished())
+    return items - ended
 
 
 def rate_of_a_worker(folder: RunFolder) -> float | None:

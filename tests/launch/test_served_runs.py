@@ -109,9 +109,22 @@ def test_killed_stopped_by_its_budget_and_gone_on_with(make_list: MakeList, tmp_
         short = call("run", *arguments(photos, out, server, "cluster.num_jobs=1", *budget, "describe.max_cost=0.39"))
         assert short.returncode == 1 and "max_cost=0.39: " in short.stderr and "Nothing was marked" in short.stderr
         assert json.loads((out / "stats.json").read_bytes())["quarantined"] == 0
+        rest = call("run", *arguments(photos, out, server, *budget, "dry_run=true"))
+        assert (
+            "cost       describe: about 0.12 for 8 items, 0.015 each (an answer as in this run so far)" in rest.stdout
+        )
         final = call("run", *arguments(photos, out, server, "cluster.num_jobs=1", *budget, "describe.max_cost=9"))
         assert final.returncode == 0, final.stderr
         stats = json.loads((out / "stats.json").read_bytes())
         assert stats["done"] == 32
         assert asked_well(server) == dict.fromkeys(range(32), 1), "what is finished is not asked again"
         assert stats["used"]["describe"]["cost"] == pytest.approx(32 * 0.015)
+
+
+def test_what_it_will_cost_is_told_before_it_starts(make_list: MakeList, tmp_path: Path) -> None:
+    with FaultServer() as server:
+        prices = ("describe.price_in=2", "describe.price_out=8", "describe.max_tokens=500", "dry_run=true")
+        told = call("run", *arguments(make_list(30), tmp_path / "out", server, *prices)).stdout
+        assert not server.asked
+    # 31 letters and a picture in, 500 tokens out: 1007 * 2 + 500 * 8 millionths
+    assert "cost       describe: about 0.18 for 30 items, 0.00601 each (by the prompts of 20 items, answers at" in told

@@ -36,6 +36,10 @@ class Describe(Telling):
     def reads(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.of, *super().reads)))
 
+    @property
+    def pictures(self) -> int:
+        return sum(self.frames if name == "video" else 1 for name in self.of)
+
     def shown(self, record: Record) -> Sequence[Image]:
         return [picture for name in self.of for picture in self._pictures(record, name)]
 

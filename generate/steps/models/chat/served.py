@@ -17,7 +17,7 @@ from labelyard.generate.steps.models.chat.engine import Engine
 from labelyard.generate.steps.models.chat.flow import Gate, Pace
 from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.sampling import Sampling
-from labelyard.generate.steps.models.chat.used import Account
+from labelyard.generate.steps.models.chat.used import Account, guessed_tokens
 from labelyard.generate.steps.models.chat.verdicts import Again, OtherName, Refused, Rejected, answer_of
 from labelyard.generate.steps.models.chat.web import NoReply, NotTrusted, Unreachable, ask
 from labelyard.generate.steps.models.chat.wire import body
@@ -188,7 +188,9 @@ class Served:
                 self._engine.mend()  # or one that is just dying of another question would be laid to this one
             expected = 0.0
             if request is not None:
-                wait, expected = self._pace.turn(_guess(request) + self._sampling.max_tokens)
+                wait, expected = self._pace.turn(
+                    guessed_tokens(request.system + request.text, len(request.images)) + self._sampling.max_tokens
+                )
                 self._wait(wait)
             address = self._how.addresses.pick()
             if address is None:
@@ -310,8 +312,3 @@ def _pause(failures: int, first: float, dice: random.Random) -> float:
     """Twice as long each time; not all at the same moment."""
     longest: float = min(first * 2**failures, LONGEST_PAUSE)
     return longest * (0.5 + 0.5 * dice.random())
-
-
-def _guess(request: Request) -> int:
-    """Tokens of a request, before any was answered."""
-    return len(request.text) // 4 + len(request.system) // 4 + 1000 * len(request.images)

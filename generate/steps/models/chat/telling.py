@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.record import Record, Text
+from labelyard.generate.errors import ItemError
+from labelyard.generate.record import Item, Record, Text
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.prompts import Template
 from labelyard.generate.steps.models.chat.step import ChatStep
 from labelyard.generate.steps.models.chat.structured import check_schema
+from labelyard.generate.steps.models.chat.used import cost, guessed_tokens
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -78,6 +80,21 @@ class Telling(ChatStep):
 
     def has_work_for(self, record: Record) -> bool:
         return not self.keep_given or self.kept_as not in (record.found if self.finds else record.texts)
+
+    def guessed_cost(self, item: Item) -> float | None:
+        if self.price_in is None and self.price_out is None:
+            return None
+        try:
+            text = self.asks.filled(Record(item, caption=item.caption)) + self.says.filled(Record(item))
+        except ItemError:  # what an earlier step will have found
+            text = self.prompt + self.system
+        tokens = guessed_tokens(text, self.pictures)
+        return self.times * cost(tokens, self.max_tokens, self.price_in or 0.0, self.price_out or 0.0)
+
+    @property
+    def pictures(self) -> int:
+        """How many go with a question."""
+        return 0
 
     def shown(self, record: Record) -> Sequence[Image]:
         """The pictures that go with the question."""
