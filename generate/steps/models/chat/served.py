@@ -197,13 +197,14 @@ class Served:
                 raise Unreachable("no address is known yet")
             path = "completions" if self._how.template is not None else "chat/completions"
             starts = self._engine.starts if self._engine is not None else 0
-            self._account.tried()
             try:
                 reply = ask(f"{address}/{path}", data, self._key(), self._how.timeout)
+                self._account.tried()
             except Unreachable:
                 self._how.addresses.failed(address)
                 raise
             except NoReply as error:
+                self._account.tried()
                 if self._has_died(starts):
                     raise _Died(str(error), alone) from None
                 raise Again(str(error)) from None
