@@ -221,12 +221,25 @@ def _as_by_default(kind: type[Step], name: str) -> Step:
 def _pipeline(name: str, path: Path) -> str:
     node = OmegaConf.load(path)
     assert isinstance(node, DictConfig)
-    chosen: dict[str, str] = {}
-    for key, option in ((str(key), value) for entry in node.get("defaults", []) for key, value in entry.items()):
-        kind, _, own = key.removeprefix("override ").lstrip("/").partition("@")
-        chosen[own or kind] = f"{kind}@{own}={option}" if own else f"{kind}={option}"
+    chosen = _chosen(path)
     steps = " → ".join(f"`{chosen[step]}`" for step in node.pipeline.steps)
     return f"### `pipeline={name}`\n\n{_on_top(path)}\n{steps or 'no steps'}\n"
+
+
+def _chosen(path: Path) -> dict[str, str]:
+    """The option that a pipeline has for each of its steps, as one would write it; those of pipelines that it goes on
+    from, too."""
+    node = OmegaConf.load(path)
+    assert isinstance(node, DictConfig)
+    chosen: dict[str, str] = {}
+    for entry in node.get("defaults", []):
+        if isinstance(entry, str):
+            chosen |= _chosen(path.with_name(f"{entry}.yaml")) if entry != "_self_" else {}
+            continue
+        for key, option in entry.items():
+            kind, _, own = str(key).removeprefix("override ").lstrip("/").partition("@")
+            chosen[own or kind] = f"{kind}@{own}={option}" if own else f"{kind}={option}"
+    return chosen
 
 
 def _on_top(path: Path) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+AT_ONCE = 512  # so many boxes are compared all with all: one call, where few boxes would be many small ones
 
 
 def clip(boxes: NDArray[np.floating], width: float, height: float) -> NDArray[np.floating]:
@@ -69,9 +73,29 @@ def nms(boxes: NDArray[np.floating], scores: NDArray[np.floating], limit: float)
 
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     waiting = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    if len(boxes) <= AT_ONCE:
+        return _nms_at_once(boxes, waiting.tolist(), limit)
     kept: list[int] = []
     while len(waiting):
         best, rest = waiting[0], waiting[1:]
         kept.append(int(best))
         waiting = rest[iou(boxes[best], boxes[rest]) <= limit]
+    return kept
+
+
+def _nms_at_once(boxes: NDArray[np.floating], order: Sequence[int], limit: float) -> list[int]:
+    import numpy as np
+
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = areas(np.concatenate([low, high], axis=2))
+    whole = areas(boxes)
+    common = whole[:, None] + whole[None, :] - shared
+    covers = np.divide(shared, common, out=np.zeros_like(common), where=common > 0) > limit
+    gone, kept = [False] * len(boxes), list[int]()
+    for number in order:
+        if not gone[number]:
+            kept.append(number)
+            for other in np.flatnonzero(covers[number]).tolist():
+                gone[other] = True
     return kept

@@ -26,7 +26,7 @@ VICUNA = (
 @dataclass(kw_only=True)
 class TextChat(ChatStep):
     """`dense`: a caption of a few sentences, texts.dense, from things by depth and place, captions and relations.
-    `context`: what is worth knowing about such things, found.context, from their names. An answer that is cut off is
+    `context`: what is worth knowing about such things, texts.context, from their names. An answer that is cut off is
     not taken: the item goes on without, and found.NAME_cut_off says so."""
 
     checkpoint: str = "Qwen/Qwen2.5-7B-Instruct"
@@ -51,7 +51,7 @@ class TextChat(ChatStep):
 
     @property
     def writes(self) -> tuple[str, ...]:
-        return ("texts.dense" if self.task == DENSE else "found.context", f"found.{self.cut_off}")
+        return (f"texts.{self.task}", f"found.{self.cut_off}")
 
     @property
     def cut_off(self) -> str:
@@ -78,14 +78,9 @@ class TextChat(ChatStep):
         return scene_text(record.instances, relations_of(record), captions, landmark)
 
     def _note(self, record: Record, answer: Answer | None) -> None:
-        if self.task == DENSE:
-            record.texts.pop(DENSE, None)
-            if answer is not None:
-                record.texts[DENSE] = Text(answer.text, "model", facts=self.facts(answer))
-        else:
-            record.found.pop(CONTEXT, None)
-            if answer is not None:
-                record.found[CONTEXT] = answer.text
+        record.texts.pop(self.task, None)
+        if answer is not None:
+            record.texts[self.task] = Text(answer.text, "model", facts=self.facts(answer))
 
     def model(self) -> dict[str, Any]:
         text = prompt_of(self.task, self.prompt, self.prompts)

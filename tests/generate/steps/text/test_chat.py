@@ -39,7 +39,7 @@ def test_a_dense_caption_is_written_about_the_scene() -> None:
     step, model = ready(lambda request: f"about {request.item}")
     rows = [record(0), record(1)]
     step(rows)
-    assert rows[1].texts["dense"] == Text("about i1", "model", facts={"finish": "stop", "tokens": 3})
+    assert (rows[1].texts["dense"].text, rows[1].texts["dense"].facts["finish"]) == ("about i1", "stop")
     asked = model.all_asked[0].text
     scene = "Foreground:\nGroup 0: cup0\n\nShort Captions:\na {cup}\n\nRelationships:\na cup, Group Ids: (0)\n"
     assert f"{scene}\nLandmarks:\nIndoor scene\n" in asked and asked.rstrip().endswith("Caption:")
@@ -52,12 +52,10 @@ def test_an_answer_that_was_cut_off_is_not_taken_and_told() -> None:
     for task in ("dense", "context"):
         step, _ = ready([list(answers)], task=task, max_tokens=8, landmark=None)
         rows = [record(0), record(1)]
-        rows[0].texts["dense"] = Text("of an earlier try", "model")
-        rows[0].found["context"] = "of an earlier try"
+        rows[0].texts[task] = Text("of an earlier try", "model")
         step(rows)
-        said = [{**one.found, "dense": one.texts["dense"].text if "dense" in one.texts else None} for one in rows]
-        assert [one.get("writes_cut_off") for one in said] == [8, None]
-        assert [one.get(task) for one in said] == [None, "whole"]
+        assert [one.found.get("writes_cut_off") for one in rows] == [8, None]
+        assert task not in rows[0].texts and rows[1].texts[task].text == "whole"
 
 
 def test_context_is_written_about_the_names_alone() -> None:
@@ -65,8 +63,8 @@ def test_context_is_written_about_the_names_alone() -> None:
     rows = [record(0)]
     step(rows)
     assert "Objects:\ncup0\n\nLandmarks:\nIndoor scene\n" in model.all_asked[0].text
-    assert "context" not in rows[0].found, "nothing was said"
-    assert step.reads == ("instances", "found.landmark") and step.writes[0] == "found.context"
+    assert "context" not in rows[0].texts, "nothing was said"
+    assert step.reads == ("instances", "found.landmark") and step.writes[0] == "texts.context"
 
 
 def test_prompts_are_files_of_one_s_own_or_the_package_s(tmp_path: Path) -> None:

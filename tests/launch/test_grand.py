@@ -1,0 +1,98 @@
+"""GranD from end to end: all models tiny and random, on real photos; in one run, and as a chain that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.conftest import call, command, environment, records
+from tests.tiny.grand import grand_settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+STAGES = ("find", "say", "relate", "tell", "ground")
+NUMBER = 12
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """With spaCy's phrases where it is installed; and in shards and batches of a few items."""
+    made = grand_settings(tmp_path_factory.mktemp("models"), parser=find_spec("spacy") is not None)
+    return [*made, "shard_size=4", "work.batch=2"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Image.Image]) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    some = [photos[name].convert("RGB") for name in sorted(photos)]
+    for number in range(NUMBER):
+        whole = some[number % len(some)]
+        part = whole.crop((number * 5, number * 3, whole.width - number * 4, whole.height - number * 2))
+        part.resize(((96, 72), (72, 96), (120, 80))[number % 3]).save(folder / f"{number:02d}.jpg", quality=92)
+    return folder
+
+
+def found(run: Path) -> dict[str, dict[str, Any]]:
+    """What is in its records, but for who made them, and what is kept aside."""
+    bodies = [json.loads(path.read_bytes()) for path in records(run)]
+    return {body["file_name"]: {k: v for k, v in body.items() if k not in ("made_by", "aside")} for body in bodies}
+
+
+def begun(pictures: Path, out: Path, settings: list[str]) -> subprocess.Popen[str]:
+    asked = ["grand_photos", "source=folder", f"source.path={pictures}", f"output={out}", "cluster=local", *settings]
+    return subprocess.Popen(
+        command("chain", *asked), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def killed_when(process: subprocess.Popen[str], stage: Path, number: int) -> int:
+    """As soon as the stage has so many records; how many it has then."""
+    end = time.monotonic() + 600
+    while len(records(stage)) < number:
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    return len(records(stage))
+
+
+def test_one_run_and_five_stages_that_are_killed_find_the_same(
+    pictures: Path, settings: list[str], tmp_path: Path
+) -> None:
+    one, chain = tmp_path / "one", tmp_path / "chain"
+    done = call(
+        "run", "source=folder", f"source.path={pictures}", f"output={one}", "pipeline=grand_photos", "cluster=debug",
+        *settings, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    whole = found(one)
+    assert len(whole) == NUMBER and call("validate", one).returncode == 0
+    annos = [anno for body in whole.values() for anno in body["annos"]]
+    assert all("mask" in anno and "labels" in anno for anno in annos)
+    assert {"masks1", "HQ_SAM"} == {anno["mask_source"] for anno in annos}
+    assert any("role" in anno for anno in annos) and any("median_depth" in anno for anno in annos)
+    for stage in STAGES:  # inside of each; behind relate, between two
+        number = NUMBER if stage == "relate" else 1
+        there = killed_when(begun(pictures, chain, settings), chain / stage, number)
+        assert there == NUMBER if number == NUMBER else there >= 1
+    process = begun(pictures, chain, settings)
+    said, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, said
+    assert found(chain / "ground") == whole
+    assert all("aside" not in json.loads(path.read_bytes()) for path in records(chain / "ground"))
+
+
+def test_a_model_that_does_not_run_is_refused(pictures: Path, tmp_path: Path) -> None:
+    done = call(
+        "run", "source=folder", f"source.path={pictures}", f"output={tmp_path / 'x'}", "pipeline=grand", "dry_run=true"
+    )
+    assert done.returncode == 1 and "step 'regions' reads aside.sa1b, which no earlier step writes" in done.stderr
