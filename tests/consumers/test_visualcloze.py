@@ -73,6 +73,21 @@ def test_the_original_script_makes_the_same_of_the_same_dataset(visualcloze: Pat
     assert {path.name.partition("_")[2] for path in more} <= {f"FillEdit_image_{k}.jpg" for k in range(5)}, "unused"
 
 
+def test_the_original_script_reads_what_we_publish(visualcloze: Path, tmp_path: Path) -> None:
+    """JPEGs: at a palette it fails, since it writes all as JPEG."""
+    import datasets
+
+    graph200k.saved(tmp_path / "Graph200K", rows=8)
+    extract(tmp_path / "Graph200K", tmp_path / "run", "source.split=test")
+    assert export(tmp_path / "run", "parquet", tmp_path / "table", "columns=graph200k").returncode == 0
+    files = sorted(map(str, (tmp_path / "table").glob("*.parquet")))
+    published = datasets.Dataset.from_parquet(files, cache_dir=str(tmp_path / "cache"))
+    process_dataset(visualcloze)(published, str(tmp_path / "theirs"))
+    found = json.loads((tmp_path / "theirs" / "data.json").read_text())
+    assert len(found) == 8 and found[0]["condition"]["FillEdit"]["name"] == [f"jug {k}" for k in range(5)]
+    assert found[7]["description"] == graph200k.row(7)["description"]
+
+
 def png(image: bytes, mode: str) -> dict[str, Any]:
     buffer = io.BytesIO()
     Image.open(io.BytesIO(image)).convert("L" if mode in ("1", "L") else "RGB").convert(mode).save(buffer, "PNG")
