@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
-from labelyard.generate.errors import FatalError
+from labelyard.generate.errors import FatalError, PassingError
 from labelyard.generate.file_system import FULL, IN_THE_WAY, REFUSED, UNWELL, explained
 from labelyard.launch.exit_codes import FAILED, UNHEARD
 from labelyard.utils.errors import UserError
@@ -46,7 +46,7 @@ def _told(name: str, main: Main, arguments: list[str] | None) -> int:
         return code
     except BrokenPipeError:
         raise
-    except (UserError, FatalError) as error:
+    except (UserError, FatalError, PassingError) as error:
         text = str(error)
     except OSError as error:
         text = str(UserError(in_words(error)))

@@ -101,7 +101,7 @@ class Graph200k(Exporter):
             return self._written_one(dest, record)
         except ItemError as error:
             return error.reason
-        except (UnreadableImage, OSError, ValueError, KeyError) as error:
+        except (UnreadableImage, ValueError, KeyError) as error:  # what a disk refuses is no record's fault
             return f"{type(error).__name__}: {error}"
 
     def _written_one(self, dest: Path, record: Finished) -> dict[str, Any]:

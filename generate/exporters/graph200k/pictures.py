@@ -55,18 +55,26 @@ class Pictures:
 
     def of(self, column: str, data: bytes, meta: Mapping[str, Any], target: Size) -> tuple[bytes, str]:
         """Bytes and ending. `target`: the size of the record's own image, which all but pictures of their own get."""
-        from PIL import Image
-
-        with Image.open(io.BytesIO(data)) as opened:
-            size = self.shape.scaled(opened.size if column in FREE else target)
-            if self.coding.format == "keep" and size == opened.size and not self.shape.cut_of(size) and _plain(opened):
-                return data, ending(data)
-        # Its own size, upright, and not by its header.
+        if self.coding.format == "keep" and self._fits(column, data, target):
+            if not seems_whole(data):
+                decode_as_it_is(data)  # says what is wrong with it
+            return data, ending(data)
         image = eight_bit(decode_as_it_is(data), column, meta)
         size = self.shape.scaled(image.size if column in FREE else target)
         image = brought_to(image, size, column)
         cut = self.shape.cut_of(size)
         return self._encoded(image.crop(cut) if cut else image, column)
+
+    def _fits(self, column: str, data: bytes, target: Size) -> bool:
+        """As it is."""
+        from PIL import Image
+
+        try:
+            with Image.open(io.BytesIO(data)) as opened:
+                size = self.shape.scaled(opened.size if column in FREE else target)
+                return size == opened.size and not self.shape.cut_of(size) and _plain(opened)
+        except Exception:  # whoever decodes it says what is wrong
+            return False
 
     def _encoded(self, image: Image, column: str) -> tuple[bytes, str]:
         lossy = self.coding.format == "jpg" or (self.coding.format == "keep" and column in PHOTOS)
@@ -84,6 +92,15 @@ def _plain(opened: Image) -> bool:
         and getattr(opened, "n_frames", 1) == 1
         and opened.getexif().get(ORIENTATION, 1) == 1
     )
+
+
+def seems_whole(data: bytes) -> bool:
+    """By its last bytes: what is handed on as it is is not decoded."""
+    if data.startswith(b"\xff\xd8"):
+        return data.endswith(b"\xff\xd9")
+    if data.startswith(b"\x89PNG"):
+        return data[-8:-4] == b"IEND"
+    return int.from_bytes(data[4:8], "little") + 8 <= len(data)  # a RIFF says how long it is
 
 
 def eight_bit(image: Image, column: str, meta: Mapping[str, Any]) -> Image:

@@ -28,6 +28,7 @@ from labelyard.generate.rows import Entry
 from labelyard.generate.sources.graph200k import Graph200k as Source
 from labelyard.utils import rle
 from labelyard.utils.graph200k import IMAGES, SCORES
+from labelyard.utils.images import UnreadableImage
 from tests import graph200k
 from tests.conftest import call, command, environment
 from tests.generate.exporters.conftest import export
@@ -256,6 +257,16 @@ def test_every_mode_becomes_one_that_readers_take_as_it_is_meant(mode: str, codi
         if mode == "I;16":
             grey = np.asarray(picture.convert("L")).astype(int)
             assert grey.min() < 12 and grey.max() > 230 and len(np.unique(grey)) > 40, "and not white above 255"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_what_is_cut_off_is_not_handed_on(kind: str) -> None:
+    data = encoded(Image.effect_noise((40, 40), 80).convert("RGB"), kind)
+    assert KEEP.of("target", data, {}, (40, 40))[0] == data
+    with pytest.raises(UnreadableImage):
+        KEEP.of("target", data[: len(data) * 2 // 3], {}, (40, 40))
+    if kind == "JPEG":
+        assert KEEP.of("target", data + b"more", {}, (40, 40))[0] == data + b"more", "which readers pass over"
 
 
 def test_transparency_is_white_but_of_a_foreground_the_matte() -> None:
