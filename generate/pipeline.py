@@ -114,10 +114,9 @@ class Pipeline:
             alive = _apply(step, name, records, fail, PATIENCE)
         for record in alive if anew else ():
             void_phrases(record, *said[record.item.id])
-        made_by = step.model()
         void = [other for other in self._given if other not in self.steps and self._is_void(other, name)]
         for record in alive:
-            record.models[name] = made_by
+            record.models[name] = step.model_of(record)
             for other in void:  # nothing is left of what it made
                 record.models.pop(other, None)
         if self._staged:

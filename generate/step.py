@@ -126,6 +126,10 @@ class Step:
         """What made this part of a record, as the record says it under `models`."""
         return {"name": type(self).__name__}
 
+    def model_of(self, record: Record) -> dict[str, Any]:
+        """The same, of a record for which it did something else than for the others: why it has no picture, say."""
+        return self.model()
+
     def map(
         self,
         call: Callable[[Sequence[Any]], Sequence[Result]],
