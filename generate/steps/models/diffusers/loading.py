@@ -5,7 +5,7 @@ Whatever is wrong is said before any item is touched. Nothing is fetched here, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ SINGLE = (
 )
 
 
+Adapt = Callable[[Any], Any]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A pipeline, and how it is to be loaded."""
@@ -40,8 +43,9 @@ class Wanted:
     tiling: bool = False
 
 
-def load_pipeline(wanted: Wanted, given: Mapping[str, Any]) -> Any:
-    """`given`: parts that are there already, by name; None for one that is left out."""
+def load_pipeline(wanted: Wanted, given: Mapping[str, Any], adapt: Adapt = lambda pipe: pipe) -> Any:
+    """`given`: parts that are there already, by name; None for one that is left out. `adapt` may add to it, before it
+    goes to the device."""
     library = diffusers()
     folder = folder_of(wanted.checkpoint)
     if not (folder / INDEX).is_file():
@@ -64,7 +68,7 @@ def load_pipeline(wanted: Wanted, given: Mapping[str, Any]) -> Any:
     repair(pipe)
     if wanted.tiling and hasattr(getattr(pipe, "vae", None), "enable_tiling"):
         pipe.vae.enable_tiling()
-    return placed(pipe, wanted.device, wanted.offload)
+    return placed(adapt(pipe), wanted.device, wanted.offload)
 
 
 def load_part(name: str, checkpoint: Checkpoint, dtype: str) -> Any:

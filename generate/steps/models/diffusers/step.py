@@ -77,7 +77,11 @@ class DiffusersStep(ModelStep):
             name: load_part(part.name, part.checkpoint, self._dtype_of(name)) if isinstance(part, Part) else part
             for name, part in self.given().items()
         }
-        return load_pipeline(self.wanted(), given)
+        return load_pipeline(self.wanted(), given, self.adapted)
+
+    def adapted(self, pipe: Any) -> Any:
+        """With what is added to it before it goes to the device."""
+        return pipe
 
     def _dtype_of(self, part: str) -> str:
         return "float32" if part in self.in_float32 else self.dtype
