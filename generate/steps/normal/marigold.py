@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Optional
 
-from labelyard.generate.errors import FatalError
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.model_step import ModelStep
 from labelyard.generate.record import MadeImage, Record
 from labelyard.generate.seeds import seed_of
 from labelyard.generate.settings import LONGEST_SIDE, setting
+from labelyard.generate.step import Checkpoint, Parts
 from labelyard.generate.steps.normal.normal_maps import FRAMES, LEFT, RIGHT, picture
-from labelyard.generate.steps.tools.packaged import missing
-from labelyard.generate.steps.tools.weights import how_to_fetch, torch_dtype
-from labelyard.utils.text import one_line
 
 
 @dataclass(kw_only=True)
@@ -26,24 +23,24 @@ class Marigold(ImageStep, ModelStep):
     picture_of: ClassVar[str] = "normal"
 
     checkpoint: str = "prs-eth/marigold-normals-v1-1"
+    # of weights that are there in several forms, those with this in their names: fp16
+    variant: Optional[str] = None  # noqa: UP045  (OmegaConf reads it on Python 3.10 too)
     frame: str = setting(LEFT, words=FRAMES)  # where red, green and blue grow
     iterations: int = setting(4, least=1, most=1000)  # of the drawing
     # pixels of the longer side in which it looks; 0: as the picture is
     side: int = setting(768, least=0, most=LONGEST_SIDE)
     seed: int = setting(0, least=0, most=2**63 - 1)  # of the noise that it begins with
 
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint(self.checkpoint, self.revision, parts=Parts(self.variant, ())),)
+
     def load(self) -> None:
-        try:
-            from diffusers import MarigoldNormalsPipeline
-        except ImportError as error:
-            raise missing("diffusers", error, "run: pip install -e '.[draw]'") from error
-        try:
-            kind: Any = MarigoldNormalsPipeline
-            pipeline = kind.from_pretrained(self.checkpoint, revision=self.revision, dtype=torch_dtype(self.dtype))
-        except Exception as error:  # a damaged or missing part raises whatever its reader likes
-            raise FatalError(f"{self.checkpoint}: {one_line(str(error), 200)}; {how_to_fetch()}") from error
-        pipeline.set_progress_bar_config(disable=True)
-        self.loaded.pipeline = pipeline.to(self.device)
+        from labelyard.generate.steps.models.diffusers.loading import Wanted, load_pipeline
+
+        (checkpoint,) = self.checkpoints()
+        self.loaded.pipeline = load_pipeline(
+            Wanted(checkpoint, "MarigoldNormalsPipeline", self.dtype, self.device), given={}
+        )
 
     def __call__(self, records: Sequence[Record]) -> None:
         import torch
