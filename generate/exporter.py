@@ -7,7 +7,7 @@ what; stopped and started again, an export goes on behind the last, and a run th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,6 +49,7 @@ class Exporter:
 
     min_instances: int = setting(0, least=0)  # images with fewer are left out
     min_score: float = setting(0.0, least=0, most=1)  # instances below are left out, and not counted
+    floating: bool = False  # instances that float (generate/roles.py), too
 
     def part_size(self) -> int:
         return self.size
@@ -80,7 +81,7 @@ class Exporter:
     def taken(self, records: Iterable[Finished], part: Part) -> Iterator[Finished]:
         """The records that the options let through; those that can't be read are said to be left out. One is counted
         when the next is asked for: by then it is written, or was left out after all."""
-        for record in records:
+        for record in (replace(one, floating=self.floating) for one in records):
             try:
                 number = self.number_in(record)
             except (OSError, ValueError, KeyError, TypeError) as error:

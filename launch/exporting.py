@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -51,7 +51,8 @@ def export(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell
 
 def _export_to_a_folder(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
     options = settings(exporter, with_transient=False)
-    notes = Notes.open(dest, {"export": name, "options": options, "run": str(run.path)})
+    usual = settings(type(exporter)(), with_transient=False)
+    notes = Notes.open(dest, {"export": name, "options": options, "run": str(run.path)}, usual)
     exporter.begin(dest, run)
     records, number, seen, written = finished(run), 0, 0, 0
     while piece := list(islice(records, exporter.part_size())):
@@ -113,13 +114,16 @@ class Notes:
         self._head, self._lines = lines[0], lines[1:]
 
     @classmethod
-    def open(cls, dest: Path, head: dict[str, Any]) -> Notes:
+    def open(cls, dest: Path, head: dict[str, Any], usual: Mapping[str, Any]) -> Notes:
+        """`usual`: what options are that nobody has named, those that the format has only got since among them."""
         path = dest / NOTES
         if not path.exists():
             refuse_foreign(dest)
             write_atomic(path, dump(head))
         sweep(dest, writer_is_gone)
         lines = list(_whole_lines(path))
+        if lines and isinstance(lines[0].get("options"), dict):
+            lines[0]["options"] = {**usual, **lines[0]["options"]}
         if not lines or lines[0] != head:
             before = lines[0] if lines else {}
             flat = [{**h, **h.get("options", {})} for h in (before, head)]

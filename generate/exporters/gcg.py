@@ -17,7 +17,6 @@ from labelyard.generate.exporters.common.upright import Upright
 from labelyard.generate.phrases import ABOUT
 from labelyard.generate.record_json.body import newer, original_mask
 from labelyard.generate.record_json.finished import Finished
-from labelyard.generate.roles import FLOATING, role_of
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting
 from labelyard.utils.atomic import replacing, write_atomic
@@ -38,7 +37,6 @@ class Gcg(Upright):
     phrases are about; a record without any such phrase is left out, since GLaMM would look for another for ever."""
 
     caption: str = DENSE  # which of the texts
-    floating: bool = False  # what phrases say of instances that float, too
     eval: bool = False  # files for its evaluation: of what val and test take; without these of all, as val
     val: float = setting(0.0, least=0, most=0.9)  # of the records, by their ids and the seed
     test: float = setting(0.0, least=0, most=0.9)  # likewise
@@ -84,8 +82,7 @@ class Gcg(Upright):
         masks = {}
         for entry in record.annotations:
             mask = original_mask(record.body, entry)
-            wanted = entry["pred_score"] >= self.min_score and (self.floating or role_of(entry) != FLOATING)
-            if wanted and mask is not None:
+            if mask is not None and entry["pred_score"] >= self.min_score:
                 masks[entry["id"]] = mask
         there = [
             Grounded(phrase["start"], phrase["end"], mask)

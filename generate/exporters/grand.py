@@ -30,6 +30,7 @@ def texts_named(captions: str) -> list[str]:
 class Grand(Exporter):
     """In pixels of the original pictures. A picture of which nothing was found has its file, too."""
 
+    floating: bool = True  # objects that float, too, as GranD has them
     captions: str = ",".join(SHORT)  # the texts that are its short captions, in this order
     # pictures of a folder: 000/, 001/, …; 0: all in one
     per_folder: int = setting(0, least=0)

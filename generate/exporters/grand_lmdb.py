@@ -39,6 +39,7 @@ class GrandLmdb(Upright):
     expressions: GLaMM's classes would fail at it.
     """
 
+    floating: bool = True  # phrases about objects that float, too; those have no mask there
     captions: str = ",".join(SHORT)  # the texts that are its short captions
     dense: bool = False  # the dense caption, too, in the shape of a short one
     val: float = setting(0.01, least=0, most=0.99)  # of the pictures, by the records' ids and the seed

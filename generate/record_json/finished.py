@@ -13,6 +13,7 @@ from labelyard.generate.record import Item
 from labelyard.generate.record_json.body import image_of, instances_of, newer, original_mask, parsed, size_of
 from labelyard.generate.record_json.encode import Frame, padded
 from labelyard.generate.record_json.texts import texts_about
+from labelyard.generate.roles import FLOATING, role_of
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.utils import rle
@@ -41,6 +42,7 @@ class Finished:
 
     item: Item
     path: Path
+    floating: bool = True  # instances that too few have seen are told of, too
 
     @cached_property
     def body(self) -> dict[str, Any]:
@@ -49,7 +51,8 @@ class Finished:
     @property
     def annotations(self) -> list[dict[str, Any]]:
         """The instances; what was written for the trainer's sake alone is left out."""
-        return instances_of(self.body)
+        there = instances_of(self.body)
+        return there if self.floating else [entry for entry in there if role_of(entry) != FLOATING]
 
     def size(self, original: bool = False) -> tuple[int, int]:
         return size_of(self.body, original)
@@ -60,8 +63,8 @@ class Finished:
     def written(self, min_score: float, image: bool) -> dict[str, Any]:
         """The record itself, without the instances below a score; still one that the trainer reads."""
         body = {key: value for key, value in self.body.items() if image or key != "image"}
-        if min_score > 0:
-            good = [entry for entry in self.annotations if entry["pred_score"] >= min_score]
+        good = [entry for entry in self.annotations if entry["pred_score"] >= min_score]
+        if len(good) < len(instances_of(self.body)):
             body["annos"] = padded(good, Frame(*self.size())) if "image" in self.body else good
             if texts := newer(body, "texts"):
                 body["texts"] = texts_about(texts, [entry["id"] for entry in good])

@@ -251,3 +251,21 @@ def test_who_is_said_to_speak_is_no_part_of_an_attribute(text: str, plain: str) 
 
 def test_nothing_is_left_of_a_killed_link(lmdb: Path) -> None:
     assert [name for _, _, names in os.walk(lmdb) for name in names if name.startswith(".")] == []
+
+
+def test_what_floats_is_in_other_formats_only_where_it_is_asked_for(place: Path, tmp_path: Path) -> None:
+    for options, expected in ((["images=false"], 1), (["images=false", "floating=true"], 2)):
+        dest = tmp_path / "-".join(options)
+        assert export(place / "run", "coco", dest, *options).returncode == 0
+        read = COCO(str(dest / "annotations" / "instances_train.json"))
+        (image,) = [image for image in read.imgs.values() if image["file_name"] == "sa_1.jpg"]
+        assert len(read.getAnnIds(imgIds=[image["id"]])) == expected
+
+
+def test_an_export_of_before_a_format_had_an_option_is_gone_on_with(place: Path, tmp_path: Path) -> None:
+    assert export(place / "run", "coco", tmp_path / "c", "images=false").returncode == 0
+    notes = (tmp_path / "c" / "export.jsonl").read_text()
+    assert '"floating":false,' in notes
+    (tmp_path / "c" / "export.jsonl").write_text(notes.replace('"floating":false,', ""))
+    done = export(place / "run", "coco", tmp_path / "c", "images=false")
+    assert done.returncode == 0, done.stderr
