@@ -22,6 +22,8 @@
     paraphrase  the pairs' sentences in other words
     edit_cli  pictures changed by an instruction, by InstructCV's own flags
     train     a training job on SLURM, by somebody's own trainer
+    classify  a classifier, to see whether labels and split are right
+    evaluate_pairs  how good an instruction model's predictions are
     worker    one more worker for a planned run, by hand
 
     labelyard --home       the folder that holds slurm/generate.sbatch and conf/

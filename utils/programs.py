@@ -29,6 +29,8 @@ NAMES = (
     "paraphrase",
     "edit_cli",
     "train",
+    "classify",
+    "evaluate_pairs",
 )
 WORKER = "generate"  # one more program, a folder that python runs
 VERBS = {"jsons2txt": "merge", WORKER: "worker", "command": COMMAND}  # the others are called as their files are
