@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class InstantStyle(Styling):
-    controlnet: str = "diffusers/controlnet-canny-sdxl-1.0"
+    controlnet: str = "diffusers/controlnet-canny-sdxl-1.0"  # a folder or hub's id
     control: float = setting(0.6, least=0, most=10)  # how firmly the outlines are kept
     low: int = setting(50, least=0, most=100_000)  # an edge goes on down to this gradient
     high: int = setting(200, least=0, most=100_000)  # an edge begins at this gradient
