@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,8 @@ def _unknown(asked: StepAsked, own: Mapping[str, OwnClassSeen]) -> str:
     elsewhere = [kind for kind, names in NAMES.items() if ALIASES.get(asked.name, asked.name) in names]
     if elsewhere:
         return f"{asked.name} is no {asked.type}: give type: {elsewhere[0]}"
+    if asked.name == "ImageAPIGenerator":
+        return "no step draws by a service so far. A class of your own that does is taken by --plugins its_file.py"
     valid = [*NAMES[asked.type], *own]
     by_letters = {name.lower(): name for name in (*ALIASES, *valid)}  # capitals are what people get wrong
     likely = by_letters.get(nearest(asked.name.lower(), by_letters) or "")
@@ -170,9 +172,9 @@ def _ask_of_texts(asked: StepAsked, step: dict[str, Any]) -> None:
 
 
 def fields_of(kind: str, option: str) -> dict[str, Any]:
-    """The settings of a step, with their defaults."""
+    """The settings of a step, with their defaults; MISSING where there is none."""
     described = target(str(OmegaConf.load(CONF / kind / f"{option}.yaml")["_target_"]))  # type: ignore[index]
-    return {f.name: None if f.default is MISSING else f.default for f in fields(described)}
+    return {f.name: f.default for f in fields(described)}
 
 
 def _first_source(request: Request, listed: Mapping[str, str]) -> list[str]:

@@ -126,7 +126,7 @@ def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any
         elif key in NO_MEANING:
             found.said.append(f"{key} has no meaning here: {NO_MEANING[key]}")
         elif (name := renamed.get(key, key)) in fields and key != "aside":
-            _take(found, key, name, value, at)
+            _take(found, key, name, value, fields[name], at)
         elif key in NEUTRAL:
             if value is not None and value not in NEUTRAL[key]:
                 raise UserError(f"{at(key)}: {key} is {value!r:.60}, and {label} can't do that here; leave it out")
@@ -135,11 +135,13 @@ def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any
     return found
 
 
-def _take(found: Translated, key: str, name: str, value: Any, at: At) -> None:
+def _take(found: Translated, key: str, name: str, value: Any, default: Any, at: At) -> None:
     if name == "base_url" and value in PLACEHOLDERS:
         return
-    if value is None:
+    if value is None and default is not None:
         return  # as where nothing is said
+    if isinstance(value, Mapping):
+        value = {**found.step.get(name, {}), **value}
     if name == "stop" and isinstance(value, str):
         value = [value]
     if name in found.yaml_of:
