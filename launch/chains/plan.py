@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from labelyard.generate.aside import fills
 from labelyard.generate.pipeline import needs
 from labelyard.generate.record_json.chosen import Choice
 from labelyard.generate.record_json.join import clash
@@ -157,7 +158,7 @@ def _draft(stage: StageRecipe, composition: Composed, before: Mapping[str, _Draf
         brought = Brought(source.gives(), source.brings())
     check_installed(steps)
     check_models(composition, frame.values["models"], steps)
-    gives = {**brought.gives, **{name: tuple(step.writes) for name, step in steps.items()}}
+    gives = {**brought.gives, **{name: tuple(fills(name, step)) for name, step in steps.items()}}
     return _Draft(stage, composition, frame, steps, Brought(gives, brought.brings), reads)
 
 
@@ -176,13 +177,13 @@ def _joined(stage: StageRecipe, before: Mapping[str, _Draft]) -> tuple[tuple[str
                     f"it needs {', '.join(stage.needs)}, and both have a step '{step}'. Leave one of the two out"
                 )
             for maker, fields in gives.items():
-                twice = [later for later in made.writes if any(clash(earlier, later) for earlier in fields)]
+                twice = [later for later in fills(step, made) if any(clash(earlier, later) for earlier in fields)]
                 if twice:
                     raise UserError(
                         f"it needs {', '.join(stage.needs)}, and {twice[0]} is made twice: by step '{maker}', and by "
                         f"step '{step}' of {name}. Leave one of them out, or let {name} need the other"
                     )
-        gives |= {step: tuple(made.writes) for step, made in before[name].steps.items()}
+        gives |= {step: tuple(fills(step, made)) for step, made in before[name].steps.items()}
     return (stage.needs[0], *others), Brought(gives, first.brought.brings)
 
 

@@ -46,6 +46,17 @@ def test_a_stage_that_needs_two_has_what_both_have_found(make_list: MakeList, tm
         assert records[0] == records[1] and "edges" in records[0]["images"]
 
 
+def test_what_a_stage_keeps_aside_the_next_one_finds(make_list: MakeList, tmp_path: Path) -> None:
+    train, out = make_list(3), tmp_path / "out"
+    assert chain.main(["apart", *fakes(train, out, "cluster=debug")[1:]]) == 0
+    before, after = (
+        [json.loads(Path(path).read_bytes()) for path in listed(out / stage)] for stage in ("boxes", "merged")
+    )
+    for one, other in zip(before, after, strict=True):
+        assert [i["box"] for i in one["aside"]["ground"]["instances"]] and one["annos"] == []
+        assert [a["original"]["box"] for a in other["annos"] if "pad" not in a]
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
