@@ -15,7 +15,7 @@ from labelyard.generate.errors import ItemError
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.embeddings import refuse_without_images
-from labelyard.generate.record_json.finished import Finished
+from labelyard.generate.record_json.finished import Finished, Wanted
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting
 from labelyard.utils.errors import UserError
@@ -50,6 +50,13 @@ class Exporter:
     min_instances: int = setting(0, least=0)  # images with fewer are left out
     min_score: float = setting(0.0, least=0, most=1)  # instances below are left out, and not counted
     floating: bool = False  # instances that float (generate/roles.py), too
+    # likewise: by the least of the opinions about an instance (verify=…); one about which nobody was asked has none
+    min_agreement: float = setting(0.0, least=0, most=1)
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which instances are taken."""
+        return Wanted(self.min_score, self.min_agreement)
 
     def part_size(self) -> int:
         return self.size
@@ -97,7 +104,7 @@ class Exporter:
 
     def number_in(self, record: Finished) -> int:
         """How many instances of a record count."""
-        return len(record.instances(self.min_score))
+        return len(record.instances(self.wanted))
 
 
 class Labels:

@@ -6,7 +6,7 @@ object. One that floats was seen by too few to be sure of: it is there for later
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from labelyard.generate.record import Instance
@@ -16,6 +16,7 @@ ATTRIBUTES = "attributes"
 ROLE = "role"
 OBJECT, FLOATING = "object", "floating"
 MASK_SOURCE = "mask_source"
+AGREEMENT = "agreement"  # how far others agree that it is what its label says, by the step that asked them
 
 
 def role_of(extra: Mapping[str, Any]) -> str:
@@ -46,3 +47,16 @@ def set_role(instance: Instance, floating: bool) -> None:
     instance.extra.pop(ROLE, None)
     if floating:
         instance.extra[ROLE] = FLOATING
+
+
+def agree(instances: Sequence[Instance], step: str, opinions: Sequence[float]) -> None:
+    """From 0, not at all, to 1."""
+    for instance, opinion in zip(instances, opinions, strict=True):
+        others = instance.extra.get(AGREEMENT, {})
+        instance.extra[AGREEMENT] = {**others, step: round(float(opinion), 4)}
+
+
+def least_agreement(extra: Mapping[str, Any]) -> float:
+    """Of all opinions about an instance; 0 where nobody was asked."""
+    said = extra.get(AGREEMENT) or {}
+    return float(min(said.values())) if said else 0.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+Box = tuple[float, float, float, float]
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -20,6 +22,13 @@ def clip(boxes: NDArray[np.floating], width: float, height: float) -> NDArray[np
     limits = np.array([width, height, width, height], dtype=boxes.dtype)
     clipped: NDArray[np.floating] = np.clip(boxes.reshape(-1, 4), 0, limits)
     return clipped
+
+
+def grown(box: Box, share: float, size: tuple[int, int]) -> Box:
+    """With so much of its surroundings, in parts of its sides, as a picture of this size has."""
+    left, top, right, bottom = box
+    across, down = (right - left) * share, (bottom - top) * share
+    return max(0.0, left - across), max(0.0, top - down), min(size[0], right + across), min(size[1], bottom + down)
 
 
 def areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:

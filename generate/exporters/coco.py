@@ -61,7 +61,7 @@ class CocoJson(Pictured):
     def _entry(self, record: Finished, name: str, labels: Labels) -> dict[str, Any]:
         width, height = record.size(self.original)
         image_id = record.item.index + 1
-        found = record.instances(self.min_score, self.original)
+        found = record.instances(self.wanted, self.original)
         return {
             "image": {
                 "id": image_id,

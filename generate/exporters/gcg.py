@@ -82,7 +82,7 @@ class Gcg(Upright):
         masks = {}
         for entry in record.annotations:
             mask = original_mask(record.body, entry)
-            if mask is not None and entry["pred_score"] >= self.min_score:
+            if mask is not None and self.wanted.takes(entry):
                 masks[entry["id"]] = mask
         there = [
             Grounded(phrase["start"], phrase["end"], mask)

@@ -43,7 +43,7 @@ class Grand(Exporter):
         names = []
         for record in self.taken(records, part):
             folder = f"{record.item.index // self.per_folder:03d}/" if self.per_folder else ""
-            body = body_of(record, texts_named(self.captions), self.min_score)
+            body = body_of(record, texts_named(self.captions), self.wanted)
             name = folder + free_name(record, whole=False, names=labels, ending=".json")
             path = dest / name
             path.parent.mkdir(exist_ok=True)

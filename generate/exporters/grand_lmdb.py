@@ -66,7 +66,7 @@ class GrandLmdb(Upright):
             if "original" not in record.body:
                 part.leave_out(record, "has no picture")
                 continue
-            body = _inside(body_of(record, texts_named(self.captions), self.min_score), *record.size(original=True))
+            body = _inside(body_of(record, texts_named(self.captions), self.wanted), *record.size(original=True))
             values = {CAPTIONS: caption_records(body, self.dense), REFERRING: referring_records(body, self.per_image)}
             if not any(values.values()):
                 part.leave_out(record, "has neither a caption nor an attribute of an object with a mask")

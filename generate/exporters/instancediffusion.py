@@ -78,7 +78,7 @@ class InstanceDiffusion(Exporter):
     def _body(self, record: Finished) -> dict[str, Any]:
         width, height = record.size(original=True)
         frame = Frame.of(width, height, self.short_side)
-        body = record.written(self.min_score, image=True)
+        body = record.written(self.wanted, image=True)
         if "image" not in body or (frame.width, frame.height) != record.size():
             body = self._in_frame(record)
         if any(LABEL_EMBEDDING not in entry for entry in body["annos"]):
@@ -103,7 +103,8 @@ class InstanceDiffusion(Exporter):
         again = load(
             Item(item.id, item.index, item.image, item.caption, item.given, item.place, known), self._root, Load()
         )
-        renumbered(again, [n for n, one in enumerate(again.instances) if one.score >= self.min_score])
+        said = [{**one.extra, "pred_score": one.score} for one in again.instances]
+        renumbered(again, [number for number, one in enumerate(said) if self.wanted.takes(one)])
         body = {**to_json(again, self._frame, old["made_by"]), "dataset_name": old["dataset_name"]}
         return {**body, **{key: old[key] for key in ("images", "clips") if key in old}}
 

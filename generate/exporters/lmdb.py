@@ -43,7 +43,7 @@ class Lmdb(Exporter):
         with self._environment.begin() as there:
             for record in taken:
                 key = _key(record, lambda key: entries.get(key) or there.get(key))
-                entries[key] = dump(record.written(self.min_score, self.images)).strip()
+                entries[key] = dump(record.written(self.wanted, self.images)).strip()
         put(self._environment, entries)
         part.facts["keys"] = [key.decode("utf-8", "surrogateescape") for key in entries]
 

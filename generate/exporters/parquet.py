@@ -84,7 +84,7 @@ class Parquet(Pictured):
             except (ItemError, UnreadableImage, OSError) as error:
                 part.leave_out(record, error)
                 return []
-        found = record.instances(self.min_score, self.original)
+        found = record.instances(self.wanted, self.original)
         width, height = record.size(self.original)
         image: dict[str, Any] = {
             "id": record.item.id,

@@ -49,7 +49,7 @@ class TrainList(Exporter):
 
     def number_in(self, record: Finished) -> int:
         """A list of paths is made without opening the records, unless an option asks for what is in them."""
-        return super().number_in(record) if self.min_instances > 0 or self.min_score > 0 else 0
+        return super().number_in(record) if self.min_instances > 0 or not self.wanted.everything else 0
 
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         for name, expected in parts[0].facts["lists"].items():

@@ -55,7 +55,7 @@ class Voc(Divided):
                 data = coded(data, self.image)
                 name = record.image_name(data)
                 write_atomic(dest / "JPEGImages" / name, data, sync=False)
-            found = record.instances(self.min_score, self.original)
+            found = record.instances(self.wanted, self.original)
             tree = self._tree(record, name, found)
             write_atomic(dest / "Annotations" / f"{record.item.name}.xml", tree, sync=False)
             for entry in found:

@@ -42,7 +42,7 @@ class Webdataset(Exporter):
                 data = coded(record.image(), self.image)
                 key, ending = record.item.name.replace(".", "_"), record.image_name(data).rpartition(".")[2]
                 _add(tar, f"{key}.{ending}", data)
-                _add(tar, f"{key}.json", dump(record.written(self.min_score, image=False)))
+                _add(tar, f"{key}.json", dump(record.written(self.wanted, image=False)))
                 _add(tar, f"{key}.txt", record.body["caption"].encode("utf-8", "replace"))
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:

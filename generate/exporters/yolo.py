@@ -59,7 +59,7 @@ class Yolo(Divided):
             if self.images:
                 write_atomic(dest / "images" / subset / record.image_name(data), data, sync=False)
             size = record.size(self.original)
-            text = [self._line(found, size, labels) for found in record.instances(self.min_score, self.original)]
+            text = [self._line(found, size, labels) for found in record.instances(self.wanted, self.original)]
             names.setdefault(subset, []).append(record.item.name)
             write_atomic(dest / "labels" / subset / f"{record.item.name}.txt", "".join(text).encode(), sync=False)
         part.facts["names"] = names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,32 @@ from labelyard.generate.record import Item
 from labelyard.generate.record_json.body import image_of, instances_of, newer, original_mask, parsed, size_of
 from labelyard.generate.record_json.encode import Frame, padded
 from labelyard.generate.record_json.texts import texts_about
-from labelyard.generate.roles import FLOATING, role_of
+from labelyard.generate.roles import FLOATING, least_agreement, role_of
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.utils import rle
 from labelyard.utils.images import ending
 from labelyard.utils.rle import Rle
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which instances are taken."""
+
+    min_score: float = 0.0
+    min_agreement: float = 0.0  # the least of the opinions that were asked for (generate/steps/verify)
+
+    @property
+    def everything(self) -> bool:
+        return self.min_score <= 0 and self.min_agreement <= 0
+
+    def takes(self, entry: Mapping[str, Any]) -> bool:
+        if entry["pred_score"] < self.min_score:
+            return False
+        return self.min_agreement <= 0 or least_agreement(entry) >= self.min_agreement
+
+
+EVERYTHING = Wanted()
 
 
 @dataclass(frozen=True)
@@ -57,13 +77,13 @@ class Finished:
     def size(self, original: bool = False) -> tuple[int, int]:
         return size_of(self.body, original)
 
-    def instances(self, min_score: float = 0.0, original: bool = False) -> list[Found]:
-        return [_found(self.body, entry, original) for entry in self.annotations if entry["pred_score"] >= min_score]
+    def instances(self, wanted: Wanted = EVERYTHING, original: bool = False) -> list[Found]:
+        return [_found(self.body, entry, original) for entry in self.annotations if wanted.takes(entry)]
 
-    def written(self, min_score: float, image: bool) -> dict[str, Any]:
-        """The record itself, without the instances below a score; still one that the trainer reads."""
+    def written(self, wanted: Wanted, image: bool) -> dict[str, Any]:
+        """The record itself, without the instances that are not wanted; still one that the trainer reads."""
         body = {key: value for key, value in self.body.items() if image or key != "image"}
-        good = [entry for entry in self.annotations if entry["pred_score"] >= min_score]
+        good = [entry for entry in self.annotations if wanted.takes(entry)]
         if len(good) < len(instances_of(self.body)):
             body["annos"] = padded(good, Frame(*self.size())) if "image" in self.body else good
             if texts := newer(body, "texts"):

@@ -12,7 +12,7 @@ from typing import Any
 from labelyard.generate.affordances import affordances
 from labelyard.generate.phrases import ABOUT
 from labelyard.generate.record_json.body import newer, original_mask
-from labelyard.generate.record_json.finished import Finished
+from labelyard.generate.record_json.finished import EVERYTHING, Finished, Wanted
 from labelyard.generate.roles import ATTRIBUTES, FLOATING, LABELS, MASK_SOURCE, role_of
 from labelyard.utils.grand import CONTEXT, DENSE, DEPTH, FLOATING_ATTRIBUTES, LANDMARK, RELATIONSHIPS
 
@@ -21,9 +21,9 @@ PREFIX = re.compile(r"^\s*(?:(?:as)?s?istant\s*:|Assistant\b|istant\b)\s*", re.I
 SPOKEN = re.compile(r"^\s*assistant\b(?!\s*:)")  # the person, not who answers
 
 
-def body_of(record: Finished, short: Sequence[str], min_score: float = 0.0) -> Json:
+def body_of(record: Finished, short: Sequence[str], wanted: Wanted = EVERYTHING) -> Json:
     """All levels of one picture. `short`: the texts that are its short captions."""
-    there = [entry for entry in record.annotations if entry["pred_score"] >= min_score]
+    there = [entry for entry in record.annotations if wanted.takes(entry)]
     objects = [_object(record, entry) for entry in there if role_of(entry) != FLOATING]
     floating = [_object(record, entry, label=False) for entry in there if role_of(entry) == FLOATING]
     boxes = {one["id"]: one["bbox"] for one in (*objects, *floating)}

@@ -133,7 +133,7 @@ class InstructCV(Exporter):
 
     def _picture(self, record: Finished) -> Picture:
         labels = self.labels or DEFAULT_LABELS.get(record.body.get("dataset", ""))
-        return Picture(record, self.pixels == "original", self._run.path, self._root, labels, self.min_score)
+        return Picture(record, self.pixels == "original", self._run.path, self._root, labels, self.wanted)
 
     def begin(self, dest: Path, run: RunFolder) -> None:
         (dest / seeds.NOTES).mkdir(exist_ok=True)

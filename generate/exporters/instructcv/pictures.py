@@ -16,7 +16,7 @@ from labelyard.generate.media.side_images import SideImage
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.beside import image_from_json
 from labelyard.generate.record_json.body import original_mask
-from labelyard.generate.record_json.finished import Finished
+from labelyard.generate.record_json.finished import EVERYTHING, Finished, Wanted
 from labelyard.utils import rle
 from labelyard.utils.images import UnreadableImage, decode_as_it_is, size_in
 from labelyard.utils.rle import Rle
@@ -49,7 +49,7 @@ class Picture:
     run: Path
     root: str
     labels: str | None = None  # a key of the record that has the class, in place of the instances' labels and the tags
-    min_score: float = 0.0
+    wanted: Wanted = EVERYTHING
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -70,7 +70,7 @@ class Picture:
 
     @cached_property
     def things(self) -> list[Thing]:
-        found = [self._thing(entry) for entry in self.record.annotations if entry["pred_score"] >= self.min_score]
+        found = [self._thing(entry) for entry in self.record.annotations if self.wanted.takes(entry)]
         return [thing for thing in found if thing.label]
 
     def _thing(self, entry: Mapping[str, Any]) -> Thing:
@@ -91,7 +91,7 @@ class Picture:
         if self.labels is not None:
             said = self.body.get(self.labels)
             return [words(said)] if isinstance(said, str) and words(said) else []
-        tags = [words(tag["name"]) for tag in self.body["tags"] if tag["score"] >= self.min_score]
+        tags = [words(tag["name"]) for tag in self.body["tags"] if tag["score"] >= self.wanted.min_score]
         return list(dict.fromkeys(name for name in tags or [thing.label for thing in self.things] if name))
 
     def side(self, name: str) -> SideImage | None:

@@ -71,6 +71,7 @@ class PromptedDetector(Asking):
     separator: str = ","  # between two tags; '.' keeps tags from attending to each other
     # as many tags in a prompt as it holds, or one: phrases of which one is part of another compete within a prompt
     prompts: str = setting("full", words=("full", "single"))
+    tags_per_prompt: int | None = setting(None, least=1)  # at most, in a full one; null: as many as it holds
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
 
@@ -117,7 +118,9 @@ class PromptedDetector(Asking):
     def _prompts(self, names: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[Prompt]:
         frame, limit = self.loaded.frame, self.loaded.network.limit
         if self.prompts == "full":
-            return build_prompts(names, tokens, frame, limit)
+            most = self.tags_per_prompt or max(1, len(names))
+            portions = [slice(start, start + most) for start in range(0, len(names), most)]
+            return [one for some in portions for one in build_prompts(names[some], tokens[some], frame, limit)]
         asked: dict[tuple[int, ...], str] = {}  # of names that read the same the first
         for name, ids in zip(names, tokens, strict=True):
             asked.setdefault(tuple(ids), name)

@@ -57,6 +57,7 @@ COGVIDEOX = Licence("CogVideoX License", "Apache-2.0", note="commercial use afte
 LTX = Licence("LTX-Video Open Weights License", "Apache-2.0", note="its terms depend on the version")
 QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
 OPENPOSE = Licence("CMU's of OpenPose", commercial=False, note="academic or non-profit research only")
+SAM3 = Licence("SAM License", gated=True, note="free to use; passed on under the same terms, and with uses it forbids")
 NVIDIA = Licence("NVIDIA Source Code License", commercial=False)
 # By the beginning of a hub's id, or of a path at the hub; the longest that fits counts.
 KNOWN: Mapping[str, Licence] = {
@@ -111,6 +112,7 @@ KNOWN: Mapping[str, Licence] = {
     "facebook/mask2former-": MASK2FORMER,
     "facebook/sam-vit-": APACHE,
     "facebook/sam2": APACHE,
+    "facebook/sam3": SAM3,
     "florence-community/Florence-2-": MIT,
     "google-bert/bert-": APACHE,
     "google/owlv2-": APACHE,
@@ -118,6 +120,7 @@ KNOWN: Mapping[str, Licence] = {
     "google/siglip-": APACHE,
     "google/siglip2-": APACHE,
     "h94/IP-Adapter": APACHE,
+    "iSEE-Laboratory/llmdet_": APACHE,
     "lavis:blip2_opt/": OPT,
     "lavis:blip2_t5/": Licence("MIT", "BSD-3-Clause"),
     "llava-hf/llava-1.5-": LLAMA2,
@@ -139,9 +142,9 @@ KNOWN: Mapping[str, Licence] = {
     "stabilityai/stable-video-diffusion-": STABILITY,
     "syscv-community/sam-hq-vit-": APACHE,
     "timbrooks/instruct-pix2pix": MIT,
-    "usyd-community/vitpose-": APACHE,
     "tue-mps/coco_instance_eomt_": MIT,
     "ustc-community/dfine-": APACHE,
+    "usyd-community/vitpose-": APACHE,
     "xinyu1205/recognize-anything-plus-model": APACHE,
     "xinyu1205/recognize_anything_model": APACHE,
     "zai-org/CogVideoX-2b": APACHE,

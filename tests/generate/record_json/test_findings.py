@@ -21,7 +21,7 @@ from labelyard.generate.record_json.body import given_of, newer
 from labelyard.generate.record_json.check import record_problems
 from labelyard.generate.record_json.encode import Write, to_json
 from labelyard.generate.record_json.files import encoded, write
-from labelyard.generate.record_json.finished import Finished
+from labelyard.generate.record_json.finished import Finished, Wanted
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils import rle
 from labelyard.utils.images import encode_png
@@ -151,14 +151,14 @@ def test_an_export_without_low_scores_takes_the_phrases_along(tmp_path: Path) ->
     made = record(tmp_path)
     made.instances[1].score = 0.1
     _, path = written(made, tmp_path)
-    body = Finished(made.item, path).written(0.3, image=True)
+    body = Finished(made.item, path).written(Wanted(0.3), image=True)
     assert [entry["id"] for entry in body["annos"]] == [0, 2]
     assert [p["annos"] for p in body["texts"]["llava"]["phrases"]] == [[0], [2]]
     assert body["found"]["relations"] == [{"phrase": "x", "annos": [2]}]
     assert record_problems(body, embedded=False) == []
     made.instances[0].score = 0.1
     _, path = written(made, tmp_path)
-    body = Finished(made.item, path).written(0.3, image=True)
+    body = Finished(made.item, path).written(Wanted(0.3), image=True)
     assert [p["start"] for p in body["texts"]["llava"]["phrases"]] == [17] and len(body["annos"]) == 1
 
 

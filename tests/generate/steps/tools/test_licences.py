@@ -23,7 +23,7 @@ def options() -> dict[str, Step]:
     found = {
         f"{group}={name}": build(yaml.safe_load(path.read_text(encoding="utf-8")))
         for group, paths in groups.items()
-        if group not in (*FRAME, "export")
+        if group not in (*FRAME, "export", "dataflow")  # those are of classes of the user's
         for name, path in paths.items()
     }
     assert len(found) > 20
