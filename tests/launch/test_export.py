@@ -33,11 +33,7 @@ def test_mistakes_are_answered_with_what_is_valid(
         ((out, "cocoa", "x"), "no format 'cocoa'"),
         ((out, "cocoa", "x"), "Did you mean coco?"),
         ((out, "coco", "x", "pixel=original"), "Did you mean pixels?"),
-<<<<<<< HEAD
-        ((out, "coco", "x", "pixel=original"), "Options: floating, images, min_instances, min_score, pixels"),
-=======
-        ((out, "coco", "x", "pixel=original"), "Options: images, min_agreement, min_instances, min_score, pixels"),
->>>>>>> da59210 (The options of an export are told with min_agreement)
+        ((out, "coco", "x", "pixel=original"), "Options: floating, images, min_agreement, min_instances, min_score"),
         ((out, "coco", "x", "min_instances=some"), "min_instances=some"),
         ((out, "coco", "x", "pixels=mine"), "give record or original"),
         ((out, "coco"), "give one destination"),
