@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.rows import Row
-from labelyard.generate.sources.common.ade20k_classes import CLASSES
 from labelyard.generate.sources.common.dataset import Dataset, instance, labels, listed, said
+from labelyard.utils.ade20k import NAMES
 from labelyard.utils.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NAMES = "objectInfo150.txt"
+TABLE = "objectInfo150.txt"
 
 
 @dataclass(kw_only=True)
@@ -33,7 +33,7 @@ class Ade20k(Dataset):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        return (path / NAMES).is_file() or all(
+        return (path / TABLE).is_file() or all(
             (path / folder / "training").is_dir() or (path / folder / "validation").is_dir()
             for folder in ("images", "annotations")
         )
@@ -49,7 +49,7 @@ class Ade20k(Dataset):
             raise UserError(f"source.split={self.split}: {folder} is not there; there are {there}")
         if self.objects and not (top / "annotations_instance" / self.split).is_dir():
             raise UserError(f"source.objects=true: {top}/annotations_instance/{self.split} is not there")
-        names = {"names": NAMES} if (top / NAMES).is_file() else {}
+        names = {"names": TABLE} if (top / TABLE).is_file() else {}
         for name in listed(folder):
             stem = name.rpartition(".")[0]
             known: dict[str, Any] = {"split": self.split, "stem": stem, **names}
@@ -61,7 +61,7 @@ class Ade20k(Dataset):
 def take(record: Record, known: Mapping[str, Any]) -> None:
     root, file = known.get("root"), f"{known['split']}/{known['stem']}.png"
     numbers = labels(f"annotations/{file}", root, record)
-    names = _names(Path(root or ".", known["names"])) if "names" in known else CLASSES
+    names = _names(Path(root or ".", known["names"])) if "names" in known else NAMES
     found: list[Instance] = []
     if known.get("objects"):
         found = _objects(labels(f"annotations_instance/{file}", root, record), numbers, names)
@@ -96,5 +96,5 @@ def _names(path: Path) -> tuple[str, ...]:
     if path not in _read:
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
         numbered = {int(row[0]): said(row[-1].partition(",")[0]) for row in rows if row[0].strip().isdecimal()}
-        _read[path] = tuple(numbered.get(n, CLASSES[n - 1]) for n in range(1, len(CLASSES) + 1))
+        _read[path] = tuple(numbered.get(n, NAMES[n - 1]) for n in range(1, len(NAMES) + 1))
     return _read[path]

@@ -21,11 +21,12 @@ from labelyard.generate.exporters.instructcv.pictures import Picture, words
 from labelyard.generate.exporters.instructcv.report import checked, report, told
 from labelyard.generate.exporters.instructcv.tables import Tables
 from labelyard.generate.exporters.instructcv.tasks import TASKS, Coding, Sample, tasks_of
-from labelyard.generate.exporters.instructcv.templates import OWN, rendered, templates
+from labelyard.generate.exporters.instructcv.templates import rendered, templates
 from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import Finished, finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import setting
+from labelyard.utils.ade20k import COLOURS
 from labelyard.utils.atomic import write_atomic
 from labelyard.utils.errors import UserError
 from labelyard.utils.jsons import dump
@@ -90,7 +91,9 @@ class InstructCV(Exporter):
         self._coding = self._coding_of(self._survey())
 
     def _coding_of(self, classes: Sequence[str]) -> Coding:
-        palette = OWN.joinpath("ade20k.palette").read_text() if self.palette_file is None else _text(self.palette_file)
+        palette = [(0, 0, 0), *COLOURS]
+        if self.palette_file is not None:
+            palette = codings.palette_of(_text(self.palette_file), self.palette_file)
         return Coding(
             self.seed,
             self.box_colour,
@@ -103,7 +106,7 @@ class InstructCV(Exporter):
             self.depth_round == "nearest",
             self.depth == "normalised",
             None if self.negatives == "all" else int(self.negatives),
-            tuple(codings.palette_of(palette, self.palette_file or "ade20k.palette")),
+            tuple(palette),
             tuple(classes),
         )
 

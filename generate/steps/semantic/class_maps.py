@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.record import MadeImage
-from labelyard.generate.steps.semantic.ade20k import COLOURS, NAMES, NOTHING
+from labelyard.utils.ade20k import COLOURS, NAMES, NOTHING
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import Record
-from labelyard.generate.steps.semantic.ade20k import NAMES, NOTHING
 from labelyard.generate.steps.semantic.class_maps import picture
+from labelyard.utils.ade20k import NAMES, NOTHING
 from labelyard.utils.rle import area, decode
 
 # Of COCO's names those that ADE20K has by another one.

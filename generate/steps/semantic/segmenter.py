@@ -10,10 +10,10 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
-from labelyard.generate.steps.semantic.ade20k import COLOURS
 from labelyard.generate.steps.semantic.class_maps import in_order, picture
 from labelyard.generate.steps.tools.pixels import aligned
 from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, on_pillow, torch_dtype
+from labelyard.utils.ade20k import COLOURS
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,12 +11,12 @@ from labelyard.generate.image_step import ImageStep
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
-from labelyard.generate.steps.semantic.ade20k import NAMES
 from labelyard.generate.steps.semantic.class_maps import picture
 from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD, to_tensor
 from labelyard.generate.steps.tools.published import find_checkpoint
 from labelyard.generate.steps.tools.shapes import built
 from labelyard.generate.steps.tools.weights import read_state_dict, torch_dtype
+from labelyard.utils.ade20k import NAMES
 
 if TYPE_CHECKING:
     from PIL.Image import Image

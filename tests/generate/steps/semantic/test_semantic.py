@@ -12,11 +12,11 @@ from PIL import Image
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Instance
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo, run_on_copies
-from labelyard.generate.steps.semantic.ade20k import COLOURS, NAMES, NOTHING
 from labelyard.generate.steps.semantic.class_maps import picture
 from labelyard.generate.steps.semantic.instances import CALLED, InstanceClasses, class_of
 from labelyard.generate.steps.semantic.segmenter import Segmenter
 from labelyard.generate.steps.semantic.uniformer import UniFormer
+from labelyard.utils.ade20k import COLOURS, NAMES, NOTHING
 from labelyard.utils.rle import encode
 from tests.tiny import states
 
