@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ class LabelMaps(Source):
         self.maps = self.there("maps", self.maps)
         if not (BUILT_IN / f"{self.names}.txt").exists():
             self.names = self.there("names", self.names)
+        if self.components and find_spec("cv2") is None:
+            raise UserError("source.components=true needs OpenCV. Try: pip install -e '.[formats]'")
 
     def gives(self) -> dict[str, tuple[str, ...]]:
         return {"label_maps": ("instances", "instances.mask")}

@@ -44,9 +44,10 @@ class Sa1b(Source):
 
     def _is_tars(self) -> bool:
         path = Path(self.path)
-        return not path.is_dir() or any(
-            name.endswith(".tar") for at in InputFolder(path).folders() for name in at.names
-        )
+        if not path.is_dir():
+            return True
+        endings = (os.path.splitext(name)[1].lower() for at in InputFolder(path).folders() for name in at.names)
+        return next((ending for ending in endings if ending in (".tar", *ENDINGS)), None) == ".tar"
 
     def files(self) -> list[Path]:
         return [readable_in_place(path) for path in super().files()]

@@ -173,10 +173,7 @@ DATASETS = (
     Dataset(
         "pascal_part",
         "Pascal-Part",
-        (
-            Link((f"{SEGM}/pascal_part/train.json",), ("train.json", "pascal_part/train.json")),
-            Link((f"{SEGM}/pascal_part/VOCdevkit",), ("VOCdevkit", "."), has="VOC2010"),
-        ),
+        (Link((f"{SEGM}/pascal_part/train.json",), ("train.json", "pascal_part/train.json")),),
         (
             Listing(
                 f"{SEGM}/pascal_part/train.json",
@@ -188,6 +185,14 @@ DATASETS = (
             ),
         ),
         others=("pascal",),
+    ),
+    Dataset(
+        "voc",
+        "VOC 2010, pictures of Pascal-Part",
+        (Link((f"{SEGM}/pascal_part/VOCdevkit",), ("VOCdevkit", "."), has="VOC2010"),),
+        (Pictures(f"{SEGM}/pascal_part/VOCdevkit/VOC2010/JPEGImages"),),
+        within="pascal_part",
+        others=("VOCdevkit",),
     ),
     Dataset(
         "refer",

@@ -14,8 +14,12 @@ from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
-from labelyard.generate.exporters.common.grand_bodies import without_prefix
+from labelyard.generate.exporter import Labels
+from labelyard.generate.exporters.common.grand_bodies import referring_records, without_prefix
+from labelyard.generate.exporters.common.grand_names import free_name
 from labelyard.generate.exporters.common.grounded import Grounded, apart, moved, plain_caption
+from labelyard.generate.record import Item
+from labelyard.generate.record_json.finished import Finished
 from tests.conftest import call
 from tests.generate.exporters.conftest import export
 from tests.support.grand import HEIGHT, WIDTH, Body, level_4, mask_in
@@ -269,3 +273,25 @@ def test_an_export_of_before_a_format_had_an_option_is_gone_on_with(place: Path,
     (tmp_path / "c" / "export.jsonl").write_text(notes.replace('"floating":false,', ""))
     done = export(place / "run", "coco", tmp_path / "c", "images=false")
     assert done.returncode == 0, done.stderr
+
+
+def test_names_that_no_list_or_key_could_hold_are_others() -> None:
+    names = Labels([])
+
+    def named(image: str, number: int, inside: bool = False) -> str:
+        place = {"file": "a.tar"} if inside else None
+        return free_name(Finished(Item(f"{number:016x}", number, image, "", place=place), Path()), True, names)
+
+    assert named("sub/a b.jpg", 1) == "sub/a b.jpg" and named("/data/x/c.jpg", 2) == "c.jpg"
+    assert named("sa_0.tar#./sa_1.jpg", 3, inside=True) == "sa_1.jpg" and named("../up/d.jpg", 4) == "d.jpg"
+    assert named("elsewhere/c.jpg", 5) == "elsewhere/c.jpg" and named("/other/c.jpg", 6) == f"c-{6:016x}.jpg"
+    assert named(" e.jpg", 7) == f"e-{7:016x}.jpg" and named("f\n.jpg", 8) == f"f-{8:016x}.jpg"
+    long = named("ä" * 300 + ".jpg", 9)
+    assert len(long.encode()) < 255 and long.endswith(f"-{9:016x}.jpg")
+
+
+def test_an_attribute_may_be_one_text() -> None:
+    one = {"bbox": [0, 0, 9, 9], "labels": ["dog_house"], "id": 3, "segmentation": {"size": [9, 9], "counts": "m"}}
+    several = ["a thing", "a red dog house", "Assistant: dog house of wood"]
+    found = referring_records({"objects": [{**one, "attributes": "a dog"}, {**one, "attributes": several}]})
+    assert [entry["attribute"] for entry in found] == ["a dog", "a red dog house", "dog house of wood"]
