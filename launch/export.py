@@ -3,11 +3,11 @@
     python launch/export.py RUN FORMAT DEST [option=value …]
 
     python launch/export.py train-data coco coco-data pixels=original
-    python launch/export.py train-data train_list lists/train.txt --split val=0.01 --seed 0 --min-instances 2
-    python launch/export.py train-data FORMAT --help        the options of a format
+    python launch/export.py train-data train_list train.txt --split val=0.01
+    python launch/export.py train-data FORMAT --help    a format's options
 
-Options may be written as option=value or --option value. What is written is read back with the format's own library.
-The same command again goes on where it was stopped, and adds what the run has got since.
+Options may be written as option=value or --option value. What is written is
+read back. The same command goes on, and adds what the run has got since.
 
 Exit code 0: every finished record is there. 3: some could not be taken, and are named. 1: it could not be done.
 """
