@@ -26,13 +26,14 @@ def linear(name: str, inputs: int, outputs: int) -> Sizes:
 
 
 def filled(sizes: Mapping[str, tuple[int, ...]], seed: int = 0) -> dict[str, Any]:
-    """Spread so that what goes through neither dies nor grows without end."""
+    """Spread so that what goes through neither dies nor grows without end. The same with every release of torch."""
+    import numpy as np
     import torch
 
-    drawn = torch.Generator().manual_seed(seed)
+    drawn = np.random.RandomState(seed)
     found: dict[str, Any] = {}
     for name, shape in sizes.items():
-        values = torch.randn(shape, generator=drawn)
+        values = torch.from_numpy(drawn.standard_normal(shape)).float()
         if len(shape) > 1:
             values *= (2 / max(1, values[0].numel())) ** 0.5
         elif name.endswith("running_var") or (name.endswith("weight") and len(shape) == 1):

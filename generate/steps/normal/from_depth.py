@@ -34,7 +34,7 @@ class FromDepth(ImageStep):
 
     depth: str = "depth"  # the name of the picture of depth
     frame: str = setting(LEFT, words=FRAMES)  # where red, green and blue grow
-    far: float = setting(8.0, above=1, most=1e6)  # of relative depth: the farthest distance, in times of the nearest
+    far: float = setting(2.0, above=1, most=1e6)  # of relative depth: the farthest distance, in times of the nearest
     view: float = setting(60.0, above=0, most=170)  # degrees, along the longer side of the picture
     smooth: float = setting(0.004, least=0, most=0.2)  # of the longer side: depth is blurred by so much first
 
