@@ -24,6 +24,7 @@ class Stage:
     settings: tuple[str, ...] = ()  # of its run
     said: tuple[str, ...] = ()
     yaml_of: Mapping[str, str] = field(default_factory=dict)  # what the YAML calls a setting of the step
+    repeats: int = 1  # images or videos that it makes of a row
 
     @property
     def number(self) -> int:
@@ -56,6 +57,10 @@ class Flow:
     def maker(self, kind: str, upto: int) -> Stage | None:
         """The last of the first `upto` steps that makes a text, an image, a video; None: it is still the row's own."""
         return next((stage for stage in reversed(self.stages[:upto]) if stage.role.makes == kind), None)
+
+    def repeats(self, kind: str) -> int:
+        """The most that any step makes of a row."""
+        return max((stage.repeats for stage in self.makers(kind, len(self.stages))), default=1)
 
     def makers(self, kind: str, upto: int) -> Sequence[Stage]:
         return [stage for stage in self.stages[:upto] if stage.role.makes == kind]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ ERROR = "dataflow_error"
 
 
 def of_step(
-    flow: Flow, upto: int, item: Item, body: Mapping[str, Any], root: str, media: Mapping[str, Path]
+    flow: Flow, upto: int, item: Item, body: Mapping[str, Any], root: str, media: Mapping[str, Sequence[Path]]
 ) -> dict[str, Any]:
     """`upto`: behind how many steps; 0: as it came in. `media`: where what was made for it lies."""
     line = flow.passed(item)
@@ -28,11 +28,12 @@ def of_step(
         now = _current(flow, upto, kind, own, body, root, media)
         if now is not None:
             line[f"{CURRENT}{kind}"] = now
+        line |= _several(media, kind, kind)
     return line | _texts(flow, upto, body, "text")
 
 
 def final(
-    flow: Flow, upto: int, item: Item, body: Mapping[str, Any], root: str, media: Mapping[str, Path]
+    flow: Flow, upto: int, item: Item, body: Mapping[str, Any], root: str, media: Mapping[str, Sequence[Path]]
 ) -> dict[str, Any]:
     """With the user's own names for text, image and video."""
     line = flow.passed(item)
@@ -40,7 +41,13 @@ def final(
         now = _current(flow, upto, kind, flow.own(kind, item), body, root, media)
         if now is not None:
             line[flow.keys.of(kind)] = now
+        line |= _several(media, kind, flow.keys.of(kind))
     return line | _texts(flow, upto, body, flow.keys.text)
+
+
+def _several(media: Mapping[str, Sequence[Path]], kind: str, key: str) -> dict[str, Any]:
+    paths = media.get(kind, ())
+    return {f"{key}_all": list(map(str, paths))} if len(paths) > 1 else {}
 
 
 def exploded(line: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -53,13 +60,13 @@ def exploded(line: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _current(
-    flow: Flow, upto: int, kind: str, own: Any, body: Mapping[str, Any], root: str, media: Mapping[str, Path]
+    flow: Flow, upto: int, kind: str, own: Any, body: Mapping[str, Any], root: str, media: Mapping[str, Sequence[Path]]
 ) -> Any:
     maker = flow.maker(kind, upto)
     if kind == "text":
         return own if maker is None else newer(body, "texts").get(maker.name, {}).get("text")
     if maker is not None:
-        return str(media[kind]) if kind in media else None
+        return str(media[kind][0]) if kind in media else None
     return str(resolve(own, root).absolute()) if isinstance(own, str) and own else None
 
 

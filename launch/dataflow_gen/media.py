@@ -50,17 +50,20 @@ class Names:
         kinds = [kind for kind in ENDINGS if flow.maker(kind, len(flow.stages)) is not None]
         return replace(names, taken=frozenset(names._later(items, kinds, seen)) if kinds else frozenset())
 
-    def of(self, kind: str, item: Item) -> str:
+    def of(self, kind: str, item: Item, number: int = 1) -> str:
+        """`number`: of several that are made of one row."""
         path = self._own(kind, item)
         if (kind, item.id) in self.taken:
             path = path.with_name(f"{path.stem}-{item.id}{path.suffix}")
-        return f"{self._folder(kind)}/{path}"
+        return f"{self._folder(kind)}/{_numbered(path, number)}"
 
     def _later(self, items: Iterable[Item], kinds: Sequence[str], seen: Marks) -> Iterator[tuple[str, str]]:
         for item in items:
             for kind in kinds:
-                name = f"{kind}\0{self._own(kind, item)}".encode("utf-8", "surrogatepass")
-                if seen.mark(blake2b(name, digest_size=8).digest(), SEEN)[0] & SEEN:
+                names = [_numbered(self._own(kind, item), n + 1) for n in range(self.flow.repeats(kind))]
+                told = (f"{kind}\0{name}".encode("utf-8", "surrogatepass") for name in names)
+                before = seen.mark(b"".join(blake2b(name, digest_size=8).digest() for name in told), SEEN)
+                if any(mark & SEEN for mark in before):
                     yield kind, item.id
 
     def _own(self, kind: str, item: Item) -> PurePosixPath:
@@ -73,6 +76,10 @@ class Names:
 
     def _folder(self, kind: str) -> str:
         return f"generated_{kind}s" if self.layout == "document" else "generated"
+
+
+def _numbered(path: PurePosixPath, number: int) -> PurePosixPath:
+    return path if number == 1 else path.with_name(f"{path.stem}_{number}{path.suffix}")
 
 
 def made_file(body: Mapping[str, Any], kind: str, name: str, run: Path) -> Path | None:

@@ -104,18 +104,22 @@ class Results:
 
     def _placed(
         self, stage: Stage, names: Names, item: Item, body: Mapping[str, Any], folder: Path | None = None
-    ) -> dict[str, Path]:
-        """Where the row's current image and video lie: in the folder of the step that made them, or in `folder`."""
-        found: dict[str, Path] = {}
+    ) -> dict[str, list[Path]]:
+        """Where the row's current image and video lie, or several of one row: in the folder of the step that made them,
+        or in `folder`."""
+        found: dict[str, list[Path]] = {}
         for kind in ENDINGS:
             maker = self.flow.maker(kind, stage.number)
-            if maker is None:
-                continue
-            made = made_file(body, kind, maker.name, self.runs[stage.name].path)
-            if made is not None:
-                found[kind] = (folder or self.runs[maker.name].path) / names.of(kind, item)
+            for number in range(1, maker.repeats + 1) if maker is not None else ():
+                assert maker is not None
+                own = maker.name if number == 1 else f"{maker.name}_{number}"
+                made = made_file(body, kind, own, self.runs[stage.name].path)
+                if made is None:
+                    break
+                path = (folder or self.runs[maker.name].path) / names.of(kind, item, number)
+                found.setdefault(kind, []).append(path)
                 if folder is not None or maker is stage:
-                    put(made, found[kind])
+                    put(made, path)
         return found
 
     def _final(self, names: Names) -> Told:

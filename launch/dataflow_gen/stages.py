@@ -58,7 +58,7 @@ def flow_of(request: Request) -> Flow:
         run = [setting(key, value) for key, value in _run_settings(request, asked, found).items()]
         head = ("pipeline=bare", f"+{kind[0]}@{name}={kind[1]}", f"pipeline.steps=[{name}]", *LIGHT)
         settings = (*head, *source, *own_settings, *run)
-        stages.append(Stage(asked, name, role, settings, tuple(found.said), found.yaml_of))
+        stages.append(Stage(asked, name, role, settings, tuple(found.said), found.yaml_of, _repeats(found)))
     return Flow(keys, tuple(stages), listed)
 
 
@@ -175,6 +175,11 @@ def fields_of(kind: str, option: str) -> dict[str, Any]:
     """The settings of a step, with their defaults; MISSING where there is none."""
     described = target(str(OmegaConf.load(CONF / kind / f"{option}.yaml")["_target_"]))  # type: ignore[index]
     return {f.name: f.default for f in fields(described)}
+
+
+def _repeats(found: Translated) -> int:
+    times = found.step.get("repeats", 1)
+    return times if isinstance(times, int) else 1
 
 
 def _first_source(request: Request, listed: Mapping[str, str]) -> list[str]:
