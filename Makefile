@@ -7,7 +7,7 @@ PYTHON_IN := $(VENV)/bin/python
 # Processes that the tests share: more than cores, since those on SLURM mostly wait.
 TESTERS ?= 4
 .DELETE_ON_ERROR:
-.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-slow chaos test-oldest coverage
+.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-vllm test-slow chaos test-oldest coverage
 
 demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/run.py --config-name demo
@@ -73,6 +73,13 @@ test-native: .venv-native/.with-native .venv-lavis/.with-lavis
 .venv-lavis/.with-lavis: setup.py requirements/lavis.txt utils/make_venv.sh
 	TORCH=torchvision utils/make_venv.sh .venv-lavis --requirements requirements/lavis.txt
 	touch $@
+
+# A tiny model behind the real vLLM, from an environment of its own. VLLM=… names another command that starts its server.
+VLLM ?= $(CURDIR)/.venv-vllm/bin/vllm serve
+test-vllm: $(VENV)/.with-dev
+	test "$(VLLM)" != "$(CURDIR)/.venv-vllm/bin/vllm serve" || test -d .venv-vllm || \
+	utils/make_venv.sh .venv-vllm --requirements requirements/vllm.txt
+	VLLM="$(VLLM)" $(PYTHON_IN) -m pytest -rs -m slow tests/generate/steps/models/chat/test_vllm.py
 
 # Python 3.10 and the oldest releases that setup.py admits. OLDEST_PYTHON=… names another python of that version.
 OLDEST_PYTHON ?= python3.10

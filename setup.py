@@ -76,9 +76,13 @@ DEGRADE = ["albumentations==2.0.8", "opencv-python-headless>=4.10"]
 
 VIDEO = ["av>=15"]  # reads and writes H.264 without a system's FFmpeg
 
+# What `transformers serve` needs: the tests' second witness of a served model. Our own client needs nothing.
+SERVE = ["fastapi>=0.115", "uvicorn>=0.30", "openai>=1.60"]
+
 DEV = [
     *FORMATS,
     *VIDEO,
+    *SERVE,
     *DRAW,
     *DEGRADE,
     "coverage>=7",

@@ -14,13 +14,13 @@ CHAT = """{% for message in messages %}<|im_start|>{{ message.role }}
 {% endif %}"""
 
 
-def make_talker(folder: Path, seed: int = 0, template: str | None = CHAT) -> Path:
+def make_talker(folder: Path, seed: int = 0, template: str | None = CHAT, width: int = 32) -> Path:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     marks = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
     tokenizer = byte_tokenizer("", "", marks, pad_token="<|endoftext|>", eos_token="<|im_end|>")
-    layers: dict[str, Any] = {**LAYERS, "num_key_value_heads": 2, "max_position_embeddings": 4096}
+    layers: dict[str, Any] = {**LAYERS, "hidden_size": width, "num_key_value_heads": 2, "max_position_embeddings": 4096}
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         **layers,
