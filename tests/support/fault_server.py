@@ -173,7 +173,8 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
 
 
 def _text(body: Mapping[str, Any]) -> str:
-    if "prompt" in body:
-        return str(body["prompt"])
+    for name in ("prompt", "inputs"):
+        if name in body:
+            return str(body[name])
     content = body["messages"][-1]["content"]
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Optional
 
 from labelyard.generate.errors import FatalError, ItemError
+from labelyard.generate.media.video import LACKING as NO_AV
 from labelyard.generate.media.video_writing import ENDINGS, encoded_video
 from labelyard.generate.record import Clip, Record
 from labelyard.generate.settings import setting
@@ -72,6 +74,9 @@ class DiffusersFilm(DiffusersStep):
     def names(self) -> list[str]:
         name = self.name or "film"
         return [name if n == 1 else f"{name}_{n}" for n in range(1, self.repeats + 1)]
+
+    def lacking(self) -> str | None:
+        return super().lacking() or (None if find_spec("av") else NO_AV)
 
     def given(self) -> dict[str, Any]:
         adapter = Checkpoint(self.motion_adapter) if self.motion_adapter else None

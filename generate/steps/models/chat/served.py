@@ -19,7 +19,7 @@ from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.sampling import Sampling
 from labelyard.generate.steps.models.chat.used import Account, guessed_tokens
 from labelyard.generate.steps.models.chat.verdicts import Again, OtherName, Refused, Rejected, answer_of
-from labelyard.generate.steps.models.chat.web import NoReply, NotTrusted, Unreachable, ask
+from labelyard.generate.steps.models.chat.web import NoReply, NotTrusted, Reply, Unreachable, ask
 from labelyard.generate.steps.models.chat.wire import body
 from labelyard.generate.surroundings import Surroundings
 from labelyard.utils.jsons import text_of, utf8
@@ -64,6 +64,8 @@ class _Died(Exception):
 
 
 class Served:
+    accepts = "application/json"  # of what kind answers are
+
     def __init__(
         self,
         serving: Serving,
@@ -195,10 +197,9 @@ class Served:
             address = self._how.addresses.pick()
             if address is None:
                 raise Unreachable("no address is known yet")
-            path = "completions" if self._how.template is not None else "chat/completions"
             starts = self._engine.starts if self._engine is not None else 0
             try:
-                reply = ask(f"{address}/{path}", data, self._key(), self._how.timeout)
+                reply = ask(f"{address}/{self._path()}", data, self._key(), self._how.timeout, self.accepts)
                 self._account.tried()
             except Unreachable:
                 self._how.addresses.failed(address)
@@ -210,7 +211,7 @@ class Served:
                 raise Again(str(error)) from None
             except NotTrusted as error:
                 raise FatalError(f"base_url={address}: its certificate is not trusted here ({error})") from None
-            answer, called = answer_of(reply, sent, self._about_keys())
+            answer, called = self._read(reply, sent)
         finally:
             self._gate.leave()
         self.called = called
@@ -222,6 +223,13 @@ class Served:
             self._account.answered(answer)
             self._pace.took(expected, answer.prompt_tokens + answer.answer_tokens)
         return answer
+
+    def _path(self) -> str:
+        return "completions" if self._how.template is not None else "chat/completions"
+
+    def _read(self, reply: Reply, sent: Mapping[str, Any]) -> tuple[Answer, str]:
+        """The answer, and what the server calls its model; or what comes of another reply, as an error."""
+        return answer_of(reply, sent, self._about_keys())
 
     def _its_own_fault(self, began: float) -> bool:
         """Whether others are answered while this one is not; if there are no others, it is found out."""

@@ -42,9 +42,9 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-def ask(address: str, body: bytes | None, key: str | None, timeout: float) -> Reply:
+def ask(address: str, body: bytes | None, key: str | None, timeout: float, accepts: str = "application/json") -> Reply:
     """POST of a body, GET without one."""
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    headers = {"Content-Type": "application/json", "Accept": accepts}
     if key:
         headers["Authorization"] = f"Bearer {key}"
     request = Request(address, data=body, headers=headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Optional, TypeVar
 
 from labelyard.generate.errors import ItemError
@@ -13,7 +14,7 @@ from labelyard.generate.seeds import seed_of
 from labelyard.generate.settings import setting, transient
 from labelyard.generate.step import Checkpoint, Parts
 from labelyard.generate.steps.models.diffusers.calls import answer
-from labelyard.generate.steps.models.diffusers.loading import Wanted, load_part, load_pipeline
+from labelyard.generate.steps.models.diffusers.loading import LACKING, Wanted, load_part, load_pipeline
 
 Unit = TypeVar("Unit", bound=Hashable)
 Result = TypeVar("Result")
@@ -62,6 +63,9 @@ class DiffusersStep(ModelStep):
         without = tuple(name for name, part in self.given().items() if part is None or isinstance(part, Part))
         own = Checkpoint(self.checkpoint, self.revision, parts=Parts(self.variant, without))
         return (own, *(part.checkpoint for part in self.given().values() if isinstance(part, Part)))
+
+    def lacking(self) -> str | None:
+        return None if find_spec("diffusers") else LACKING
 
     def given(self) -> dict[str, Any]:
         """Parts of the pipeline that are not taken from its checkpoint, by name; None: it does without."""

@@ -141,6 +141,14 @@ def test_sizes_that_a_pipeline_cannot_make_are_the_settings_fault(tmp_path: Path
         step(tmp_path, width=60, height=64)(said("a cat"))
 
 
+def test_a_run_without_diffusers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from labelyard.generate.steps.models.diffusers import step as module
+
+    assert DiffusersDrawing().lacking() is None
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert DiffusersDrawing().lacking() == "diffusers: not installed; run: pip install -e '.[draw]'"
+
+
 def test_licences_that_bite_are_told() -> None:
     (line,) = warnings({"draw": DiffusersDrawing(checkpoint="black-forest-labs/FLUX.1-dev")})
     assert "FLUX.1-dev may not be used commercially" in line and "gated" in line
