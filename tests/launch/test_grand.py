@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import time
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.conftest import call, command, environment, records
+from tests.conftest import ROOT, call, command, environment, records
 from tests.tiny.grand import grand_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -96,3 +98,19 @@ def test_a_model_that_does_not_run_is_refused(pictures: Path, tmp_path: Path) ->
         "run", "source=folder", f"source.path={pictures}", f"output={tmp_path / 'x'}", "pipeline=grand", "dry_run=true"
     )
     assert done.returncode == 1 and "step 'regions' reads aside.sa1b, which no earlier step writes" in done.stderr
+
+
+def test_the_commands_of_the_page(settings: list[str], tmp_path: Path) -> None:
+    """As far as a plan goes: there is no SLURM with so many nodes here."""
+    page = (ROOT / "docs" / "coming-from-glamm.md").read_text()
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (asked,) = [line for line in block.replace("\\\n", " ").splitlines() if "launch/chain.py" in line]
+    folder = tmp_path / "sa1b"
+    folder.mkdir()
+    Image.new("RGB", (64, 48)).save(folder / "sa_1.jpg")
+    (folder / "sa_1.json").write_text('{"image": {"width": 64, "height": 48}, "annotations": []}')
+    words = [word.replace("/data/sa1b", str(folder)) for word in shlex.split(asked)[2:] if "cluster" not in word]
+    sa1b = [f"regions.checkpoint={next(s for s in settings if s.startswith('label.')).partition('=')[2]}"]
+    done = call("chain", *words, "dry_run=true", *settings, *sa1b, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [f"stage {n} of 5: {stage}" in done.stdout for n, stage in enumerate(STAGES, 1)] == [True] * 5
