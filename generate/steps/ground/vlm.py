@@ -45,6 +45,7 @@ class VlmBoxes(ChatStep):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._silent = set[str]()  # the items of which it said nothing that could be read
         try:
             Template(self.prompt)
         except ValueError as error:
@@ -65,8 +66,11 @@ class VlmBoxes(ChatStep):
             self.request(record, asks.filled(record, {"most": str(self.most)}), [picture])
             for record, picture in zip(records, shown, strict=True)
         ]
-        for record, picture, answer in zip(records, shown, self.ask(asked), strict=True):
+        answers = self.ask(asked)
+        for record, picture, answer in zip(records, shown, answers, strict=True):
             record.instances = self._instances(record, picture, answer)
+            silent = said_in(answer.text) is None
+            (self._silent.add if silent else self._silent.discard)(record.item.id)
             if self.keep_answer:
                 record.texts[self.name] = Text(answer.text, "model", facts=self.facts(answer))
 
@@ -85,6 +89,10 @@ class VlmBoxes(ChatStep):
             if box is not None:
                 found.append(Instance(box, 1.0, said.label))
         return found[: self.most]
+
+    def model_of(self, record: Record) -> dict[str, Any]:
+        silent = record.item.id in self._silent
+        return self.model() | ({"answer": "without JSON, and so without boxes"} if silent else {})
 
     def model(self) -> dict[str, Any]:
         return super().model() | {"prompt": self.prompt}

@@ -52,6 +52,12 @@ class Cutout(ImageStep):
     def model(self) -> dict[str, Any]:
         return {"name": "cutout", "checkpoint": None}
 
+    def model_of(self, record: Record) -> dict[str, Any]:
+        left_out = (
+            {} if self.image in record.images else {"left_out": "nothing in it has a mask, or stands before the rest"}
+        )
+        return self.model() | left_out
+
 
 def on_white(image: Image, opaque: NDArray[np.uint8], margin: float, side: int) -> Image:
     import numpy as np

@@ -26,15 +26,17 @@ def deformed(seen: Tensor, offsets: Tensor, strength: Tensor, weight: Tensor) ->
     beyond the edges is zero."""
     batch, _, height, width = seen.shape
     side = weight.shape[-1]
-    rows = torch.arange(height, device=seen.device, dtype=seen.dtype)[:, None]
-    columns = torch.arange(width, device=seen.device, dtype=seen.dtype)[None]
+    # Where to look is reckoned in float32, whatever the network computes in: bfloat16 knows no odd number above 256.
+    rows = torch.arange(height, device=seen.device, dtype=torch.float32)[:, None]
+    columns = torch.arange(width, device=seen.device, dtype=torch.float32)[None]
+    whole, offsets = seen.float(), offsets.float()
     found = seen.new_zeros(batch, weight.shape[0], height, width)
     for place in range(side * side):
         down, right = place // side - side // 2, place % side - side // 2
         y = rows + down + offsets[:, 2 * place]
         x = columns + right + offsets[:, 2 * place + 1]
         where = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
-        sampled = F.grid_sample(seen, where, mode="bilinear", padding_mode="zeros", align_corners=False)
+        sampled = F.grid_sample(whole, where, mode="bilinear", padding_mode="zeros", align_corners=False).to(seen.dtype)
         kernel = weight[:, :, place // side, place % side][..., None, None]
         found = found + F.conv2d(sampled * strength[:, place : place + 1], kernel)
     return found

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labelyard.generate.settings import made
-from labelyard.generate.steps.contract import assert_company_does_not_matter, photo, run_on_copies
+from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, photo, run_on_copies
 from labelyard.generate.steps.foreground.birefnet import BiRefNet
 from labelyard.utils.errors import UserError
 from tests.tiny import states
@@ -52,3 +52,17 @@ def test_a_kernel_looks_where_it_is_told_to_and_as_hard() -> None:
 def test_a_side_that_does_not_go_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="side=1000: not a multiple of 32; use side=992"):
         made(BiRefNet, {"side": 1000})
+
+
+def test_batches_as_on_a_gpu_and_half_precision_come_near(step: BiRefNet) -> None:
+    records = [photo("chelsea", (60, 40)), photo("rocket", (40, 50)), photo("coffee", (60, 40))]
+    alone = [np.asarray(done.images["foreground"].image).astype(int) for done in run_on_copies(step, records)]
+    with as_on_a_gpu():
+        batched = BiRefNet(checkpoint=step.checkpoint, side=64, batch_size=3)
+        batched.setup("cpu")
+        together = run_on_copies(batched, records)
+    half = BiRefNet(checkpoint=step.checkpoint, side=64, dtype="bfloat16")
+    half.setup("cpu")
+    for one, other, rough in zip(alone, together, run_on_copies(half, records), strict=True):
+        assert np.abs(np.asarray(other.images["foreground"].image) - one).max() <= 1
+        assert np.abs(np.asarray(rough.images["foreground"].image) - one).mean() < 8

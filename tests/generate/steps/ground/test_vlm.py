@@ -60,6 +60,7 @@ def ask(text: str, size: tuple[int, int] = (1000, 500), **options: Any) -> tuple
     model = answering(step, lambda request: text)
     record = Record(Item("x", 0, "x.jpg", ""), Image.new("RGB", size))
     step([record])
+    record.models["ground"] = step.model_of(record)
     return record, model
 
 
@@ -115,4 +116,6 @@ def test_only_so_many_boxes_and_the_answer_may_be_kept() -> None:
         and '[{"bbox_2d": [x0, y0, x1, y1]' in ask("[]")[1].all_asked[0].text
     )
     nothing, _ = ask("I can't see anything.", keep_answer=True)
+    assert nothing.models["ground"]["answer"] == "without JSON, and so without boxes"
+    assert "answer" not in record.models["ground"]
     assert nothing.instances == [] and nothing.texts["ground"].text == "I can't see anything."

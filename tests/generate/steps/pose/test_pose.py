@@ -17,7 +17,7 @@ from labelyard.generate.steps.pose.skeleton import Joint, drawn, of_coco
 from labelyard.generate.steps.pose.vitpose import VitPose
 from labelyard.utils.errors import UserError
 from tests.tiny import states
-from tests.tiny.pose import make_vitpose
+from tests.tiny.pose import make_rtdetr, make_vitpose
 
 
 def coco(**found: tuple[float, float]) -> list[tuple[float, float, float]]:
@@ -126,6 +126,23 @@ def test_vitpose_finds_joints_in_the_boxes_of_people(tmp_path: Path) -> None:
     assert np.asarray(one.images["pose"].image).any() and one.images["pose"].image.size == (90, 90)
     assert "instances" in step.reads and VitPose().reads == ("image",)
     assert [place.location for place in VitPose().checkpoints()] == [VitPose().checkpoint, VitPose().detector]
+
+
+def test_vitpose_looks_at_the_people_that_its_detector_finds(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    poses, detector = str(make_vitpose(tmp_path / "tiny")), str(make_rtdetr(tmp_path / "detector"))
+    step = VitPose(checkpoint=poses, detector=detector, box_threshold=0.0, least_score=0.0)
+    step.setup("cpu")
+    records = [photo("astronaut", (90, 90)), photo("china", (80, 60))]
+    assert_company_does_not_matter(step, records, disturbed=False)
+    found = step._boxes(records)
+    assert all(0 < len(boxes) <= 4 for boxes in found)
+    assert all(0 <= x0 <= x1 and 0 <= y0 <= y1 for x0, y0, x1, y1 in (tuple(map(round, box)) for box in found[0]))
+    (done,) = run_on_copies(step, records[:1])
+    assert done.images["pose"].meta["people"] == len(found[0])
+    step.box_threshold = 1.0
+    (none,) = run_on_copies(step, records[:1])
+    assert none.images["pose"].meta["people"] == 0
 
 
 def test_a_person_is_looked_at_with_something_around() -> None:

@@ -38,13 +38,13 @@ def test_without_an_instance_what_stands_before_the_rest() -> None:
     record = red_square()
     record.instances = []
     (none,) = run_on_copies(Cutout(), [record])
-    assert "ref" not in none.images
+    assert "ref" not in none.images and "left_out" in Cutout().model_of(none)
     matte = np.zeros((100, 120), dtype=np.uint8)
     matte[20:60, 30:50] = 255
     record.images["foreground"] = MadeImage(Image.fromarray(matte))
     (done,) = run_on_copies(Cutout(), [record])
     assert done.images["ref"].meta == {"of": "foreground"}
-    assert np.asarray(done.images["ref"].image)[50, 50, 1] < 60
+    assert np.asarray(done.images["ref"].image)[50, 50, 1] < 60 and "left_out" not in Cutout().model_of(done)
 
 
 def test_alone_and_in_company() -> None:
