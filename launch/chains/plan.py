@@ -156,7 +156,8 @@ def _draft(stage: StageRecipe, composition: Composed, before: Mapping[str, _Draf
         with reading(source):
             source.peek()
         brought = Brought(source.gives(), source.brings())
-    check_installed(steps)
+    if getattr(frame.cluster, "python", None) is None:  # else workers have another environment than this
+        check_installed(steps)
     check_models(composition, frame.values["models"], steps)
     gives = {**brought.gives, **{name: tuple(fills(name, step)) for name, step in steps.items()}}
     return _Draft(stage, composition, frame, steps, Brought(gives, brought.brings), reads)

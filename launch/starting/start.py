@@ -57,7 +57,8 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
         check_moved(folder, wish.source, wish.config["image_root"])
     if wish.dry_run:
         return dry_run(folder, wish)
-    check_installed(wish.steps)
+    if getattr(wish.cluster, "python", None) is None:  # else workers have another environment than this
+        check_installed(wish.steps)
     check_models(composed, wish.config["models"], wish.steps)
     for line in licences.warnings(wish.steps):
         print(line, flush=True)

@@ -34,6 +34,8 @@ class VLM(Captioner, Asking):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.asks = Template(self.prompt)
+        if self.num_beams > 1 and self.chosen != "transformers":
+            raise ValueError(f"num_beams={self.num_beams}: servers don't search so; use num_beams=1")
         if self.num_beams > 1 and self.temperature > 0:
             raise ValueError(
                 f"num_beams={self.num_beams} with temperature={self.temperature}: give one of them; use num_beams=1"

@@ -132,8 +132,9 @@ def _from_pretrained(
 
     # With accelerate each tensor goes from the file straight to the GPU, without it through RAM, once.
     direct = device != "cpu" and is_accelerate_available()
+    spread = options.pop("spread", False)  # over all GPUs of the worker
     if direct:
-        options["device_map"] = {"": torch.device(device)}
+        options["device_map"] = "auto" if spread else {"": torch.device(device)}
     loader: Any = model_class
     try:
         with quiet():

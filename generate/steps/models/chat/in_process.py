@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from labelyard.generate.compute.threads import Ahead
 from labelyard.generate.errors import FatalError, ItemError
+from labelyard.generate.steps.models.chat.engine import gpus_here
 from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.processor import load_chat_processor
 from labelyard.generate.steps.models.chat.sampling import Dice, Sampling, warpers
@@ -67,7 +68,12 @@ class InProcess:
         self.model = cast(
             Any,
             load_pretrained(
-                model_class, place.checkpoint, device=place.device, dtype=place.dtype, revision=place.revision
+                model_class,
+                place.checkpoint,
+                device=place.device,
+                dtype=place.dtype,
+                revision=place.revision,
+                spread=gpus_here() > 1,
             ),
         )
         self._sees = sees

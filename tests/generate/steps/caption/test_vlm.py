@@ -15,6 +15,7 @@ from labelyard.generate.steps.caption.vlm import VLM
 from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from labelyard.generate.steps.tools.weights import on_pillow
 from tests.generate.steps.caption.test_blip2 import photos
+from tests.support.fault_server import FaultServer
 from tests.tiny.caption import QWENS, make_blip, make_llava, make_qwen
 from tests.tiny.records import record
 
@@ -127,6 +128,8 @@ def test_messages(folder: Path, tmp_path: Path) -> None:
         VLM(checkpoint=str(folder), prompt=" ")
     with pytest.raises(FatalError, match=r"chat template can't be used|can't be loaded as AutoProcessor"):
         ready(make_blip(tmp_path / "blip"))
+    with pytest.raises(ValueError, match=r"^num_beams=5: servers don't search so; use num_beams=1"):
+        VLM(checkpoint="tiny", base_url="http://127.0.0.1:9/v1")
     untold = make_llava(tmp_path / "llava")
     for name in ("chat_template.jinja", "chat_template.json"):
         (untold / name).unlink(missing_ok=True)
@@ -156,3 +159,15 @@ def test_which_instances_get_a_caption_and_whether_it_is_named(folder: Path) -> 
     assert all(one.caption is None for one in others), "too small for a fifth of the image, or floating"
     whole = ready(folder, min_part=0.9)
     assert not any(whole.wants(done[0], one) for one in done[0].instances)
+
+
+def test_a_server_is_asked_about_every_crop() -> None:
+    done = photos()
+    with FaultServer() as server:
+        step = VLM(checkpoint="tiny", base_url=server.address, num_beams=1, prompt="what is this {label}?", side=64)
+        step.setup("cpu")
+        step(done)
+    (said, *_) = [i.caption for record in done for i in record.instances if i.caption]
+    assert said == "you said what is this thing?" and len(server.asked) > 4
+    assert server.asked[0].body["max_tokens"] == 30
+    assert server.asked[0].body["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/jpeg;base64,")
