@@ -56,6 +56,8 @@ def dataset_plots(facts: Facts) -> Iterator[Plot]:
     yield from _captions("image_captions", "Caption length of images", facts.image_words, "images")
     yield from _captions("instance_captions", "Caption length of instances", facts.instance_words, "instances")
     sizes = Counter(facts.sizes)
+    if not sizes:  # records of texts alone
+        return
     shown_sizes = sizes.most_common(MOST_DOTS)
     titles = [f"{width} × {height}: {n}" for (width, height), n in shown_sizes]
     drawing = dots([size for size, _ in shown_sizes], "width in pixels", "height", titles)

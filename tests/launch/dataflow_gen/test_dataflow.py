@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from labelyard.launch import retry, status
+from labelyard.launch import retry, status, view
 from tests.launch.dataflow_gen.support import CAPTION, PAINT, UPPER, lines, pictures, pipeline, run, step, write_rows
 
 NAMES = ["a/0.png", "a/1.png", "a/bad.png", "a/3.png", "a/3.png"]
@@ -59,6 +59,11 @@ def test_the_final_lines_have_the_users_names_and_paths_that_are_there(done: Pat
     for line in found:
         assert Path(line["image"]).is_file() and Path(line["image"]).is_relative_to(done / "out")
         assert os.stat(line["image"]).st_nlink >= 3, "linked, not copied"
+
+
+def test_the_gallery_shows_what_a_step_made_of_texts(done: Path) -> None:
+    assert view.main([str(done / "base" / THREE)]) == 0
+    assert "SIZE (20, 10)" in (done / "base" / THREE / "report" / "index.html").read_text()
 
 
 def test_what_failed_is_told_with_its_row(done: Path) -> None:
