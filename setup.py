@@ -111,7 +111,6 @@ setup(
         "labelyard": ["py.typed"],
         "labelyard.conf": ["**/*.yaml"],
         "labelyard.generate.exporters.instructcv": ["templates/*"],
-        "labelyard.generate.sources.common": ["label_names/*.txt"],
         "labelyard.generate.steps": ["classify/*.txt", "text/prompts/*.txt"],
         "labelyard.launch.report": ["static/*"],
         "labelyard.slurm": ["*"],

@@ -19,7 +19,7 @@ from labelyard.generate.rows import Entry, Refusal, Row
 from labelyard.generate.settings import transient
 from labelyard.generate.source import Source
 from labelyard.generate.sources.common.input_folder import InputFolder, marks_of, refuse_run
-from labelyard.utils import rle
+from labelyard.utils import ade20k, cocostuff, rle
 from labelyard.utils.errors import UserError
 from labelyard.utils.images import UnreadableImage, decode_as_it_is
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TAKE = "labelyard.generate.sources.label_maps.take"
-BUILT_IN = Path(__file__).parent / "common" / "label_names"
+KNOWN = {"ade20k": ade20k.NAMES, "cocostuff": cocostuff.NAMES}
 USUAL = {"ade20k": (1, [0])}  # the number of the first name, and those that are nothing
 ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -49,7 +49,7 @@ class LabelMaps(Source):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.maps = self.there("maps", self.maps)
-        if not (BUILT_IN / f"{self.names}.txt").exists():
+        if self.names not in KNOWN:
             self.names = self.there("names", self.names)
         if self.components and find_spec("cv2") is None:
             raise UserError("source.components=true needs OpenCV. Try: pip install -e '.[formats]'")
@@ -64,11 +64,10 @@ class LabelMaps(Source):
     def _shared(self) -> dict[str, Any]:
         """What the worker needs to know of every map, as short as can be."""
         names = self.names
-        if not (BUILT_IN / f"{names}.txt").exists():
+        if names not in KNOWN:
             path = Path(names).resolve()
             if not path.is_file():
-                known = ", ".join(sorted(path.stem for path in BUILT_IN.glob("*.txt")))
-                raise UserError(f"source.names={names}: neither a file nor one of {known}")
+                raise UserError(f"source.names={names}: neither a file nor one of {', '.join(KNOWN)}")
             names = self._from_root(path)
         names_of(names, str(self.image_root()))  # raises where they can't be read
         offset, ignored = USUAL.get(self.names, (0, [255]))
@@ -160,8 +159,9 @@ def _pieces(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
 @lru_cache(maxsize=8)
 def names_of(names: str, root: str | None) -> tuple[str, ...]:
     """A list that comes along, or a file of the user's."""
-    own = BUILT_IN / f"{names}.txt"
-    path = own if own.exists() else resolve(names, root)
+    if names in KNOWN:
+        return KNOWN[names]
+    path = resolve(names, root)
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix != ".json":

@@ -57,8 +57,8 @@ def test_all_classes_that_can_load_do_in_the_layout_and_in_the_checkout(tmp_path
 
 def test_what_is_exported_of_grand_is_read_by_glamm_s_classes(tmp_path: Path) -> None:
     level_4(tmp_path)
-    settings = ["source=grand", f"source.root={tmp_path / 'pictures'}", "pipeline=instances", "pipeline.steps=[]"]
-    how = ["write.image=none", "write.short_side=null", "cluster.num_jobs=1", f"output={tmp_path / 'run'}"]
+    settings = ["source=grand", f"source.root={tmp_path / 'pictures'}", "pipeline=given"]
+    how = ["cluster.num_jobs=1", f"output={tmp_path / 'run'}"]
     assert call("run", f"source.path={tmp_path / 'level-4'}", *settings, *how).returncode == 0
     folders = {}
     for name, options in (("grand_lmdb", ["val=0.4"]), ("gcg", ["eval=true"])):

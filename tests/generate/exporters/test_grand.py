@@ -34,8 +34,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """GranD's files, taken over by a run that does nothing to them."""
     folder = tmp_path_factory.mktemp("grand")
     level_4(folder)
-    settings = ["source=grand", f"source.root={folder / 'pictures'}", "pipeline=instances", "pipeline.steps=[]"]
-    how = ["write.image=none", "write.short_side=null", "cluster.num_jobs=1", f"output={folder / 'run'}"]
+    settings = ["source=grand", f"source.root={folder / 'pictures'}", "pipeline=given"]
+    how = ["cluster.num_jobs=1", f"output={folder / 'run'}"]
     done = call("run", f"source.path={folder / 'level-4'}", *settings, *how)
     assert done.returncode == 0 and "9 of 9 items are done" in done.stdout, done.stderr
     assert call("validate", folder / "run").returncode == 0
