@@ -19,7 +19,7 @@ RESULT = "consumer: "
 
 # For each safe list the first two rows that the trainer itself takes for it, as context and as query.
 SCRIPT = """
-import json, random, sys, types
+import itertools, json, random, sys, types
 checkout, listed, tasks, most = sys.argv[1:5]
 sys.path[0] = checkout
 try:
@@ -34,10 +34,9 @@ from data.data_reader import T2IItemProcessor
 from data.data_utils import check_item_graph200k
 def as_tensor(image):
     return torch.from_numpy(numpy.asarray(image).copy()).permute(2, 0, 1).float() / 127.5 - 1
-rows = []
-with open(listed) as file:
-    rows = json.load(file) if listed.endswith(".json") else [json.loads(line) for line in file]
-rows = rows[: int(most)]
+with open(listed) as file:  # of either kind a line is a row
+    lines = (line.strip().rstrip(",") for line in file if line.startswith("{"))
+    rows = [json.loads(line) for line in itertools.islice(lines, int(most))]
 processor, calls, failed = T2IItemProcessor(as_tensor, resolution=384), 0, []
 random.seed(0)
 for which, groups in json.load(open(tasks)).items():
