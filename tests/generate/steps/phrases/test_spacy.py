@@ -43,6 +43,11 @@ def test_without_a_parser_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "spacy", None)
     with pytest.raises(FatalError, match=r"pip install 'labelyard\[phrases\]', or use phrases=florence2"):
         SpacyPhrases().setup("cpu")
+    monkeypatch.setattr("labelyard.generate.steps.phrases.spacy_parser.find_spec", lambda name: None)
+    assert str(SpacyPhrases().lacking()).startswith("spaCy, of which parser=en_core_web_sm makes use; run: pip install")
+    monkeypatch.setattr("labelyard.generate.steps.phrases.spacy_parser.find_spec", lambda name: name == "spacy" or None)
+    assert str(SpacyPhrases(parser="mine").lacking()).startswith("the model mine, of which")
+    assert DensePhrases(parser=None).lacking() is None
     DensePhrases(parser=None).setup("cpu")
     with pytest.raises(ValueError, match=r"texts=\[\]"):
         SpacyPhrases(texts=[])
