@@ -101,11 +101,11 @@ def _number(name: str) -> int:
 def _with_place(text: str, request: Request, flow: Flow) -> str:
     """Where in the YAML it stands, if it is a setting of a step that is wrong."""
     for stage in flow.stages:
-        own = re.search(rf"(?<![\w.]){re.escape(stage.name)}\.(\w+)", text)
+        rest = text.removeprefix(f"stage {stage.name}: ").removeprefix("Error merging override ")
+        own = re.match(rf"{re.escape(stage.name)}\.(\w+)(?=[=:])", rest)
         if own and own[1] in stage.yaml_of:
             key = stage.yaml_of[own[1]]
-            rest = text.removeprefix(f"stage {stage.name}: ").replace(own[0], key)
-            return f"{request.at(stage.asked, 'config', key)}: {rest}"
+            return f"{request.at(stage.asked, 'config', key)}: {key}{rest[own.end() :]}"
     return text
 
 

@@ -42,7 +42,7 @@ def check_models(composed: Composed, models: Mapping[str, Any], steps: Mapping[s
 def _names_models(override: str, composed: Composed) -> bool:
     """Whether a setting has a say in which models are needed."""
     first = override.lstrip("~+").partition("=")[0].partition(".")[0].partition("@")[0]
-    return first in (*composed.kinds, "pipeline", "models")
+    return first in (*composed.kinds, *composed.config.pipeline.steps, "pipeline", "models")
 
 
 def check_output(folder: RunFolder, location: str) -> None:

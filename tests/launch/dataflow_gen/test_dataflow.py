@@ -134,6 +134,33 @@ def test_a_list_that_has_grown_and_a_row_that_is_tried_again_come_in_order(tmp_p
     assert lines(tmp_path / "out" / "failed.jsonl") == []
 
 
+def test_a_step_may_read_an_earlier_one_or_another_column(tmp_path: Path) -> None:
+    write_rows(tmp_path / "list.jsonl", [{"text": "a", "other": "b"}])
+    upper = {name: step("TextGenerator", "Upper", **config) for name, config in READS.items()}
+    assert run(pipeline(tmp_path, upper.values())) == 0
+    (line,) = lines(tmp_path / "out" / "result.jsonl")
+    assert list(line["text_by_step"].values()) == ["A", "B", "A"] and line["other"] == "b"
+
+
+READS: dict[str, dict[str, Any]] = {"own": {}, "column": {"text_from": "other"}, "step": {"read": "step_1"}}
+
+
+def test_weights_that_are_missing_are_told_with_what_brings_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    write_rows(tmp_path / "list.jsonl", [{"image": "a.png"}])
+    captioner = step("ImageCaptioner", "LLaVACaptioner", model_path="nobody/no-such-model")
+    assert run(pipeline(tmp_path, [captioner])) == 1
+    said = capsys.readouterr().err
+    assert "nobody/no-such-model: not in the hub's cache here" in said
+    assert "fetch.py" in said and "LLaVACaptioner.checkpoint=" in said
+    captioner["config"]["temperature"] = "hot"
+    assert run(pipeline(tmp_path, [captioner])) == 1
+    assert ", line 14: temperature='hot'; Value 'hot'" in capsys.readouterr().err
+    assert not (tmp_path / "base").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

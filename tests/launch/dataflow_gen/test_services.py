@@ -54,6 +54,9 @@ def test_a_step_alone_asks_once_for_each_row_and_its_key_is_nowhere(
     assert {body["model"] for body in asked} == {"gpt-4o"} and sum("image_url" in text for text in texts) == 4
     found = lines(tmp_path / "out" / "result.jsonl")
     assert [line["id"] for line in found] == ["r0", "r1"] and len(found[0]["text_all"]) == 2
+    exploded = ("--explode", "--save_folder", tmp_path / "exploded")
+    assert run(tmp_path / "step.yaml", *places[:4], *exploded, *servers) == 0, "everything is there"
+    assert [line["id"] for line in lines(tmp_path / "exploded" / "result.jsonl")] == ["r0", "r0", "r1", "r1"]
     first = found[0]["text_by_step"]["step_1_TextGenerator_GPTTextGenerator"]
     assert first == "you said In one sentence.\ntext 0"
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
