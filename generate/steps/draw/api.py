@@ -31,7 +31,7 @@ class ApiDrawing(Drawing):
     stands for the server, its words and its key. Seeds are sent where these have a place for them; no service promises
     to keep to them."""
 
-    checkpoint: str = "openai:gpt-image-1"
+    checkpoint: str = "openai:gpt-image-1"  # as the server knows the model, behind the name of the service
     extra: dict[str, Any] = field(default_factory=dict)  # sent beside all this, as it stands; null takes something out
     # of a server that speaks as OpenAI's: http://HOST:PORT/v1, several with commas, or a file with its address
     base_url: Optional[str] = transient(None)  # noqa: UP045

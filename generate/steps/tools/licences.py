@@ -52,6 +52,7 @@ FLUX_DEV = Licence("FLUX.1 [dev] Non-Commercial License", "Apache-2.0", commerci
 STABILITY = Licence(
     "Stability AI Community License", "Apache-2.0", gated=True, note="commercial use below a revenue of 1 million USD"
 )
+RAIL = Licence("CreativeML Open RAIL-M", "Apache-2.0", note="with restrictions of use")
 RAIL_PLUS = Licence("CreativeML Open RAIL++-M", "Apache-2.0", note="with restrictions of use")
 COGVIDEOX = Licence("CogVideoX License", "Apache-2.0", note="commercial use after registration")
 LTX = Licence("LTX-Video Open Weights License", "Apache-2.0", note="its terms depend on the version")
@@ -109,6 +110,8 @@ KNOWN: Mapping[str, Licence] = {
     "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small": APACHE,
     "depth-anything/Depth-Anything-V2-Small": APACHE,
     "diffusers/controlnet-": RAIL_PLUS,
+    "diffusers/stable-diffusion-xl-1.0-inpainting-": RAIL_PLUS,
+    "emilianJR/epiCRealism": RAIL,
     "facebook/mask2former-": MASK2FORMER,
     "facebook/sam-vit-": APACHE,
     "facebook/sam2": APACHE,
@@ -119,6 +122,7 @@ KNOWN: Mapping[str, Licence] = {
     "google/owlvit-": APACHE,
     "google/siglip-": APACHE,
     "google/siglip2-": APACHE,
+    "guoyww/animatediff-motion-adapter-": APACHE,
     "h94/IP-Adapter": APACHE,
     "iSEE-Laboratory/llmdet_": APACHE,
     "lavis:blip2_opt/": OPT,
