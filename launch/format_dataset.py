@@ -7,18 +7,18 @@
 
     --data_root DIR    the dataset; which it is, its layout tells
     --dataset NAME     or by name: coco oxford_pets_fine oxford_pets_binary nyuv2
-                       ade20k_sem imagenet voc fs nyuv2_nonoise derain
-                       light_enhance denoise sunrgbd; --coco_root and so on say
-                       where each lies
+                       ade20k_sem imagenet voc fs nyuv2_nonoise derain sunrgbd
+                       light_enhance denoise; --coco_root, … say where each lies
     --tasks …          det seg cls depes panoptic restore
     --seed --templates --split  and further options of the export as key=value
     source.split=… cluster.num_jobs=4 …       settings of the run
+    --pool A B …       instead: a list of all samples of these exports
 
 The run that reads the labels lies in SAVE_ROOT/.labelyard. More exports of it:
 
     python launch/export.py image_pairs/.labelyard instructcv other_pairs tasks=seg
 
-The same command goes on where it ended. Exit codes are those of export.
+The same command goes on where it ended.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class Parser(argparse.ArgumentParser):
 @program
 def main(arguments: list[str] | None = None) -> int:
     chosen = asked(arguments)
+    if chosen.pool:
+        return pooled([Path(name) for name in chosen.pool], Path(chosen.save_root))
 
     from labelyard.launch.pairs.wanted import refuse, what
 
@@ -66,6 +68,7 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     asking.add_argument("--tasks", nargs="+", help=argparse.SUPPRESS)
     for name in ("data_root", "dataset", "seed", "templates", "split", *FLAGS):
         asking.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    asking.add_argument("--pool", nargs="+", help=argparse.SUPPRESS)
     asking.add_argument("settings", nargs="*", help=argparse.SUPPRESS)
     chosen = asking.parse_intermixed_args(arguments)
     if chosen.tasks is not None:  # what stands behind them may be settings
@@ -84,6 +87,15 @@ def made(wanted: Wanted, target: Path) -> int:
         return ran
     exported = export([run, "instructcv", str(target), *(f"{key}={value}" for key, value in wanted.options.items())])
     return exported if exported != DONE else ran
+
+
+def pooled(exports: list[Path], target: Path) -> int:
+    from labelyard.launch.pairs.pool import pool
+
+    found = pool(exports, target)
+    outside = f"; {found.outside} stay out, so that cuts fall between two images" if found.outside else ""
+    print(f"{found.samples} samples of {found.images} images in {target / 'seeds.json'}{outside}")
+    return DONE
 
 
 if __name__ == "__main__":

@@ -23,14 +23,14 @@ FIRST = "python launch/format_dataset.py --save_root './image_pairs' --tasks ['d
 def test_the_commands_work_as_they_stand(tmp_path: Path) -> None:
     datasets.coco(tmp_path / "data" / "coco")
     datasets.coco(tmp_path / "data" / "coco", "train2017")
-    assert COMMANDS[0] == FIRST and len(COMMANDS) == 4
+    assert COMMANDS[0] == FIRST and len(COMMANDS) == 5
     for command in COMMANDS:
         if "runs/demo" in command:  # a run of the demo's small models; here one of given boxes
             command = command.replace("runs/demo", "runs/coco")
         words = command.replace("python launch/", f"{sys.executable} {ROOT}/launch/")
         done = subprocess.run(["bash", "-c", words], cwd=tmp_path, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    for name in ("image_pairs", "other_pairs", "demo_pairs"):
+    for name in ("image_pairs", "other_pairs", "demo_pairs", "all_pairs"):
         assert (tmp_path / name / "seeds.json").is_file()
 
 
@@ -38,7 +38,7 @@ def test_every_flag_and_every_word_of_the_original_has_its_place() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| `--")]
     flags = [flag for row in rows for flag in re.findall(r"`--(\w+)`", row.split(" | ")[0])]
     assert sorted(set(flags)) == sorted(
-        {"save_root", "tasks", "data_root", "dataset", "seed", "templates", "split", *FLAGS}
+        {"save_root", "tasks", "data_root", "dataset", "seed", "templates", "split", "pool", *FLAGS}
     )
     table = PAGE.split("| `--dataset` | is |")[1].split("\n\n")[0]
     named = {word: row for row in table.splitlines()[2:] for word in re.findall(r"`(\w+)`", row.split("|")[1])}

@@ -134,3 +134,29 @@ def test_a_dataset_is_recognised_and_gets_its_own_tasks(name: str, tmp_path: Pat
     done = called(main, ["--data_root", str(data), "--save_root", str(tmp_path / "out"), "cluster=debug"])
     assert done.returncode == 0, done.stderr
     assert f"is read as source={name}" in done.stdout and sum(facts(tmp_path / "out")["samples"].values()) > 0
+
+
+def test_exports_are_pooled_by_a_list_that_cuts_no_image_in_two(tmp_path: Path) -> None:
+    from labelyard.generate.exporters.instructcv.report import checked
+    from labelyard.launch.format_dataset import main
+    from tests.launch.pairs.test_voc2coco import called
+
+    for name, data in (("pets", datasets.pets(tmp_path / "a")), ("coco", datasets.coco(tmp_path / "b", copies=4))):
+        made = called(main, ["--data_root", str(data), "--save_root", str(tmp_path / "pairs" / name), "cluster=debug"])
+        assert made.returncode == 0, made.stderr
+    exports = [str(tmp_path / "pairs" / name) for name in ("pets", "coco")]
+    for _ in range(2):
+        done = called(main, ["--save_root", str(tmp_path / "all"), "--pool", *exports])
+        assert done.returncode == 0 and "samples of 19 images" in done.stdout, done.stderr
+    listed = json.loads((tmp_path / "all" / "seeds.json").read_text())
+    for name, (seed,) in listed:
+        checked(tmp_path / "all" / name, seed)
+    assert {Path(name).parent.name for name, _ in listed} == {"pets", "coco"}
+    cut = int(0.9 * len(listed))
+    notes = [path for export in exports for path in Path(export).glob(".parts/*.jsonl")]
+    lines = [json.loads(line) for path in notes for line in path.read_text().splitlines()]
+    image = {name: line["image"] for line in lines for name, _ in line["seeds"]}
+    before, behind = ({image[name.rpartition("/")[2]] for name, _ in part} for part in (listed[:cut], listed[cut:]))
+    assert behind and not before & behind
+    wrong = called(main, ["--save_root", str(tmp_path / "all"), "--pool", str(tmp_path / "a")])
+    assert wrong.returncode == 1 and "no finished export instructcv" in wrong.stderr
