@@ -24,11 +24,13 @@ class InstancePicture(ImageStep):
     """The larger first, so that the smaller lie on top. Pictures of one item have the same colours for the same
     instances, whichever step draws them; the entry's `colours` has them in the order of the annos.
 
-    With `meta` a finding of that name tells of each instance: label, box in whole pixels, colour, score, mask.
+    With `meta` a finding of that name tells of each instance: label, box in whole pixels, colour, score, mask. A record
+    without instances has no such picture.
     """
 
     meta: str = ""  # the name of the finding that tells of the instances; empty: none
     seed: int = setting(0, least=0, most=2**63 - 1)  # of the colours
+    keep_empty: bool = False  # a picture also where there are no instances
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -44,7 +46,9 @@ class InstancePicture(ImageStep):
             hues = dict(zip(order, colours(len(order), self._seed(record), BLACK), strict=True))
             drawn = [(instances[number], hues[number]) for number in order]
             told: dict[str, Any] = {"colours": [list(hues[number]) for number in range(len(instances))]}
-            record.images[self.image] = MadeImage(self.draw(record, drawn), told)
+            record.images.pop(self.image, None)
+            if drawn or self.keep_empty:
+                record.images[self.image] = MadeImage(self.draw(record, drawn), told)
             if self.meta:
                 record.found[self.meta] = [_told(record, *one) for one in drawn]
 
@@ -53,6 +57,9 @@ class InstancePicture(ImageStep):
 
     def model(self) -> dict[str, Any]:
         return {"name": "drawn instances", "checkpoint": None}
+
+    def model_of(self, record: Record) -> dict[str, Any]:
+        return self.model() | ({} if self.image in record.images else {"left_out": "it has no instances"})
 
 
 @dataclass(kw_only=True)

@@ -17,13 +17,15 @@ PERSON = "person"
 
 @dataclass(kw_only=True)
 class Poses(ImageStep):
-    """Skeletons of 18 joints in OpenPose's colours, or with red and blue exchanged, as Graph200K has them."""
+    """Skeletons of 18 joints in OpenPose's colours, or with red and blue exchanged, as Graph200K has them. A record in
+    which nobody is found has no such picture."""
 
     picture_of: ClassVar[str] = "pose"
 
     least_score: float = setting(0.3, least=0, most=1)  # of a joint; less sure ones are left out
     palette: str = setting(OPENPOSE, words=PALETTES)  # whose colours
     keep_joints: bool = False  # write where the joints are, beside the picture
+    keep_empty: bool = False  # a black picture where nobody is found
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -39,8 +41,13 @@ class Poses(ImageStep):
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record, people in zip(records, self.people(records), strict=True):
-            made = drawn(people, record.image.size, self.palette)
-            record.images[self.image] = MadeImage(made, self._meta(people))
+            record.images.pop(self.image, None)
+            if people or self.keep_empty:
+                made = drawn(people, record.image.size, self.palette)
+                record.images[self.image] = MadeImage(made, self._meta(people))
+
+    def model_of(self, record: Record) -> dict[str, Any]:
+        return self.model() | ({} if self.image in record.images else {"left_out": "nobody was found in it"})
 
     def _meta(self, people: Sequence[Person]) -> dict[str, Any]:
         joints = {"joints": [[_rounded(joint) for joint in person] for person in people]} if self.keep_joints else {}

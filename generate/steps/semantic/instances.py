@@ -26,7 +26,8 @@ CALLED = {
 
 @dataclass(kw_only=True)
 class InstanceClasses(ImageStep):
-    """No weights. What no instance covers, and what has no class of such a name, is black (255: no class)."""
+    """No weights. What no instance covers, and what has no class of such a name, is black (255: no class). A record
+    without instances has no such picture."""
 
     reads: ClassVar[tuple[str, ...]] = ("image", "instances", "instances.mask")
     picture_of: ClassVar[str] = "semantic"
@@ -35,6 +36,9 @@ class InstanceClasses(ImageStep):
         import numpy as np
 
         for record in records:
+            record.images.pop(self.image, None)
+            if not record.instances:
+                continue
             classes = np.full((record.height, record.width), NOTHING, dtype=np.uint8)
             masks = [(instance.label, instance.mask) for instance in record.instances if instance.mask is not None]
             for label, mask in sorted(masks, key=lambda one: -area(one[1])):  # the smaller lies on the larger
@@ -45,6 +49,9 @@ class InstanceClasses(ImageStep):
 
     def model(self) -> dict[str, Any]:
         return {"name": "masks of the instances", "checkpoint": None}
+
+    def model_of(self, record: Record) -> dict[str, Any]:
+        return self.model() | ({} if self.image in record.images else {"left_out": "it has no instances"})
 
 
 def class_of(label: str) -> int | None:

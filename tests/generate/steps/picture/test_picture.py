@@ -65,6 +65,14 @@ def test_other_items_have_other_colours() -> None:
     assert len({str(record.images["instance_masks"].meta) for record in done}) == 2
 
 
+def test_without_instances_there_is_no_picture_unless_it_is_asked_for() -> None:
+    nothing = photo("rocket", (60, 40))
+    (none,) = run_on_copies(MaskPicture(meta="m"), [nothing])
+    assert not none.images and none.found == {"m": []} and "left_out" in MaskPicture().model_of(none)
+    (black,) = run_on_copies(MaskPicture(keep_empty=True), [nothing])
+    assert not np.asarray(black.images["instance_masks"].image).any()
+
+
 @pytest.mark.parametrize("step", [BoxPicture(meta="m"), MaskPicture(meta="m")])
 def test_alone_and_in_company(step: InstancePicture) -> None:
     assert step.writes == (f"images.{step.picture_of}", "found.m")
