@@ -94,8 +94,12 @@ class Gcg(Upright):
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         lines = Lines(dest, len(parts))
-        with replacing(dest / LIST) as file:
-            _list(file, (line["item"] for line in lines if line["subset"] == TRAIN))
+        trained = Items(lines, TRAIN)
+        if next(iter(trained), None) is None:  # GLaMM would look for a first one for ever
+            (dest / LIST).unlink(missing_ok=True)
+        else:
+            with replacing(dest / LIST) as file:
+                _list(file, trained)
         for split in self._evaluated():
             some = Items(lines, self._subset_of(split))
             with replacing(dest / EVALUATION / f"{split}_gcg_coco_caption_gt.json") as file:
@@ -118,8 +122,12 @@ class Gcg(Upright):
             self._check(dest, line["item"], self._folders(line["subset"]))
         if number != sum(part.records for part in parts):
             raise Damage(f"{dest} has {number} captions, not {sum(part.records for part in parts)}")
-        with (dest / LIST).open("rb") as file:
-            json.load(file)
+        if (dest / LIST).exists():
+            with (dest / LIST).open("rb") as file:
+                json.load(file)
+
+    def told(self, dest: Path) -> list[str]:
+        return [] if (dest / LIST).exists() else [f"nothing to train on, so {LIST} is not written"]
 
     def _check(self, dest: Path, item: Line, folders: Iterable[str]) -> None:
         from PIL import Image

@@ -295,3 +295,9 @@ def test_an_attribute_may_be_one_text() -> None:
     several = ["a thing", "a red dog house", "Assistant: dog house of wood"]
     found = referring_records({"objects": [{**one, "attributes": "a dog"}, {**one, "attributes": several}]})
     assert [entry["attribute"] for entry in found] == ["a dog", "a red dog house", "dog house of wood"]
+
+
+def test_a_list_without_any_caption_is_not_written(place: Path, tmp_path: Path) -> None:
+    done = export(place / "run", "gcg", tmp_path / "D", "caption=elsewhere")
+    assert done.returncode == 3 and f"nothing to train on, so {HUMAN} is not written" in done.stdout, done.stderr
+    assert not (tmp_path / "D" / HUMAN).exists()
