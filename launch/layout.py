@@ -87,6 +87,11 @@ class Request:
                 folders.setdefault(dataset.name, folders[dataset.within])
         return cls(layout, root, folders)
 
+    def own_folders(self) -> dict[str, Path]:
+        """Without those that are only looked for in another's."""
+        within = {dataset.name: dataset.within for dataset in self.layout.datasets}
+        return {name: place for name, place in self.folders.items() if self.folders.get(within[name] or "") != place}
+
 
 def _noted(layout: Layout, root: Path) -> dict[str, Path]:
     """The folders that were given before."""
@@ -169,7 +174,7 @@ def _told(request: Request, standings: Sequence[Standing], sample: int | None) -
         print(f"careful: {warning}")
     return {
         "layout": request.layout.name,
-        "folders": {name: str(place) for name, place in request.folders.items()},
+        "folders": {name: str(place) for name, place in request.own_folders().items()},
         "sample": sample,
         "datasets": {one.dataset.name: one.to_json() for one in standings},
         "tasks": {task: {"can_be_trained": trainable(some), "classes": some} for task, some in tasks.items()},

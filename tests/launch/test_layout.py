@@ -71,6 +71,7 @@ def test_every_place_that_is_opened_leads_to_what_was_given(fakes: dict[str, Pat
     assert regular == [root / "layout.json"], "links only"
     notes = json.loads((root / "layout.json").read_bytes())
     assert {one["state"] for one in notes["datasets"].values()} == {"complete"}
+    assert set(notes["folders"]) == set(fakes), "what is sought in another's folder is not given"
     assert notes["tasks"]["GCG"]["can_be_trained"] == "yes" and notes["tasks"]["GranD"]["can_be_trained"] == "no"
 
 
