@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from labelyard.utils.rle import encode
 from tests.conftest import ROOT, call, command, environment, records
 from tests.tiny.grand import grand_settings
 
@@ -91,6 +92,46 @@ def test_one_run_and_five_stages_that_are_killed_find_the_same(
     assert process.returncode == 0, said
     assert found(chain / "ground") == whole
     assert all("aside" not in json.loads(path.read_bytes()) for path in records(chain / "ground"))
+
+
+def test_with_the_masks_of_sa_1b(pictures: Path, settings: list[str], tmp_path: Path) -> None:
+    """Their boxes get names, and what lies where they do gets their masks."""
+    folder, out = tmp_path / "sa1b", tmp_path / "out"
+    folder.mkdir()
+    for number in range(2):
+        with Image.open(pictures / f"{number:02d}.jpg") as picture:
+            picture.save(folder / f"sa_{number}.jpg")
+            annotations = [annotation(picture.size, (x, 4, 40, 30)) for x in (2, 20)]
+        about = {"width": picture.width, "height": picture.height, "file_name": f"sa_{number}.jpg"}
+        (folder / f"sa_{number}.json").write_text(json.dumps({"image": about, "annotations": annotations}))
+    clip = next(setting for setting in settings if setting.startswith("label.")).partition("=")[2]
+    named = [
+        f"regions.checkpoint={clip}",
+        "regions.score_threshold=0",
+        "level1.models.regions.threshold=0",
+        "level1.least_score=0",
+    ]
+    done = call(
+        "run", "source=sa1b", f"source.path={folder}", f"output={out}", "pipeline=grand", "cluster=debug",
+        "phrase_boxes.box_threshold=0.99", *settings, *named, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    bodies = [json.loads(path.read_bytes()) for path in records(out)]
+    for body in bodies:
+        assert [one["box"] for one in body["aside"]["regions"]["instances"]] == [[2, 4, 42, 34], [20, 4, 60, 34]]
+        sure = [anno for anno in body["annos"] if anno["mask_source"] == "SAM"]
+        assert {tuple(anno["original"]["box"]) for anno in sure} <= {(2, 4, 42, 34), (20, 4, 60, 34)}
+    assert any(anno["mask_source"] == "SAM" for body in bodies for anno in body["annos"])
+    assert call("validate", out).returncode == 0
+
+
+def annotation(size: tuple[int, int], box: tuple[int, int, int, int]) -> dict[str, Any]:
+    import numpy as np
+
+    left, top, width, height = box
+    mask = np.zeros(size[::-1], dtype=bool)
+    mask[top : top + height, left : left + width] = True
+    return {"bbox": list(box), "segmentation": encode(mask), "predicted_iou": 0.9, "stability_score": 0.9}
 
 
 def test_a_model_that_does_not_run_is_refused(pictures: Path, tmp_path: Path) -> None:

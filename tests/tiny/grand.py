@@ -36,6 +36,7 @@ def grand_settings(folder: Path, parser: bool) -> list[str]:
         f"blip2.checkpoint={caption.make_blip2_opt(folder / 'blip2')}",
         *(f"{name}.max_tokens=12" for name in ("landmark", "blip2", "llava")),
         "region.max_new_tokens=6",
+        *("region.min_area=1", "region.min_part=0", "attributes.min_part=0"),  # the pictures are small, too
         f"label.checkpoint={clip}",
         f"depth.checkpoint={depth.make_dpt(folder / 'dpt')}",
         f"dense_text.checkpoint={_brief(caption.make_llava(folder / 'brief'))}",  # it says words, the other one bytes
