@@ -96,6 +96,8 @@ def model_of(chosen: argparse.Namespace) -> Reworder:
     if chosen.backend is None:
         if chosen.settings:
             raise UserError(f"{chosen.settings[0]}: settings are for --backend; of --model there are none")
+        if chosen.model[:1] in "./~" and not Path(chosen.model).expanduser().is_dir():
+            raise UserError(f"--model {chosen.model}: there is no such folder (looked in {Path.cwd()})")
         try:
             return by_t5(chosen.model, chosen.device, chosen.sample, chosen.seed)
         except (OSError, ValueError) as error:

@@ -45,7 +45,7 @@ class Ade20k(Dataset):
         top = self.top()
         folder = top / "images" / self.split
         if not folder.is_dir():
-            there = ", ".join(sorted(path.name for path in folder.parent.glob("*/"))) or "none"
+            there = ", ".join(sorted(path.name for path in folder.parent.iterdir() if path.is_dir())) or "none"
             raise UserError(f"source.split={self.split}: {folder} is not there; there are {there}")
         if self.objects and not (top / "annotations_instance" / self.split).is_dir():
             raise UserError(f"source.objects=true: {top}/annotations_instance/{self.split} is not there")

@@ -34,7 +34,12 @@ def said(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_originals_line_works_as_it_is_written_and_goes_on_by_itself(tmp_path: Path) -> None:
+def test_the_originals_line_works_as_it_is_written_and_goes_on_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from labelyard.launch.format_dataset import main
+    from tests.launch.pairs.test_voc2coco import called
+
     datasets.coco(tmp_path / "data" / "coco")
     datasets.coco(tmp_path / "data" / "coco", "train2017")  # val2017 is what the original reads
     (tmp_path / "dataset_creation").symlink_to(ROOT / "launch")
@@ -45,7 +50,8 @@ def test_the_originals_line_works_as_it_is_written_and_goes_on_by_itself(tmp_pat
     listed = json.loads((top / "seeds.json").read_text())
     assert all((top / name / f"{name}_1.jpg").exists() for name, _ in listed) and facts(top)["samples"] == {"det": 7}
     before = files(top)
-    again = said(LINE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    again = called(main, ["--save_root", "./image_pairs", "--tasks", "[det]", "--data_root", "./data/coco"])
     assert again.returncode == 0 and "as planned before" in again.stdout
     assert {n: d for n, d in files(top).items() if ".labelyard" not in n} == {
         n: d for n, d in before.items() if ".labelyard" not in n

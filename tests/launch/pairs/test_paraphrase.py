@@ -78,7 +78,7 @@ def test_a_real_model_answers_in_both_ways(tmp_path: Path) -> None:
     [
         (["nowhere", "out"], "templates=nowhere: there is no such folder"),
         (["own", "out", "--number", "0"], "--number 0: give 1 or more"),
-        (["own", "out", "--model", "./none"], "--model ./none can't be loaded"),
+        (["own", "out", "--model", "./none"], "--model ./none: there is no such folder"),
         (["own", "out", "--backend", "openai"], "which model? Give checkpoint=…"),
         (["own", "out", "x=1"], "settings are for --backend"),
     ],
