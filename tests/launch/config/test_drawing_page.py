@@ -17,6 +17,7 @@ BLOCKS = "\n".join(re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)).replace("\
 COMMANDS = [shlex.split(line) for line in BLOCKS.splitlines() if line.strip()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[-1])
 def test_its_commands_are_understood(command: list[str]) -> None:
     program, words = command[1], command[2:]

@@ -16,7 +16,7 @@ from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_n
 from labelyard.generate.steps.draw.diffusers import DiffusersDrawing
 from labelyard.generate.steps.tools.licences import warnings
 from labelyard.launch import run, validate
-from tests.tiny.pipelines import make_flux, make_sd3
+from tests.tiny.pipelines import KLEIN, make_flux, make_klein, make_sd3
 
 SHORT = {"max_sequence_length": 16}
 
@@ -139,6 +139,14 @@ def test_sizes_that_a_pipeline_cannot_make_are_the_settings_fault(tmp_path: Path
     assert first.images["draw"].encoded() != second.images["draw"].encoded()
     with pytest.raises(FatalError, match=r"width=60, height=64: .*divisible"):
         step(tmp_path, width=60, height=64)(said("a cat"))
+
+
+@pytest.mark.slow
+def test_klein_draws_too(tmp_path: Path) -> None:
+    ready = step(make_klein(tmp_path), pipeline="Flux2KleinPipeline", options=KLEIN, guidance=1.0)
+    first, second = run_on_copies(ready, said("a cat", "a red bus in the rain"))
+    assert first.images["draw"].size == (64, 48) and encoded(first) != encoded(second)
+    assert encoded(run_on_copies(ready, said("a cat"))[0]) == encoded(first)
 
 
 def test_a_run_without_diffusers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

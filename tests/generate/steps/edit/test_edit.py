@@ -15,7 +15,7 @@ from labelyard.generate.record import Item, Record, SideImage
 from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
 from labelyard.generate.steps.edit.diffusers import DiffusersEdit
 from labelyard.launch import edit_cli
-from tests.tiny.pipelines import make_instruct_pix2pix, make_kontext
+from tests.tiny.pipelines import KLEIN, make_instruct_pix2pix, make_klein, make_kontext
 from tests.tiny.records import photo
 
 SMALL: dict[str, Any] = {"steps": 2, "dtype": "float32", "resolution": 64, "guidance": 7.5, "image_guidance": 1.5}
@@ -59,6 +59,7 @@ def test_a_picture_changed_is_its_items_own_and_has_its_size(tiny: Path) -> None
     assert other.images["edit"].encoded() != found[0].images["edit"].encoded()
 
 
+@pytest.mark.slow
 def test_in_batches_it_differs_by_rounding_only(tiny: Path) -> None:
     records = [record("chelsea", (64, 48)), record("coffee", (64, 48)), record("china", (64, 64))]
     alone = [run_on_copies(step(tiny), [one])[0] for one in records]
@@ -89,6 +90,7 @@ def test_what_cannot_be_changed_is_told(tiny: Path) -> None:
         step(tiny, instruction="")
 
 
+@pytest.mark.slow
 def test_another_family_takes_sizes_by_name(tmp_path: Path) -> None:
     short = {"max_sequence_length": 16, "max_area": 64 * 64, "_auto_resize": False}
     ready = step(make_kontext(tmp_path), image_guidance=None, multiple=16, options=short)
@@ -96,6 +98,16 @@ def test_another_family_takes_sizes_by_name(tmp_path: Path) -> None:
     assert one.images["edit"].size == (125, 95)
     with pytest.raises(FatalError, match=r"image_guidance=1.5: FluxKontextPipeline takes no image_guidance_scale"):
         step(tmp_path, multiple=16, options=short)([record("chelsea", (125, 95))])
+
+
+@pytest.mark.slow
+def test_klein_edits_too(tmp_path: Path) -> None:
+    how = {"image_guidance": None, "multiple": 16, "resolution": 96, "options": KLEIN, "guidance": 1.0}
+    ready = step(make_klein(tmp_path), pipeline="Flux2KleinPipeline", **how)
+    first, second = run_on_copies(ready, [record("chelsea", (125, 95)), record("coffee", (90, 90))])
+    assert first.images["edit"].size == (125, 95)
+    again = run_on_copies(ready, [record("coffee", (90, 90))])[0]
+    assert again.images["edit"].encoded() == second.images["edit"].encoded()
 
 
 FLAGS = ["--resolution", "64", "--steps", "2", "edit.dtype=float32", "cluster=debug"]

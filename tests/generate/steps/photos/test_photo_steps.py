@@ -32,16 +32,16 @@ Make = Callable[[Path], Path]
 PRESETS: dict[str, tuple[Make, dict[str, Any]]] = {
     "fill/flux": (tiny.make_flux_fill, {"options": SHORT}),
     "depth_edit/flux": (tiny.make_flux_control, {"options": SHORT}),
-    "style/instant": (tiny.make_sdxl, {"controlnet": "control", "adapter": "adapter", "variant": None}),
-    "style/redux": (tiny.make_redux, {"prior": "prior", "options": SHORT}),
     # ---
+    "style/redux": (tiny.make_redux, {"prior": "prior", "options": SHORT}),
+    "style/instant": (tiny.make_sdxl, {"controlnet": "control", "adapter": "adapter", "variant": None}),
     "fill/klein": (tiny.make_klein, {"options": {**tiny.KLEIN, "strength": 1.0}, "side": 96}),
     "fill/sdxl": (tiny.make_sdxl, {"options": {"strength": 0.99}, "variant": None}),
     "depth_edit/controlnet": (tiny.make_flux_controlnet, {"controlnet": "control", "options": SHORT}),
     "depth_edit/klein": (tiny.make_klein, {"options": tiny.KLEIN, "side": 96}),
     "style/klein": (tiny.make_klein, {"options": tiny.KLEIN, "side": 96}),
 }
-NAMES = [name if n < 4 else pytest.param(name, marks=pytest.mark.slow) for n, name in enumerate(PRESETS)]
+NAMES = [name if n < 2 else pytest.param(name, marks=pytest.mark.slow) for n, name in enumerate(PRESETS)]
 BESIDE = ("controlnet", "adapter", "prior")  # folders beside the pipeline
 
 
@@ -200,7 +200,7 @@ def test_what_is_missing_for_another_scene_is_told(tmp_path: Path, styles: Path)
 
 def test_styles_are_drawn_by_the_item_and_stay_where_they_lie(tmp_path: Path, styles: Path) -> None:
     step = build("style/redux", tiny.make_redux(tmp_path), styles, count=3)
-    found = run_on_copies(step, [record("chelsea", item) for item in ("a", "b", "c", "d")])
+    found = run_on_copies(step, [record("chelsea", item) for item in ("a", "b")])
     drawn = [[one.images[f"Made_ref_{n}"].meta["style"] for n in range(3)] for one in found]
     assert all(len(set(names)) == 3 for names in drawn) and len({*map(tuple, drawn)}) > 1
     ref = found[0].images["Made_ref_0"]
@@ -223,6 +223,7 @@ def test_styles_are_drawn_by_the_item_and_stay_where_they_lie(tmp_path: Path, st
         build("style/redux", tmp_path, styles, folder=str(broken))([record("chelsea")])
 
 
+@pytest.mark.slow
 def test_style_edges_and_picture_are_all_heard(tmp_path: Path, styles: Path) -> None:
     folder = tiny.make_sdxl(tmp_path)
     step: Any = build("style/instant", folder, styles, adapter_scale={"up": {"block_0": [0.0, 1.0, 0.0]}})
