@@ -9,6 +9,7 @@ from typing import Any
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Plan
+from labelyard.generate.settings import in_full
 from labelyard.generate.step import Step
 from labelyard.generate.steps.tools import model_cache
 from labelyard.launch.config.compose import Composed
@@ -18,7 +19,7 @@ from labelyard.utils.programs import program
 
 
 def check_installed(steps: Mapping[str, Step]) -> None:
-    lacking = [f"  {name}: {problem}" for name, step in steps.items() if (problem := step.lacking())]
+    lacking = [f"  {in_full(problem, name, type(step))}" for name, step in steps.items() if (problem := step.lacking())]
     if lacking:
         raise UserError("not installed here:\n" + "\n".join(lacking))
 

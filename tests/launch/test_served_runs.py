@@ -128,3 +128,11 @@ def test_what_it_will_cost_is_told_before_it_starts(make_list: MakeList, tmp_pat
         assert not server.asked
     # 31 letters and a picture in, 500 tokens out: 1007 * 2 + 500 * 8 millionths
     assert "cost       describe: about 0.18 for 30 items, 0.00601 each (by the prompts of 20 items, answers at" in told
+
+
+def test_what_is_not_installed_is_refused_before_anything_is_written(make_list: MakeList, tmp_path: Path) -> None:
+    engine = ("describe.backend=vllm", "describe.engine=no-such-engine --port {port}", "describe.checkpoint=tiny")
+    done = call("run", f"source.path={make_list(2)}", f"output={tmp_path / 'out'}", "pipeline=describe", *engine)
+    assert done.returncode == 1 and not (tmp_path / "out").exists()
+    assert "describe.backend=vllm: there is no `no-such-engine` here" in done.stderr
+    assert "or use describe.backend=transformers" in done.stderr

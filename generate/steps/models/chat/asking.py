@@ -110,7 +110,7 @@ class Asking(ServerSettings, ModelStep):
             return None
         return (
             f"backend=vllm: there is no `{program_of(self.engine)}` here. vLLM wants an environment of its own "
-            "(requirements/vllm.txt): give its place by engine='ENVIRONMENT/bin/vllm serve …', or backend=transformers"
+            "(requirements/vllm.txt); give engine='ENVIRONMENT/bin/vllm serve …', or use backend=transformers"
         )
 
     def load(self) -> None:
