@@ -77,7 +77,7 @@ class ClipClasses(ModelStep):
         return [one for one in there if area(one.box) > self.min_part * record.width * record.height]
 
     def model(self) -> dict[str, Any]:
-        names = "\n".join(read_names(self.names))
+        names = "\n".join(getattr(self.loaded, "names", None) or read_names(self.names))
         digest = hashlib.blake2b(names.encode(), digest_size=8).hexdigest()
         return super().model() | {"name": "CLIP classes", "prompt": self.prompt, "names": digest}
 

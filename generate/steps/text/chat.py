@@ -83,6 +83,7 @@ class TextChat(ChatStep):
             record.texts[self.task] = Text(answer.text, "model", facts=self.facts(answer))
 
     def model(self) -> dict[str, Any]:
-        text = prompt_of(self.task, self.prompt, self.prompts)
+        known: Template | None = getattr(self.loaded, "prompt", None)  # asked for every batch: not read each time
+        text = known.text if known is not None else prompt_of(self.task, self.prompt, self.prompts)
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return super().model() | {"name": "Text", "task": self.task, "prompt": digest}
