@@ -76,9 +76,10 @@ def test_every_fault_and_two_workers(make_list: MakeList, tmp_path: Path, server
         "rejected by the server: HTTP 400: broken picture ***",
     ]
     used = stats["used"]["describe"]
-    assert used["requests"] == 21 and used["prompt_tokens"] == 210 and used["cost"] == pytest.approx(0.315)
+    assert used["requests"] == 21 and used["prompt_tokens"] == 220, "a refusal costs, too"
+    assert used["cost"] == pytest.approx(0.33)
     assert used["tries"] == 21 + 9 + 3 + 2 + 1 + 1 + 6
-    assert "used         describe: 21 answers in 43 requests; 210 tokens in, 105 out; cost 0.315" in done.stdout
+    assert "used         describe: 21 answers in 43 requests; 220 tokens in, 110 out; cost 0.33" in done.stdout
     (shown,) = {asked.headers["Authorization"] for asked in server.asked}
     assert shown == f"Bearer {SECRET}"
     for path in out.rglob("*"):

@@ -146,6 +146,7 @@ class Served:
             try:
                 return self._try(sent, request)
             except Refused as error:
+                self._account.paid(*error.tokens)
                 return ItemError(str(error), request.item)
             except Rejected as error:
                 self._rejected += 1

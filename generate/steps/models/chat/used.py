@@ -26,8 +26,13 @@ class Account:
     def answered(self, answer: Answer) -> None:
         with self._lock:
             self._counts["requests"] += 1
-            self._counts["prompt_tokens"] += answer.prompt_tokens
-            self._counts["answer_tokens"] += answer.answer_tokens
+        self.paid(answer.prompt_tokens, answer.answer_tokens)
+
+    def paid(self, prompt_tokens: int, answer_tokens: int) -> None:
+        """Also for what was no answer."""
+        with self._lock:
+            self._counts["prompt_tokens"] += prompt_tokens
+            self._counts["answer_tokens"] += answer_tokens
 
     def told(self) -> dict[str, float]:
         """As `Step.used` says it."""

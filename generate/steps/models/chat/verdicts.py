@@ -41,7 +41,11 @@ class OtherName(Exception):
 
 
 class Refused(Exception):
-    """The model does not answer to this."""
+    """The model does not answer to this, which costs tokens all the same."""
+
+    def __init__(self, reason: str, prompt_tokens: int = 0, answer_tokens: int = 0) -> None:
+        super().__init__(reason)
+        self.tokens = (prompt_tokens, answer_tokens)
 
 
 def answer_of(reply: Reply, sent: Mapping[str, Any], how_to_know: str) -> tuple[Answer, str]:
@@ -78,14 +82,14 @@ def _answer(body: bytes) -> tuple[Answer, str]:
         raise Again(f"the reply is no answer: {one_line(body.decode('utf-8', 'replace'), 100)!r}") from None
     finish = str(choice.get("finish_reason") or "stop")
     refusal = message.get("refusal")
+    used = said.get("usage") or {}
+    tokens = (_whole(used.get("prompt_tokens")), _whole(used.get("completion_tokens")))
     if finish in REFUSED or refusal or text is None:
         why = redacted(one_line(str(refusal), 200)) if refusal else finish if finish in REFUSED else "no content"
-        raise Refused(f"refused: {why}")
+        raise Refused(f"refused: {why}", *tokens)
     if isinstance(text, list):
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
-    used = said.get("usage") or {}
     finish = finish if finish in ("stop", "length") else "stop"
-    tokens = (_whole(used.get("prompt_tokens")), _whole(used.get("completion_tokens")))
     return Answer(str(text).strip(), finish, *tokens), str(said.get("model") or "")
 
 
