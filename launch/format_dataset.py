@@ -78,13 +78,18 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def made(wanted: Wanted, target: Path) -> int:
+    from labelyard.generate.run_folder.layout import RunFolder, is_run
+    from labelyard.generate.run_folder.standing import is_complete
     from labelyard.launch.export import main as export
     from labelyard.launch.run import main as start
 
     run = str(target / RUN)
     ran = start(wanted.run(run))
-    if ran not in (DONE, INCOMPLETE):
+    if ran not in (DONE, INCOMPLETE) or not is_run(run):  # of a dry_run nothing is there
         return ran
+    if not is_complete(RunFolder.open(run)):
+        print(f"{run} is not complete: no pairs yet. Once it is, the same command makes them ({call('status')} {run})")
+        return INCOMPLETE
     exported = export([run, "instructcv", str(target), *(f"{key}={value}" for key, value in wanted.options.items())])
     return exported if exported != DONE else ran
 

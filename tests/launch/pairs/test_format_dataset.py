@@ -166,3 +166,16 @@ def test_exports_are_pooled_by_a_list_that_cuts_no_image_in_two(tmp_path: Path) 
     assert behind and not before & behind
     wrong = called(main, ["--save_root", str(tmp_path / "all"), "--pool", str(tmp_path / "a")])
     assert wrong.returncode == 1 and "no finished export instructcv" in wrong.stderr
+
+
+def test_pairs_are_made_of_a_run_that_is_complete(tmp_path: Path) -> None:
+    from labelyard.launch.format_dataset import main
+    from tests.launch.pairs.test_voc2coco import called
+
+    line = ["--data_root", str(datasets.fss(tmp_path / "data")), "--save_root", str(tmp_path / "out"), "cluster=debug"]
+    assert called(main, [*line, "dry_run=true"]).returncode == 0 and not (tmp_path / "out").exists()
+    planned = called(main, [*line, "plan_only=true"])
+    assert (
+        planned.returncode == 3 and "no pairs yet" in planned.stdout and not (tmp_path / "out" / "seeds.json").exists()
+    )
+    assert called(main, line).returncode == 0 and (tmp_path / "out" / "seeds.json").exists()
