@@ -86,6 +86,7 @@ NAMES: dict[str, dict[str, Known]] = {
         "FLUXGenerator": _painter("black-forest-labs/FLUX.1-dev", "FluxPipeline", 50),
         "StableDiffusionGenerator": _painter("stabilityai/stable-diffusion-3.5-large", "StableDiffusion3Pipeline", 28),
         "DiffusersGenerator": Known("draw", "diffusers", {"format": "png"}),
+        "ImageAPIGenerator": Known("draw", "api", {"width": 1024, "height": 1024, "format": "png"}, api=True),
     },
     "VideoGenerator": {
         "AllegroGenerator": Known("film", "allegro"),

@@ -16,6 +16,7 @@ from labelyard.generate.settings import target
 from labelyard.launch.chains.recipe import NAME, Recipe, StageRecipe
 from labelyard.launch.config.compose import CONF
 from labelyard.launch.config.typed_values import literal
+from labelyard.launch.dataflow_gen import services
 from labelyard.launch.dataflow_gen.catalogue import ALIASES, NAMES, ROLES, Known
 from labelyard.launch.dataflow_gen.classes import OwnClassSeen, by_dotted_name, classes_in
 from labelyard.launch.dataflow_gen.flow import KINDS, ROW, Flow, Keys, Stage
@@ -91,8 +92,6 @@ def _unknown(asked: StepAsked, own: Mapping[str, OwnClassSeen]) -> str:
     elsewhere = [kind for kind, names in NAMES.items() if ALIASES.get(asked.name, asked.name) in names]
     if elsewhere:
         return f"{asked.name} is no {asked.type}: give type: {elsewhere[0]}"
-    if asked.name == "ImageAPIGenerator":
-        return "no step draws by a service so far. A class of your own that does is taken by --plugins its_file.py"
     valid = [*NAMES[asked.type], *own]
     by_letters = {name.lower(): name for name in (*ALIASES, *valid)}  # capitals are what people get wrong
     likely = by_letters.get(nearest(asked.name.lower(), by_letters) or "")
@@ -143,22 +142,10 @@ def _complete(request: Request, known: Known, asked: StepAsked, found: Translate
     longest = step.get("max_model_len")
     if isinstance(longest, int) and "max_tokens" not in step:
         step["max_tokens"] = max(1, min(TOKENS, longest // 2))
-    if known.api and ":" not in str(step["checkpoint"]) and "base_url" not in step and step["backend"] == "openai":
-        step["checkpoint"] = f"openai:{step['checkpoint']}"
     if request.max_cost is not None and "max_cost" in settings:
         step["max_cost"] = request.max_cost
     if known.api:
-        _alone(request, found)
-
-
-def _alone(request: Request, found: Translated) -> None:
-    """A service is asked by one worker, which needs no GPU; its rates are kept most easily so."""
-    if found.run.pop("cluster.gpus_per_worker", 1) > 1:
-        found.said.append("tensor_parallel_size is the server's affair")
-    if request.place != "debug":
-        found.run.setdefault("cluster.num_jobs", 1)
-    if request.place == "slurm":
-        found.run.setdefault("cluster.gpus_per_node", 0)
+        services.complete(request, known, asked, found)
 
 
 def _ask_of_texts(asked: StepAsked, step: dict[str, Any]) -> None:

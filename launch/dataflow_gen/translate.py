@@ -57,6 +57,8 @@ NO_MEANING = {
     "skip_special_tokens": "answers are texts",
     "spaces_between_special_tokens": "answers are texts",
     "save_per_batch": "every finished row is kept",
+    "retry_count": "what passes is tried again, as tries says",
+    "retry_gap": "pauses grow, from what pause says",
 }
 # What no backend here does: accepted as long as it asks for nothing.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -107,14 +109,16 @@ def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any
             found.driver[key] = value
         elif key == "batch_size":
             _number(key, value, at)
-            if known.draws:
+            if known.draws and key in fields:
                 found.step["batch_size"] = value
             else:
                 found.run["work.batch"] = min(value, MOST_AT_ONCE)
-        elif known.draws and key in ARGUMENTS:
+        elif known.draws and key in ARGUMENTS and not known.api:
             found.step["options"] = {**found.step.get("options", {}), key: value}
-        elif known.draws and key == "cpu_offload":
+        elif known.draws and key == "cpu_offload" and not known.api:
             found.step["offload"] = "model" if value else "none"
+        elif key == "quality" and known.draws and known.api:
+            found.step["extra"] = {key: value, **found.step.get("extra", {})}
         elif key == "max_num_seqs":
             _number(key, value, at)
             found.step["max_num_seqs"] = min(value, 4096)

@@ -10,6 +10,7 @@ import pytest
 
 from labelyard.generate.media.video import Limits, Part, look_through
 from labelyard.launch.dataflow_gen.catalogue import NAMES
+from tests.generate.steps.draw.test_api import coded
 from tests.generate.steps.film.test_film import SMALL
 from tests.launch.dataflow_gen.support import lines, pictures, pipeline, run, step, write_rows
 from tests.support.fault_server import FaultServer
@@ -93,14 +94,19 @@ def test_captioners_of_videos(tmp_path: Path) -> None:
     assert len(found) == 2 and len(found[0]["text_by_step"]) == len(NAMES["VideoCaptioner"])
 
 
-def test_generators_of_images(tmp_path: Path) -> None:
+def test_generators_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "nothing-to-hide")
     make_flux(tmp_path / "flux")
     make_sd3(tmp_path / "sd3")
     write_rows(tmp_path / "list.jsonl", [{"text": "a cat", "image": "a.png"}, {"text": "a dog", "image": "b.jpg"}])
     own = {"StableDiffusionGenerator": {"model_path": str(tmp_path / "sd3")}}
     small = {"width": 32, "height": 32, "num_inference_steps": 1, "max_sequence_length": 16, "dtype": "float32"}
     steps = steps_of("ImageGenerator", own, {"model_path": str(tmp_path / "flux"), "repeat_time": 2, **small})
-    found = results(tmp_path, pipeline(tmp_path, steps))
+    with FaultServer(coded) as server:
+        (served,) = (one for one in steps if one["name"] == "ImageAPIGenerator")
+        served["config"] = {"model": "openai:any", "base_url": server.address, "repeat_time": 2}
+        steps.insert(0, steps.pop(steps.index(served)))  # what the last one makes is looked at below
+        found = results(tmp_path, pipeline(tmp_path, steps))
     names = [[Path(path).name for path in line["image_all"]] for line in found]
     assert names == [["a.png", "a_2.png"], ["b.jpg", "b_2.jpg"]]
     assert all(line["image"] == line["image_all"][0] for line in found)

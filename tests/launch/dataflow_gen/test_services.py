@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.launch.dataflow_gen.support import lines, pictures, run, write_rows
-from tests.support.fault_server import FaultServer
+from tests.generate.steps.draw.test_api import coded, png
+from tests.launch.dataflow_gen.support import lines, pictures, pipeline, run, write_rows
+from tests.support.fault_server import Asked, Fault, FaultServer, error
 
 KEY = "sk-quite-secret-and-long-enough"
 # A page's step alone, in the form in which it is printed there.
@@ -64,3 +66,61 @@ def test_a_step_alone_asks_once_for_each_row_and_its_key_is_nowhere(
 
 def asked_of(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": f"In one sentence.\n{text}"}]
+
+
+PAINTER = {"type": "ImageGenerator", "name": "ImageAPIGenerator"}
+
+
+def test_pictures_are_drawn_by_a_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("HF_TOKEN", KEY)
+    write_rows(tmp_path / "list.jsonl", [{"image": name, "text": f"a {name}"} for name in ("cat.jpg", "bad.png")])
+    usual = {"api_key": "api_key", "api_url": "api_url", "height": 32, "width": 48, "quality": "standard"}
+    steps = [{**PAINTER, "config": {"model": "openai:dall-e-3", "retry_count": 9, "repeat_time": 2, **usual}}]
+    steps += [{**PAINTER, "config": {"model": "huggingface:owner/painter", "batch_size": 2, **usual}}]
+
+    def draws(asked: Asked, time: int) -> Fault:
+        if "bad" in asked.text:
+            return error(400, "Your request was rejected.", code="moderation_blocked")
+        return coded(asked, time) if "images" in asked.path else Fault(200, png("blue"), good=True)
+
+    with FaultServer(draws) as server:
+        servers = [f"step_{number}.base_url={server.address}" for number in (1, 2)]
+        for _ in range(2):
+            assert run(pipeline(tmp_path, steps), *servers) == 3
+        asked = [one.body for one in server.asked]
+    said = capsys.readouterr().out
+    assert "retry_count has no meaning here" in said and "quality is left out: Hugging Face" in said
+    by_openai = {"model": "dall-e-3", "prompt": "a cat.jpg", "n": 1, "size": "48x32", "quality": "standard"}
+    assert asked.count({**by_openai, "response_format": "b64_json"}) == 2, "two pictures, each asked for once"
+    (inputs,) = (body["parameters"] for body in asked if "inputs" in body)
+    assert inputs["width"] == 48 and "quality" not in inputs
+    (line,) = lines(tmp_path / "out" / "result.jsonl")
+    assert line["image"].endswith("/generated/cat.jpg")
+    with Image.open(line["image"]) as last:
+        assert last.getchannel("B").getextrema()[0] > 250, "what the second service drew"
+    (failed,) = lines(tmp_path / "out" / "failed.jsonl")
+    assert "refused: Your request was rejected." in failed["reason"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"model": "stable-diffusion"}, "model is 'stable-diffusion', and that service is not known here"),
+        ({"model_path": "bfl:flux-pro"}, "model_path is 'bfl:flux-pro', and that service is not known here"),
+        ({"model": "x", "api_url": "https://modelslab.com/api/v6/x"}, "api_url is 'https://modelslab.com/api/v6/x'"),
+        ({"model": "openai:x", "num_inference_steps": 3}, "ImageAPIGenerator has no setting 'num_inference_steps'"),
+        ({"model": "openai:x", "max_sequence_length": 3}, "ImageAPIGenerator has no setting 'max_sequence_length'"),
+    ],
+)
+def test_another_service_is_refused_with_those_that_are(
+    config: dict[str, object], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path / "list.jsonl", [{"text": "a cat"}])
+    assert run(pipeline(tmp_path, [{**PAINTER, "config": config}])) == 1
+    said = capsys.readouterr().err
+    assert told in said and ("openai:NAME and huggingface:NAME" in said or "no setting" in said)
+    assert not (tmp_path / "base").exists()
