@@ -3,8 +3,8 @@
     python launch/cancel.py train-data
     python launch/cancel.py CHAIN          of all its stages, and those that would start the next ones
 
-Nothing is lost: what is finished stays, and the same run.py command goes on from there. Other runs' jobs are not
-touched, whatever their numbers: a job is this run's if its number and its name both stand in the run folder.
+Nothing is lost: what is finished stays, and the command that made the folder goes on from there. Other runs' jobs are
+not touched, whatever their numbers: a job is this run's if its number and its name both stand in the run folder.
 
 Exit code 0: nothing of the run is left in SLURM's queue. 1: it could not be done.
 """
@@ -52,8 +52,21 @@ def folders_of(location: Path) -> list[RunFolder]:
     return [chain.jobs, *stages_in(chain)]
 
 
+def goes_on(location: Path) -> str:
+    """Which command does: of a stage, its chain's."""
+    location = location.resolve()
+    chain = location if stages_of(location) else location.parent
+    program = "run"
+    if chain == location or location.name in stages_of(chain):
+        from labelyard.launch.chains.folder import ChainFolder
+
+        found = ChainFolder.open(chain).read()
+        program = found.program if found is not None else program
+    return as_called(f"the same {program}.py command goes on from there")
+
+
 def cancel(location: Path) -> int:
-    what, program = ("chain", "chain.py") if stages_of(location) else ("run", "run.py")
+    what = "chain" if stages_of(location) else "run"
     if not any(submitted(folder) for folder in folders_of(location)):
         print(f"{location.resolve()}: no jobs were submitted for this {what}")
         return DONE
@@ -72,7 +85,7 @@ def cancel(location: Path) -> int:
             print(f"cancel: still in the queue: {told(left)}. Look again: squeue --jobs {ids}", file=sys.stderr)
             return FAILED
         time.sleep(1)
-    print(as_called(f"They are gone. What is finished stays; the same {program} command goes on from there"))
+    print(f"They are gone. What is finished stays; {goes_on(location)}")
     return DONE
 
 

@@ -34,6 +34,7 @@ class Frozen:
 class FrozenChain:
     name: str
     stages: Mapping[str, Frozen] = field(default_factory=dict)
+    program: str = field(default="chain", compare=False)  # of launch/, whose command made it and goes on with it
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class ChainFolder:
                 name: Frozen(stage["folder"], tuple(stage["needs"]), stage["data"])
                 for name, stage in found["stages"].items()
             }
-            return FrozenChain(found["chain"], stages)
+            return FrozenChain(found["chain"], stages, found.get("made_by", {}).get("program", FrozenChain.program))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -96,9 +96,10 @@ def make_room(folder: ChainFolder, old: Mapping[str, str]) -> None:
         (folder.path / place).rename(folder.path / name)
 
 
-def write(folder: ChainFolder, chain: FrozenChain) -> None:
+def write(folder: ChainFolder, chain: FrozenChain, program: str = FrozenChain.program) -> None:
     if folder.read() != chain:
         made_by = {
+            "program": program,
             "labelyard": installed("labelyard") or "source",
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }

@@ -25,7 +25,7 @@ def _started(chain: Chain, again: Again, only: str | None) -> int:
     chain.folder.make()
     with planning(chain.folder.jobs):
         frozen.make_room(chain.folder, chain.old)
-        frozen.write(chain.folder, chain.frozen)
+        frozen.write(chain.folder, chain.frozen, again.program)
     if not chain.on_slurm:
         return run_here(chain, again.ended)
     return start_next(chain, again, only) if only else start_on_slurm(chain, again)

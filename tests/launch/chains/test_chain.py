@@ -205,6 +205,7 @@ def test_programs_for_one_run_say_which_there_are(
         said = capsys.readouterr().err
         assert "holds a chain" in said and all(str(out / stage) in said for stage in STAGES)
     assert cancel.main([str(out)]) == 0 and "no jobs were submitted for this chain" in capsys.readouterr().out
+    assert cancel.goes_on(out) == cancel.goes_on(out / STAGES[0]) == "the same chain.py command goes on from there"
     assert files(out) == before
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from labelyard.launch import retry, status, view
+from labelyard.launch import cancel, retry, status, view
 from tests.launch.dataflow_gen.support import CAPTION, PAINT, UPPER, lines, pictures, pipeline, run, step, write_rows
 
 NAMES = ["a/0.png", "a/1.png", "a/bad.png", "a/3.png", "a/3.png"]
@@ -88,6 +88,8 @@ def test_given_again_nothing_changes_and_status_has_a_line_for_each_step(
     assert status.main([str(done / "base")]) == 0
     said = capsys.readouterr().out
     assert f"{ONE}  complete      5 items: 4 done, 1 quarantined" in said and f"{FOUR}  complete      4 items" in said
+    for folder in (done / "base", done / "base" / ONE):  # what cancel would say of their jobs
+        assert cancel.goes_on(folder) == "the same dataflow.py command goes on from there"
 
 
 def test_a_failed_row_may_stay_among_the_results(done: Path) -> None:
