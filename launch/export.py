@@ -133,7 +133,8 @@ def configured(kind: type[Exporter], options: dict[str, str]) -> Exporter:
 
 
 def options_of(kind: type[Exporter], name: str) -> str:
-    lines = [f"{name}: {(sys.modules[kind.__module__].__doc__ or '').splitlines()[0]}", ""]
+    told = (sys.modules[kind.__module__].__doc__ or kind.__doc__ or "its options").strip().splitlines()[0]
+    lines = [f"{name}: {told}", ""]
     for field in dataclasses.fields(kind):
         lines.append(f"    {field.name}={'null' if field.default is None else field.default}")
     return "\n".join(lines)

@@ -82,7 +82,9 @@ def _assert_same_aside(step: Step, records: Sequence[Record], alone: Sequence[Re
     written = {name.split(".")[0] for name in step.writes}
     for before, own, after in zip(records, alone, copies, strict=True):
         kept = after.aside.pop("kept")
-        _assert_same(before, after, f"{before.item.id}, of which a step was kept aside")
+        _assert_same(
+            before, after, f"{before.item.id} where {type(step).__name__} is kept aside, which its writes allow"
+        )
         for name in written - {"texts"}:
             _assert_same(getattr(own, name), getattr(kept, name), f"{before.item.id}.aside.{name}")
         for name, text in (kept.texts or {}).items():
@@ -152,12 +154,39 @@ def leaves(found: Any, name: str = "") -> dict[str, Any]:
     return {name: found}
 
 
+BY_NAME = ("texts", "found", "images", "clips")  # fields that hold several things, each with a name
+TOGETHER = {"caption": ("caption_source",), "mask": ("mask_source", "mask_from")}  # what is said along with a field of an instance
+
+
 def _assert_only_writes(step: Step, before: Record, after: Record) -> None:
     written = {name.split(".")[0] for name in step.writes}
+    said = f"(not in {type(step).__name__}.writes)"
     for field in fields(Record):
+        one, other = vars(before)[field.name], vars(after)[field.name]
         if field.name not in written:
-            where = f"{before.item.id}.{field.name} (not in {type(step).__name__}.writes)"
-            _assert_same(vars(before)[field.name], vars(after)[field.name], where)
+            _assert_same(one, other, f"{before.item.id}.{field.name} {said}")
+        elif field.name in BY_NAME and field.name not in step.writes:
+            its = _parts(step, field.name)
+            _assert_same(_without(one, its), _without(other, its), f"{before.item.id}.{field.name} {said}")
+    if "instances" in written and "instances" not in step.writes:
+        its = _parts(step, "instances")
+        for number, (mine, theirs) in enumerate(zip(before.instances, after.instances, strict=True)):
+            where = f"{before.item.id}.instances[{number}] {said}"
+            _assert_same(_without(_told(mine), its), _without(_told(theirs), its), where)
+
+
+def _parts(step: Step, field: str) -> set[str]:
+    """The names that it writes of a field's: `depth` of `images.depth`."""
+    names = {name.split(".")[1] for name in step.writes if name.startswith(f"{field}.")}
+    return names | {other for name in names for other in TOGETHER.get(name, ())}
+
+
+def _told(instance: Instance) -> dict[str, Any]:
+    return {**instance.extra, **{f.name: getattr(instance, f.name) for f in fields(instance) if f.name != "extra"}}
+
+
+def _without(named: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in named.items() if name not in names}
 
 
 def _assert_same(one: Any, other: Any, where: str) -> None:

@@ -26,7 +26,12 @@ class Culprit:
     def explain(self, error: Exception) -> str:
         """Hydra's message, or a better one where the culprit can be found."""
         for override in self.overrides:
-            found = self._unknown_option(override) or self._unknown_key(override) or _unreadable(override)
+            found = (
+                self._unknown_option(override)
+                or self._added_twice(override)
+                or self._unknown_key(override)
+                or _unreadable(override)
+            )
             if found:
                 return found
         text = f"{error}\n{error.__cause__ or ''}"
@@ -46,6 +51,16 @@ class Culprit:
         likely = nearest(value, options)
         hint = f" Did you mean {key}={likely}?" if likely else ""
         return f"{override}: '{key}' has no option '{value}'. Its options: {', '.join(options)}.{hint}"
+
+    def _added_twice(self, override: str) -> str | None:
+        """Every kind of step has a place of its name, to which an option is given without a plus."""
+        key, value = _split(override)
+        if not override.startswith("+") or "@" in override.partition("=")[0] or key not in self.kinds:
+            return None
+        return (
+            f"{override}: say {key}={value}, without the plus. A second step of the kind gets a name of its own: "
+            f"+{key}@NAME={value}, and NAME in pipeline.steps"
+        )
 
     def _unknown_key(self, override: str) -> str | None:
         """Walk the key through the configuration as it is without it, and say where it leaves the known ground."""
