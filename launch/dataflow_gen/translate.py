@@ -127,6 +127,10 @@ def translated(known: Known, config: Mapping[str, Any], fields: Mapping[str, Any
         elif key == "tensor_parallel_size":
             _number(key, value, at)
             found.run["cluster.gpus_per_worker"] = value
+        elif key == "chat" and value is False and known.kind == "rewrite" and not known.api:
+            if said := next((name for name in ("sys_prompt", "system") if config.get(name)), None):
+                raise UserError(f"{at(said)}: with chat: false nothing but prompt and text is read; say {said} there")
+            _take(found, key, "template", "{prompt}", None, at)
         elif key in NO_MEANING:
             found.said.append(f"{key} has no meaning here: {NO_MEANING[key]}")
         elif (name := renamed.get(key, key)) in fields and key != "aside":

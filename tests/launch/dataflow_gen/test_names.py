@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from tests.generate.steps.draw.test_api import coded
 from tests.generate.steps.film.test_film import SMALL
 from tests.launch.dataflow_gen.support import lines, pictures, pipeline, run, step, write_rows
 from tests.support.fault_server import FaultServer
-from tests.support.videos import video
+from tests.support.videos import sound, video, without_frames
 from tests.tiny import films
 from tests.tiny.caption import make_blip2_opt, make_llava, make_qwen
 from tests.tiny.chat import make_talker
@@ -82,6 +84,73 @@ def test_generators_of_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert run(pipeline(tmp_path, steps)) == 0
     found = lines(tmp_path / "out" / "result.jsonl")
     assert len(found) == 3 and all(len(line["text_by_step"]) == len(NAMES["TextGenerator"]) for line in found)
+
+
+def test_a_bare_text_is_read_without_a_chat_template(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    make_talker(tmp_path / "talker", template=None)
+    write_rows(tmp_path / "list.jsonl", [{"text": "one"}])
+    bare = {"model_path": str(tmp_path / "talker"), "prompt": "Say it.", "chat": False, "temperature": 0, **SHORT}
+    assert run(pipeline(tmp_path, [step("TextGenerator", "LocalModelGenerator", **bare)])) == 0
+    reads: Any = AutoTokenizer.from_pretrained(tmp_path / "talker")
+    asked = reads("Say it.\none", return_tensors="pt")
+    made = AutoModelForCausalLM.from_pretrained(tmp_path / "talker").generate(
+        **asked, do_sample=False, max_new_tokens=SHORT["max_tokens"]
+    )
+    (line,) = lines(tmp_path / "out" / "result.jsonl")
+    assert line["text"] == reads.decode(made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True).strip()
+
+
+WATCHER = """
+
+@CAPTIONER_REGISTRY.register()
+class Watcher:
+    def generate_batch(self, videos):
+        import av
+
+        return [f"{sum(1 for _ in av.open(path).decode(video=0))} frames" for path in videos]
+"""
+
+
+def test_a_list_of_videos_of_every_kind(tmp_path: Path) -> None:
+    make_qwen(tmp_path / "qwen", "Qwen2VL")
+    whole = {"a.mp4": video("mp4"), "b.webm": video("webm"), "c.gif": video("gif")}
+    whole["turned.mp4"] = video("mp4", quarter_turn=True)
+    damaged = {
+        "half.mp4": (whole["a.mp4"][: len(whole["a.mp4"]) // 2], "not a video, or a damaged one"),
+        "half.webm": (whole["b.webm"][: len(whole["b.webm"]) // 2], "cut off"),
+        "frameless.mp4": (without_frames(), "no video in it"),
+        "sound.mp4": (sound(), "no video in it"),
+        "nothing.mp4": (b"", "not a video, or a damaged one"),
+    }
+    files = whole | {name: data for name, (data, _) in damaged.items()}
+    reasons = {name: reason for name, (_, reason) in damaged.items()}
+    reasons |= {"missing.mp4": "no such file", "https://example.org/a.mp4": "a URL; fetch it to a disk first"}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    names = [*whole, *reasons, ""]
+    write_rows(tmp_path / "list.jsonl", [{"video": name} if name else {"text": "no video"} for name in names])
+    usual = {"model_path": str(tmp_path / "qwen"), "frames": 2, **SHORT}
+    config = pipeline(
+        tmp_path, [step("VideoCaptioner", "Qwen2VLCaptioner", **usual), step("VideoCaptioner", "Watcher")]
+    )
+    with (tmp_path / "mine.py").open("a") as file:
+        file.write(WATCHER)
+    assert run(config) == 3
+    found = lines(tmp_path / "out" / "result.jsonl")
+    assert [(Path(line["video"]).name, line["text"]) for line in found] == [(name, "20 frames") for name in whole]
+    failed = lines(tmp_path / "out" / "failed.jsonl")
+    assert [(names[line["row"]], line["step"][:6]) for line in failed] == [(name, "step_1") for name in reasons] + [
+        ("", "step_0")
+    ]
+    for line, reason in zip(failed, [*reasons.values(), "has no video"], strict=True):
+        assert reason in line["reason"], line
+    shown = [json.loads(path.read_bytes())["file"]["video"] for path in (tmp_path / "base").glob("step_1*/records/*/*")]
+    sizes = Counter((facts["format"], facts["width"], facts["height"], facts.get("rotation")) for facts in shown)
+    assert sizes == Counter(
+        [("mov", 64, 48, None), ("matroska", 64, 48, None), ("gif", 64, 48, None), ("mov", 48, 64, -90)]
+    )
 
 
 def test_captioners_of_videos(tmp_path: Path) -> None:

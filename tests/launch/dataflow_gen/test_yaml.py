@@ -79,6 +79,11 @@ TWO = (
     "meta_path: l.jsonl\nsteps:\n - type: ImageCaptioner\n   name: LLaVACaptioner\n   config:\n    prompt: x\n"
     "    {more}\n"
 )
+BARE = (
+    TWO.replace("ImageCaptioner", "TextGenerator")
+    .replace("LLaVACaptioner", "LocalModelGenerator")
+    .replace("{more}", "chat: false\n    {more}")
+)
 
 
 def _named(name: str) -> str:
@@ -107,6 +112,9 @@ def _named(name: str) -> str:
         (TWO.replace("{more}", "batch_size: many"), "line 7: batch_size is 'many'; give a whole number"),
         (TWO.replace("{more}", "logit_bias: {a: 1}"), r"line 7: logit_bias is .*, and LLaVACaptioner can't do"),
         (TWO.replace("{more}", "model: y\n    model_path: z"), "line 8: model_path says again what model says"),
+        (TWO.replace("{more}", "chat: false"), "line 7: chat is False, and LLaVACaptioner can't do that here"),
+        (BARE.replace("{more}", "sys_prompt: y"), "line 8: with chat: false nothing but prompt and text is read"),
+        (BARE.replace("{more}", "template: '{prompt}'"), "line 8: template says again what chat says"),
         (TWO.replace("{more}", "read: step_3"), r"line 7: read is 'step_3'; earlier steps .* \(image\): none"),
     ],
 )  # fmt: skip
@@ -149,6 +157,13 @@ def test_settings_become_those_of_our_step(tmp_path: Path) -> None:
     assert (found["source.image_key"], found["source.caption_key"]) == ("'image'", "null")
     assert [said.split()[0] for said in stage.said] == ["trust_remote_code", "api_key"]
     assert found["cluster.gpus_per_worker"] == "2"
+
+
+def test_a_bare_text_is_the_prompt_with_the_text_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(BARE.replace("{more}", "model_path: tiny"))
+    (stage,) = flow_of(asked(read_document(str(tmp_path / "p.yaml")), {})).stages
+    assert f"{stage.name}.template='{{prompt}}'" in stage.settings
+    assert f"{stage.name}.prompt='x\n{{caption}}'" in [one.replace("\\n", "\n") for one in stage.settings]
 
 
 def test_a_class_of_the_users_is_looked_at_without_running_it(tmp_path: Path) -> None:
