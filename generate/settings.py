@@ -129,7 +129,10 @@ def target(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"_target_={name}: {error}. It must be the dotted name of an importable class") from None
+        top = module.partition(".")[0]
+        lost = isinstance(error, ModuleNotFoundError) and error.name == top
+        hint = f". For a folder {top}/ of your own, say where it lies: PYTHONPATH=. before the command" if lost else ""
+        raise UserError(f"_target_={name}: {error}. It must be the dotted name of an importable class{hint}") from None
 
 
 def build(node: Mapping[str, Any], place: str = "") -> Any:

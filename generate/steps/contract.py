@@ -155,7 +155,8 @@ def leaves(found: Any, name: str = "") -> dict[str, Any]:
 
 
 BY_NAME = ("texts", "found", "images", "clips")  # fields that hold several things, each with a name
-TOGETHER = {"caption": ("caption_source",), "mask": ("mask_source", "mask_from")}  # what is said along with a field of an instance
+# What is said along with a field of an instance.
+TOGETHER = {"caption": ("caption_source",), "mask": ("mask_source", "mask_from")}
 
 
 def _assert_only_writes(step: Step, before: Record, after: Record) -> None:

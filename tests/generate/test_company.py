@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from PIL import Image
 
-from labelyard.generate.record import Record, Tag
+from labelyard.generate.record import Instance, Item, Record, Tag, Text
 from labelyard.generate.step import Step, transient
 from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.rounding import ALIGNED
@@ -157,3 +158,42 @@ def test_what_a_processor_hands_over_comes_to_lie_as_torch_lays_it_out() -> None
     assert given["names"] == ["a"] and given["pixels"].equal(odd)
     assert odd.data_ptr() % ALIGNED and not given["pixels"].data_ptr() % ALIGNED
     assert given["pixels"].is_contiguous()
+
+
+@dataclass(kw_only=True)
+class Says(Step):
+    """Writes what `does` names, whatever `writes` says."""
+
+    reads = ("image", "instances")
+    writes = ("found.mood", "texts.mood", "instances.mood")
+
+    does: str = ""
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        for one in records:
+            one.found["mood"] = "calm"
+            one.texts["mood"] = Text("calm", "template")
+            for instance in one.instances:
+                instance.extra["mood"] = 1
+            if self.does == "finding":
+                one.found["other"] = 1
+            elif self.does == "text":
+                one.texts["other"] = Text("", "template")
+            elif self.does == "extra":
+                one.instances[0].extra["other"] = 1
+            elif self.does == "label":
+                one.instances[0].label = "other"
+
+
+def moody() -> list[Record]:
+    made = [Record(Item(str(n), n, "", ""), Image.new("RGB", (4, 3 + n))) for n in range(2)]
+    for one in made:
+        one.instances = [Instance((0, 0, 2, 2), 0.5, "cat")]
+    return made
+
+
+def test_what_a_step_writes_is_held_to_by_name() -> None:
+    assert_company_does_not_matter(Says(), moody())
+    for does, field in (("finding", "found"), ("text", "texts"), ("extra", "instances"), ("label", "instances")):
+        with pytest.raises(AssertionError, match=field):
+            assert_company_does_not_matter(Says(does=does), moody())
