@@ -1,9 +1,10 @@
-"""Links from the places where a trainer looks for public data sets to where they lie; then a look whether all is there.
+"""Links from the places where a trainer looks for public data sets to where they
+lie; then a look whether all is there.
 
-    python launch/layout.py glamm D coco=/data/coco ade20k=/data/ADEChallengeData2016 vg=/data/vg
-    python launch/layout.py glamm D --glamm groundingLMM      work in D, with the checkout's own lists
-    python launch/layout.py glamm D --into groundingLMM       or in the checkout, with links to D
-    python launch/layout.py glamm D --check --sample 1000     only look, at a thousand pictures a list
+    python launch/layout.py glamm D coco=/data/coco vg=/data/vg
+    python launch/layout.py glamm D --glamm groundingLMM   work in D
+    python launch/layout.py glamm D --into groundingLMM    or in the checkout
+    python launch/layout.py glamm D --check --sample 1000  only look
 
 Nothing is copied, and nothing is written into the folders that are given. What was given before is known to D. Exit
 code 0: all of it is there. 3: something is missing, and named. 1: it could not be done.
