@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,7 @@ class InstructCV(Exporter):
         return sorted({label for label in known if label}) if known is not None else sorted(classes)
 
     def _picture(self, record: Finished) -> Picture:
+        record = replace(record, floating=self.floating)
         labels = self.labels or DEFAULT_LABELS.get(record.body.get("dataset", ""))
         return Picture(record, self.pixels == "original", self._run.path, self._root, labels, self.wanted)
 

@@ -258,12 +258,18 @@ def test_nothing_is_left_of_a_killed_link(lmdb: Path) -> None:
 
 
 def test_what_floats_is_in_other_formats_only_where_it_is_asked_for(place: Path, tmp_path: Path) -> None:
+    boxes: list[int] = []
     for options, expected in ((["images=false"], 1), (["images=false", "floating=true"], 2)):
         dest = tmp_path / "-".join(options)
         assert export(place / "run", "coco", dest, *options).returncode == 0
         read = COCO(str(dest / "annotations" / "instances_train.json"))
         (image,) = [image for image in read.imgs.values() if image["file_name"] == "sa_1.jpg"]
         assert len(read.getAnnIds(imgIds=[image["id"]])) == expected
+        pairs = export(place / "run", "instructcv", tmp_path / f"pairs{expected}", "tasks=det", *options[1:])
+        assert pairs.returncode in (0, 3), pairs.stderr
+        told = json.loads((tmp_path / f"pairs{expected}" / "report.json").read_text())
+        boxes.append(told["samples"]["det"])
+    assert boxes[0] < boxes[1]
 
 
 def test_an_export_of_before_a_format_had_an_option_is_gone_on_with(place: Path, tmp_path: Path) -> None:
