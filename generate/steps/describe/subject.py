@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from labelyard.generate.record import Record
+from labelyard.generate.roles import objects_or_floating
 from labelyard.generate.step import Step
 from labelyard.generate.steps.models.chat.finding import FindingStep, Question
 from labelyard.generate.steps.models.chat.prompts import Template
@@ -83,7 +84,7 @@ def described(record: Record) -> dict[str, str]:
     record.found.pop(DESCRIPTION, None)  # of an earlier call: what is described decides what the subject is
     subject = subject_of(record)
     item = with_article(subject.label) if subject is not None else "a photo"
-    rest = sorted(record.instances, key=lambda one: -size_of(one))
+    rest = sorted(objects_or_floating(record.instances), key=lambda one: -size_of(one))
     others = list(dict.fromkeys(one.label for one in rest if subject is not None and one.label != subject.label))
     scene = record.caption or ("It is in the picture" + (f" with {listed(others)}" if others else "") + ".")
     return {"item": item, "description_0": scene, "description_1": ""}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import Box, Instance, MadeImage, Record
+from labelyard.generate.roles import floats
 from labelyard.generate.seeds import seed_of
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.tools.mask_colours import BLACK, Colour, colours, painted
@@ -24,8 +25,8 @@ class InstancePicture(ImageStep):
     """The larger first, so that the smaller lie on top. Pictures of one item have the same colours for the same
     instances, whichever step draws them; the entry's `colours` has them in the order of the annos.
 
-    With `meta` a finding of that name tells of each instance: label, box in whole pixels, colour, score, mask. A record
-    without instances has no such picture.
+    With `meta` a finding of that name tells of each instance: label, box in whole pixels, colour, score, mask. What
+    floats is not drawn, nor told of. A record without instances has no such picture.
     """
 
     meta: str = ""  # the name of the finding that tells of the instances; empty: none
@@ -44,7 +45,7 @@ class InstancePicture(ImageStep):
             instances = record.instances
             order = sorted(range(len(instances)), key=lambda number: -_area(instances[number].box))
             hues = dict(zip(order, colours(len(order), self._seed(record), BLACK), strict=True))
-            drawn = [(instances[number], hues[number]) for number in order]
+            drawn = [(instances[number], hues[number]) for number in order if not floats(instances[number])]
             told: dict[str, Any] = {"colours": [list(hues[number]) for number in range(len(instances))]}
             record.images.pop(self.image, None)
             if drawn or self.keep_empty:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import Box, MadeImage, Record
+from labelyard.generate.roles import floats
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.pose.skeleton import OPENPOSE, PALETTES, Joint, Person, drawn
 from labelyard.generate.steps.tools.net_picture import needs_opencv
@@ -55,8 +56,8 @@ class Poses(ImageStep):
 
 
 def boxes_of_people(record: Record) -> list[Box]:
-    """The surest first."""
-    found = [instance for instance in record.instances if instance.label == PERSON]
+    """The surest first; what floats is nobody yet."""
+    found = [instance for instance in record.instances if instance.label == PERSON and not floats(instance)]
     return [instance.box for instance in sorted(found, key=lambda one: -one.score)]
 
 

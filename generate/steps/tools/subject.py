@@ -6,6 +6,7 @@ import math
 import re
 
 from labelyard.generate.record import Instance, Record
+from labelyard.generate.roles import objects_or_floating
 from labelyard.utils.rle import area
 
 FILLS = 0.9  # of the picture
@@ -15,14 +16,15 @@ WORD = re.compile(r"[^\W_]+(?:'\w+)?")
 def subject_of(record: Record) -> Instance | None:
     """The one whose label shares its last word with the described item (`found.description.item`), the largest if
     there are several; else the largest, weighed by how near the middle of the picture it is. What fills the picture is
-    what other things stand on, unless it is alone."""
+    what other things stand on, unless it is alone. What floats is meant only where there is nothing else."""
     item = record.found.get("description")
     name = str(item.get("item") or "") if isinstance(item, dict) else ""
     head = head_word(name)
-    named = [one for one in record.instances if head and head == head_word(one.label)]
+    there = objects_or_floating(record.instances)
+    named = [one for one in there if head and head == head_word(one.label)]
     if named:
         return max(named, key=size_of)
-    things = [one for one in record.instances if not _fills(one, record)] or record.instances
+    things = [one for one in there if not _fills(one, record)] or there
     return max(things, key=lambda one: size_of(one) * _nearness(one, record), default=None)
 
 

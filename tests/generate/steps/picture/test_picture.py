@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from labelyard.generate.record import Instance, Record
+from labelyard.generate.roles import set_role
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo, run_on_copies
 from labelyard.generate.steps.picture.instances import BoxPicture, InstancePicture, MaskPicture
 from labelyard.utils.rle import Rle, encode
@@ -56,6 +57,15 @@ def test_boxes_have_the_colours_of_the_masks_and_leave_the_picture_as_it_is() ->
     assert np.array_equal(pixels[:4], photo_pixels[:4])
     (black,) = run_on_copies(BoxPicture(ground="black"), [record])
     assert not np.asarray(black.images["boxes"].image)[:4].any()
+
+
+def test_what_floats_is_not_drawn_and_the_rest_keeps_its_colours() -> None:
+    record = scene()
+    set_role(record.instances[1], floating=True)
+    (whole,), (done,) = run_on_copies(MaskPicture(), [scene()]), run_on_copies(MaskPicture(meta="meta"), [record])
+    made = done.images["instance_masks"]
+    assert [one["label"] for one in done.found["meta"]] == ["spoon"]
+    assert made.meta == whole.images["instance_masks"].meta and np.asarray(made.image).any(axis=2).sum() == 100
 
 
 def test_other_items_have_other_colours() -> None:

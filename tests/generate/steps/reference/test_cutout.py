@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from labelyard.generate.record import Instance, MadeImage, Record
+from labelyard.generate.roles import set_role
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo, run_on_copies
 from labelyard.generate.steps.reference.cutout import Cutout
 from labelyard.generate.steps.tools.subject import head_word, subject_of
@@ -67,6 +68,11 @@ def test_the_subject_is_what_is_described_else_the_largest_near_the_middle() -> 
     record.instances.append(Instance((0, 0, 100, 99), 0.9, "table"))
     assert subject_of(record) is record.instances[1], "what they stand on is not the subject"
     record.instances = record.instances[-1:]
+    assert subject_of(record) is record.instances[0]
+    record.instances.append(Instance((30, 30, 72, 72), 0.5, "beer glasses"))
+    set_role(record.instances[1], floating=True)
+    assert subject_of(record) is record.instances[0], "what floats is meant only where there is nothing else"
+    record.instances = record.instances[1:]
     assert subject_of(record) is record.instances[0]
     record.instances = []
     assert subject_of(record) is None
