@@ -2,7 +2,7 @@
 
     STAGE:key=value            to that stage
     source=…, source.*, limit  to the stages that read the user's list
-    a step's, such as ground.… to the stages that run this step
+    a step's, such as ground.… to the stages that run this step; kind@step=… likewise
     everything else            to all of them
 
 A stage's settings are those of its yaml, then these; of two for the same key the later one counts.
@@ -94,7 +94,9 @@ def _concerns(setting: str, stage: StageRecipe, steps: Iterable[str], known: set
 
 
 def first_word(setting: str) -> str:
-    return setting.lstrip("~+").partition("=")[0].partition(".")[0].partition("@")[0]
+    """Of `kind@step=option` the step, which is whom it concerns."""
+    word = setting.lstrip("~+").partition("=")[0].partition(".")[0]
+    return word.rpartition("@")[2]
 
 
 def merged(settings: Iterable[str]) -> list[str]:

@@ -147,7 +147,7 @@ def tiny_models(folder: Path) -> list[str]:
 
     return [
         *grand_settings(folder, parser=find_spec("spacy") is not None),
-        "picture:describe@description=caption",
+        "describe@description=caption",
         "normal=from_depth",
         f"foreground.checkpoint={states.saved(states.birefnet(), folder / 'birefnet.pth')}",
         f"sam2_mask.checkpoint={make_sam2(folder / 'sam2')}",

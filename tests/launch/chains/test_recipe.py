@@ -72,6 +72,14 @@ def test_each_setting_goes_where_it_belongs() -> None:
     assert to(given, "c") == ["work.batch=2", "ground.x=1"]
 
 
+def test_an_option_of_a_step_with_a_name_of_its_own_goes_where_that_runs() -> None:
+    given = given_settings(["tag@ram=list", "+ground@wide=detr"], CHAIN)
+    given.check(CHAIN, STEPS, KINDS)
+    wide = {**STEPS, "c": ["wide"]}
+    sent = [given.to(stage, wide, KINDS) for stage in CHAIN.stages]
+    assert sent == [["tag.count=1"], ["tag@ram=list"], ["+ground@wide=detr"]]
+
+
 def test_of_two_for_one_key_the_later_counts() -> None:
     assert merged(["a=1", "b=1", "a=2", "~b"]) == ["a=2", "~b"]
     given = given_settings(["a:tag.count=5", "tag.count=3"], CHAIN)
