@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from labelyard.generate.media.inside_files import resolve
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.record_json.given import read_known
 from labelyard.generate.rows import Entry, Refusal, Row
-from labelyard.generate.settings import transient
+from labelyard.generate.settings import allowing, setting, transient
 from labelyard.generate.source import Source
 from labelyard.generate.sources.common.input_folder import InputFolder, marks_of, refuse_run
 from labelyard.utils import ade20k, cocostuff, rle
@@ -41,9 +41,10 @@ class LabelMaps(Source):
     caption_key: str | None = None
     maps: str = transient("???")  # the folder of maps
     names: str = "???"  # ade20k, cocostuff, a file with a name a line, or JSON: a list, or Mapillary's config
-    offset: int | None = None  # the number of the first name; null: 1 for ade20k, 0 for all others
+    # the number of the first name; null: 1 for ade20k, 0 for all others
+    offset: int | None = setting(None, least=0, most=65535)
     # numbers that are nothing; others without a name are an error. null: 0 for ade20k, 255 for all others
-    ignore: list[int] | None = None
+    ignore: list[int] | None = field(default=None, metadata=allowing(least=0, most=65535))
     components: bool = False  # every piece is an instance of its own
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.record import Clip, MadeImage, Record
-from labelyard.generate.settings import transient
+from labelyard.generate.settings import setting, transient
 from labelyard.generate.steps.dataflow.own_class import OwnClass, TextOfOwnClass
 from labelyard.generate.steps.dataflow.places import Places
 
@@ -50,7 +50,7 @@ class VideoGenerator(OwnClass):
 
     batch_size: int = transient(1, least=1, most=1_000_000)
     with_image: bool = False  # it begins at the row's image
-    fps: float = 10.0  # of frames that come back
+    fps: float = setting(10.0, above=0, most=1000)  # of frames that come back
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from labelyard.utils.text import one_line
 class OwnClass(Step):
     """`given_to` says what the class gets of each record, `take` puts into the record what it answers."""
 
-    file: str  # where the class is: a Python file, a folder of such, or a module's dotted name
-    of: str  # the name of the class
+    file: str = "???"  # where the class is: a Python file, a folder of such, or a module's dotted name
+    of: str = "???"  # the name of the class
     config: str = "{}"  # what its __init__ gets, as JSON
     root: str | None = transient(None)  # where relative locations begin
     batch_size: int = transient(16, least=1, most=1_000_000)  # rows at once

@@ -41,7 +41,8 @@ class DepthMaps(ImageStep, ModelStep):
     keep: bool = True  # false: the instances' medians alone, and no picture
     within: str = setting("mask", words=WITHIN)  # of what a median is: of the mask, where there is one, or of the box
     of_floating: bool = True  # false: floating instances have medians only where there are no objects
-    nothing: float | None = None  # a value which says that nothing was measured there: left out of medians
+    # a value which says that nothing was measured there: left out of medians
+    nothing: float | None = setting(None, least=-1e9, most=1e9)
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from labelyard.generate.errors import FatalError
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record, Tag
-from labelyard.generate.settings import setting
+from labelyard.generate.settings import allowing, setting
 from labelyard.generate.steps.models.clip.matching import Matching
 from labelyard.generate.steps.tag.names import lines, read
 
@@ -26,7 +26,8 @@ class SiglipTags(ModelStep):
     file: str | None = None  # a UTF-8 text with one on each line
     prompt: str = "a photo of a {label}"  # in which a name is read
     threshold: float = setting(0.1, least=0, most=1)  # least score of a tag
-    thresholds: dict[str, float] = field(default_factory=dict)  # of single names, by name: +tag.thresholds.dog=0.3
+    # of single names, by name: +tag.thresholds.dog=0.3
+    thresholds: dict[str, float] = field(default_factory=dict, metadata=allowing(least=0, most=1))
     # images at once on a GPU; or auto
     batch_size: int | str = batch_of(32)
 
