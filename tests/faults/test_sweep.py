@@ -42,13 +42,13 @@ def test_killed_at_every_write_rename_and_journal_line(folder: Path) -> None:
 
 
 def test_killed_anywhere_with_a_video_a_text_and_findings_beside_the_records(folder: Path) -> None:
-    survived = sweep(folder, "beside", "5")
-    assert survived["rename"] >= 5 and survived["write"] >= 4 and survived["journal"] >= 2
+    survived = sweep(folder, "beside", "11")
+    assert survived["rename"] >= 2 and survived["write"] >= 2 and survived["journal"] >= 1
 
 
 def test_a_chain_killed_anywhere(folder: Path) -> None:
-    survived = sweep(folder, "chain", "25")
-    assert survived["rename"] >= 4 and survived["write"] >= 3 and survived["journal"] >= 1
+    survived = sweep(folder, "chain", "50")
+    assert survived["rename"] >= 2 and survived["write"] >= 2 and survived["journal"] >= 1
 
 
 @pytest.mark.slow
