@@ -34,6 +34,8 @@ class Tables:
 
     def add(self, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """With the subset of each."""
+        if not self._writers:  # another layout, which wants no library for tables
+            return
         import pyarrow
 
         for name, writer in self._writers.items():
