@@ -88,3 +88,8 @@ def _followed(text: Text, number: Numbers) -> Text:
 def _followed_numbers(numbers: Sequence[int], number: Numbers) -> list[int]:
     """Each once."""
     return list(dict.fromkeys(new for old in numbers if (new := number(old)) is not None))
+
+
+def relations_of(record: Record) -> list[tuple[str, list[int]]]:
+    """What found.relationships says, and of which instances."""
+    return [(entry["phrase"], entry[ABOUT]) for entry in record.found.get("relationships", ())]

@@ -10,7 +10,7 @@ from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.roles import FLOATING, OBJECT, role_of
 from labelyard.generate.settings import allowing, setting
-from labelyard.generate.steps.caption.crops import Crop, area, crops
+from labelyard.generate.steps.tools.crops import Crop, area, crops
 
 if TYPE_CHECKING:
     from PIL.Image import Image

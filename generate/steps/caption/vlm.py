@@ -9,11 +9,11 @@ from typing import Any
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.caption.captioner import Captioner
-from labelyard.generate.steps.caption.crops import Crop, crops, on_square
 from labelyard.generate.steps.models.chat.asking import Asking
 from labelyard.generate.steps.models.chat.messages import Request
 from labelyard.generate.steps.models.chat.prompts import Template
 from labelyard.generate.steps.models.chat.sampling import Sampling
+from labelyard.generate.steps.tools.crops import Crop, crops, on_square
 
 GREY = (0.48145466, 0.4578275, 0.40821073)  # CLIP's mean colour, which most of these models see as nothing
 

@@ -12,8 +12,8 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.caption.crops import area, cut
 from labelyard.generate.steps.models.clip.matching import Matching
+from labelyard.generate.steps.tools.crops import area, cut
 
 OWN = "instances"
 LVIS = Path(__file__).with_name("lvis.txt")

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.roles import floats, labels_of
-from labelyard.generate.steps.caption.crops import cut
 from labelyard.generate.steps.label.people import as_person
 from labelyard.generate.steps.models.clip.matching import Matching
+from labelyard.generate.steps.tools.crops import cut
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from labelyard.generate.phrases import relations_of
 from labelyard.generate.record import Record
 from labelyard.generate.roles import attributes_of, floats, labels_of
 from labelyard.generate.steps.phrases.in_dense import Thing, in_text
 from labelyard.generate.steps.phrases.parser import Parse
-from labelyard.generate.steps.phrases.short import relations_of
 from labelyard.generate.steps.phrases.spacy_parser import Parsing
 
 

@@ -12,7 +12,7 @@ from labelyard.generate.record import Instance, Record, Tag
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.florence2.regions import Florence2Regions, Question, Region
 from labelyard.generate.steps.phrases.found import check_texts, merged
-from labelyard.generate.steps.phrases.whole_words import find
+from labelyard.generate.steps.tools.whole_words import find
 
 TASK = "<CAPTION_TO_PHRASE_GROUNDING>"
 PREPOSITIONS = re.compile(r"\s+(?:of|in|on|at|with|near|by|to|from|for|and|that|which)\s", re.IGNORECASE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from labelyard.generate.record import Box, Phrase
 from labelyard.generate.steps.phrases.parser import Parse, Parser, sentence_case
 from labelyard.generate.steps.phrases.spans import Span, narrow, wide
-from labelyard.generate.steps.phrases.whole_words import behind_colon, contains, find, words_of
+from labelyard.generate.steps.tools.whole_words import behind_colon, contains, find, words_of
 
 ALIKE = 0.75  # of the words of the shorter phrase, which the longer one has to have
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from labelyard.generate.record import Phrase
-from labelyard.generate.steps.phrases.whole_words import find
+from labelyard.generate.steps.tools.whole_words import find
 
 Relations = Iterable[tuple[str, Sequence[int]]]  # phrases, with the numbers of their instances
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labelyard.generate.phrases import ABOUT
+from labelyard.generate.phrases import relations_of
 from labelyard.generate.record import Record
 from labelyard.generate.step import Step
 from labelyard.generate.steps.phrases.found import check_texts
@@ -42,7 +42,3 @@ class ShortPhrases(Step):
 
     def model(self) -> dict[str, Any]:
         return {"name": "phrases of relations", "checkpoint": None}
-
-
-def relations_of(record: Record) -> list[tuple[str, list[int]]]:
-    return [(entry["phrase"], entry[ABOUT]) for entry in record.found.get("relationships", ())]

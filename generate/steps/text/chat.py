@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labelyard.generate.phrases import relations_of
 from labelyard.generate.record import Record, Text
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.chat.messages import Answer
 from labelyard.generate.steps.models.chat.prompts import Template
 from labelyard.generate.steps.models.chat.step import ChatStep
-from labelyard.generate.steps.phrases.short import relations_of
 from labelyard.generate.steps.text.prompts_of import prompt_of
 from labelyard.generate.steps.text.scene import names_text, scene_text
 

@@ -9,7 +9,7 @@ from math import dist
 
 from labelyard.generate.record import Instance
 from labelyard.generate.roles import attributes_of, objects_or_floating
-from labelyard.generate.steps.phrases.whole_words import behind_colon
+from labelyard.generate.steps.tools.whole_words import behind_colon
 
 DEPTH = "median_depth"
 MOST, MOST_NAMES = 100, 30

@@ -11,8 +11,8 @@ from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.roles import agree
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.caption.crops import cut
 from labelyard.generate.steps.models.clip.matching import Matching
+from labelyard.generate.steps.tools.crops import cut
 from labelyard.generate.steps.verify.opinion import Opinion
 from labelyard.utils.boxes import grown
 

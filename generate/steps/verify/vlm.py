@@ -9,9 +9,9 @@ from typing import Any
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.roles import agree
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.caption.crops import cut
 from labelyard.generate.steps.models.chat.messages import Request
 from labelyard.generate.steps.models.chat.step import ChatStep
+from labelyard.generate.steps.tools.crops import cut
 from labelyard.generate.steps.verify.opinion import Opinion
 from labelyard.utils.boxes import grown
 

@@ -13,8 +13,8 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record
 from labelyard.generate.steps.caption.blip2 import BLIP2
 from labelyard.generate.steps.caption.captioner import with_category
-from labelyard.generate.steps.caption.crops import area, crops, cut
 from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
+from labelyard.generate.steps.tools.crops import area, crops, cut
 from tests.tiny.caption import make_blip2, make_blip2_opt
 from tests.tiny.records import record
 

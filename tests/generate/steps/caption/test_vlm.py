@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from labelyard.generate.errors import FatalError
-from labelyard.generate.steps.caption.crops import crops, on_square
 from labelyard.generate.steps.caption.vlm import VLM
 from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
+from labelyard.generate.steps.tools.crops import crops, on_square
 from labelyard.generate.steps.tools.weights import on_pillow
 from tests.generate.steps.caption.test_blip2 import photos
 from tests.support.fault_server import FaultServer

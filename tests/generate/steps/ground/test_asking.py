@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,49 +13,16 @@ from labelyard.generate.pipeline import Pipeline, build_steps, check_writes
 from labelyard.generate.record import Aside, Instance, Phrase, Record, Tag, Text
 from labelyard.generate.record_json.asides import tag_from_json, tag_to_json
 from labelyard.generate.step import Step
-from labelyard.generate.steps.ground.asking import Asked, Asking
+from labelyard.generate.steps.ground.asking import Asked
 from labelyard.generate.steps.merge.boxes import MergeBoxes
 from labelyard.generate.steps.tag.names import ListedNames
 from labelyard.utils.errors import UserError
+from tests.fakes import KnownPlaces, SaidTags
 from tests.generate.conftest import item
 
 
 def record(number: int = 0) -> Record:
     return Record(item(number), Image.new("RGB", (100, 100)))
-
-
-@dataclass(kw_only=True)
-class Says(Step):
-    reads = ("image",)
-    writes = ("tags",)
-
-    words: list[str]
-
-    def __call__(self, records: Sequence[Record]) -> None:
-        for record in records:
-            record.tags = [Tag(word, 0.5) for word in self.words]
-
-
-@dataclass(kw_only=True)
-class Finds(Asking):
-    """Each name that it knows where it stands."""
-
-    writes = ("instances",)
-
-    checkpoint: str = "none"
-    places: dict[str, list[float]]  # by the prompt: x1, y1, x2, y2, score
-
-    def load(self) -> None:
-        self.loaded.places = self.places
-
-    def __call__(self, records: Sequence[Record]) -> None:
-        for record in records:
-            record.instances = [
-                Instance((x1, y1, x2, y2), score, one.name)
-                for one in self.asked(record)
-                if one.prompt in self.loaded.places
-                for x1, y1, x2, y2, score in [self.loaded.places[one.prompt]]
-            ]
 
 
 def test_names_come_in_order_and_once() -> None:
@@ -70,35 +36,35 @@ def test_names_come_in_order_and_once() -> None:
     one.aside["cap"] = Aside(texts={"short": Text("the tall tree", "model", (Phrase(4, 13, (0,)),))})
 
     def names(*asks: str, add: Sequence[str] = ()) -> list[str]:
-        return [found.name for found in Finds(asks=list(asks), add=list(add), places={}).asked(one)]
+        return [found.name for found in KnownPlaces(asks=list(asks), add=list(add), places={}).asked(one)]
 
     assert names() == ["sky"]
     assert names(add=["trees", "sky"]) == ["sky", "trees"]
     assert names("list", "ram", "tags", add=["bus", "dog", "trees"]) == ["cat", "bus", "dog", "sky", "trees"]
     assert names("texts.llava", "cap", "ram") == ["a small dog", "a red car", "tall tree", "dog", "cat"]
     assert names("texts.none", "ram") == ["dog", "cat"]  # a record without that text
-    prompts = Finds(asks=["ram", "list"], places={}).asked(one)
+    prompts = KnownPlaces(asks=["ram", "list"], places={}).asked(one)
     assert prompts == [Asked("dog", "dog"), Asked("cat", "cat"), Asked("bus", "a red bus")], (
         "the first to name it decides"
     )
 
 
 def test_what_is_asked_has_to_be_there_and_before() -> None:
-    finds = Finds(asks=["ram", "texts.llava"], places={})
+    finds = KnownPlaces(asks=["ram", "texts.llava"], places={})
     assert finds.reads == ("image", "aside.ram", "texts.llava")
-    assert Finds(places={}).reads == ("image", "tags")
-    ram = Says(words=["dog"], aside=True)
+    assert KnownPlaces(places={}).reads == ("image", "tags")
+    ram = SaidTags(words=["dog"], aside=True)
     for steps, advice in (
         ({"boxes": finds, "ram": ram}, "reads aside.ram.*put 'ram' before it"),
-        ({"ram": Says(words=[]), "boxes": finds}, "reads aside.ram.*use ram.aside=true"),
+        ({"ram": SaidTags(words=[]), "boxes": finds}, "reads aside.ram.*use ram.aside=true"),
         ({"ram": ram, "boxes": finds}, "reads texts.llava, which no earlier step writes"),
     ):
         with pytest.raises(UserError, match=f"step 'boxes' {advice}"):
             Pipeline(steps)
     with pytest.raises(ValueError, match=r"asks=\['ram', 'ram'\]: names 'ram' twice"):
-        Finds(asks=["ram", "ram"], places={})
+        KnownPlaces(asks=["ram", "ram"], places={})
     with pytest.raises(ValueError, match="empty name"):
-        Finds(add=[" "], places={})
+        KnownPlaces(add=[" "], places={})
 
 
 def test_a_list_of_names_has_one_on_each_line_and_prompts_of_its_own(tmp_path: Path) -> None:
@@ -152,11 +118,11 @@ def test_two_taggers_two_detectors_a_list_and_a_merge(staged: bool) -> None:
         "trees": [52, 50, 70, 90, 0.6],  # shares 720 of 800 with the cat: 0.9; 360 of 760 with the bus
     }
     steps: dict[str, Step] = {
-        "ram": Says(words=["dog", "cat"], aside=True),
-        "tag2text": Says(words=["puppy", "dog"], aside=True),
+        "ram": SaidTags(words=["dog", "cat"], aside=True),
+        "tag2text": SaidTags(words=["puppy", "dog"], aside=True),
         "list": ListedNames(names=["bus = a red bus"], aside=True),
-        "one": Finds(asks=["ram"], places=first, aside=True),
-        "two": Finds(asks=["ram", "tag2text", "list"], add=["trees"], places=second, aside=True),
+        "one": KnownPlaces(asks=["ram"], places=first, aside=True),
+        "two": KnownPlaces(asks=["ram", "tag2text", "list"], add=["trees"], places=second, aside=True),
         "merge": MergeBoxes(of=["one", "two"]),
     }
     check_writes(steps)

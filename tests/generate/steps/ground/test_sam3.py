@@ -59,9 +59,9 @@ def test_an_image_is_encoded_once_and_a_name_once(step: Sam3, records: list[Reco
         def hook(*_: Any) -> None:
             counts[name] += 1
 
-        return getattr(step.loaded.model, name).register_forward_hook(hook)
+        return getattr(step.loaded.network.model, name).register_forward_hook(hook)
 
-    step.loaded.names.clear()
+    step.loaded.network.names.clear()
     hooks = [counted(name) for name in counts]
     run_on_copies(step, [records[0], records[1], records[2]])
     again = run_on_copies(step, [record("rocket", ["cat", "roof", "rocket"], index=5)])
@@ -76,9 +76,9 @@ def test_it_is_what_the_model_says_of_one_name(step: Sam3) -> None:
 
     one = record("china", ["temple"], index=0)
     (found,) = run_on_copies(step, [one])
-    text = step.loaded.tokenizer("temple", return_tensors="pt", padding="max_length", max_length=32)
+    text = step.loaded.network.tokenizer("temple", return_tensors="pt", padding="max_length", max_length=32)
     with torch.inference_mode():
-        answer = step.loaded.model(pixel_values=step._pixels(one)[None], **text)
+        answer = step.loaded.network.model(pixel_values=step.loaded.network.pixels(one.image)[None], **text)
     scores = answer.pred_logits[0].sigmoid() * answer.presence_logits[0].sigmoid()
     kept = scores > LEAST
     order = scores[kept].argsort(descending=True)

@@ -14,7 +14,7 @@ from labelyard.generate.steps.phrases.dense import DensePhrases
 from labelyard.generate.steps.phrases.in_dense import Thing, in_text
 from labelyard.generate.steps.phrases.in_short import in_caption, plain
 from labelyard.generate.steps.phrases.short import ShortPhrases
-from labelyard.generate.steps.phrases.whole_words import behind_colon, find
+from labelyard.generate.steps.tools.whole_words import behind_colon, find
 from tests.generate.conftest import item
 from tests.generate.steps.phrases.by_hand import ByHand
 
