@@ -211,3 +211,111 @@ def _framing(folder: Path, kind: str, size: dict[str, int], **others: Any) -> Pa
 
 def make_owlvit(folder: Path, seed: int = 0) -> Path:
     return make_owlv2(folder, seed, name="OwlViT")
+
+
+def make_rfdetr(folder: Path, seed: int = 0, segments: bool = True, kinds: dict[int, str] = KINDS) -> Path:
+    import torch
+    import transformers
+
+    ports: Any = transformers
+    backbone = {
+        "model_type": "rf_detr_dinov2",
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "mlp_ratio": 2,
+        "image_size": 32,
+        "patch_size": 8,
+        "num_windows": 2,
+        "out_features": ["stage1", "stage2"],
+    }
+    config = ports.RfDetrConfig(
+        backbone_config=backbone,
+        d_model=32,
+        decoder_layers=2,
+        decoder_ffn_dim=32,
+        decoder_self_attention_heads=2,
+        decoder_cross_attention_heads=2,
+        decoder_n_points=2,
+        num_queries=8,
+        group_detr=1,
+        c2f_num_blocks=1,
+        id2label=kinds,
+    )
+    torch.manual_seed(seed)
+    model = getattr(ports, f"RfDetrFor{'InstanceSegmentation' if segments else 'ObjectDetection'}")(config)
+    _shaken(model, 0.2)
+    model.save_pretrained(str(folder))
+    return _framing(folder, "DetrImageProcessor", {"height": 48, "width": 64})
+
+
+def make_omdet(folder: Path, seed: int = 0) -> Path:
+    import torch
+    import transformers
+
+    from tests.tiny.text import byte_tokenizer
+
+    ports: Any = transformers
+    # A name is what stands at its end, which is found as the largest number: here the alphabet's last letter.
+    pad, start, end = "<pad>", "<|startoftext|>", "\u0143"
+    tokenizer = byte_tokenizer(start, end, (pad, start), bos_token=start, eos_token=end, pad_token=pad)
+    swin = ports.SwinConfig(
+        image_size=64,
+        patch_size=4,
+        embed_dim=8,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 2, 2, 2],
+        window_size=4,
+        out_features=["stage2", "stage3", "stage4"],
+    )
+    config = ports.OmDetTurboConfig(
+        backbone_config=swin,
+        text_config={
+            "model_type": "clip_text_model",
+            "vocab_size": len(tokenizer),
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 77,
+            "pad_token_id": 0,
+            "bos_token_id": 1,
+            "eos_token_id": len(tokenizer) - 1,
+        },
+        apply_layernorm_after_vision_backbone=False,
+        image_size=64,
+        text_projection_in_dim=32,
+        text_projection_out_dim=32,
+        task_encoder_hidden_dim=32,
+        class_embed_dim=32,
+        num_queries=12,
+        encoder_hidden_dim=16,
+        vision_features_channels=[16, 16, 16],
+        encoder_in_channels=[16, 32, 64],
+        encoder_attention_heads=2,
+        encoder_dim_feedforward=32,
+        decoder_hidden_dim=16,
+        decoder_num_heads=2,
+        decoder_num_layers=2,
+        decoder_dim_feedforward=32,
+        decoder_num_points=2,
+        disable_custom_kernels=True,
+    )
+    torch.manual_seed(seed)
+    model = ports.OmDetTurboForObjectDetection(config)
+    _shaken(model, 0.3)
+    tokenizer.save_pretrained(str(folder))
+    model.save_pretrained(str(folder))
+    return _framing(folder, "DetrImageProcessor", {"height": 64, "width": 64}, do_pad=False)
+
+
+def _shaken(model: Any, deviation: float) -> None:
+    """Fresh weights are made to be trained: all queries would say the same."""
+    import torch
+
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, deviation)
+            elif "class_embed" in name:
+                weight.zero_()

@@ -11,6 +11,7 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.generate.step import Step
+from labelyard.generate.steps.ground.coco import NAMES
 from labelyard.generate.steps.tools.licences import APACHE, Licence
 from labelyard.generate.steps.tools.packaged import missing, model_file, version
 from labelyard.utils.boxes import clip, nms
@@ -24,19 +25,6 @@ WEIGHTS = "frozen_inference_graph.pb"
 GRAPH = "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"
 SIDE = 300
 NETS = 4  # of 70 MB each, as far as there are cores
-
-# COCO's categories by number; ten numbers were never given out.
-NAMES = (
-    "-", "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
-    "fire hydrant", "-", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow",
-    "elephant", "bear", "zebra", "giraffe", "-", "backpack", "umbrella", "-", "-", "handbag", "tie", "suitcase",
-    "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard",
-    "surfboard", "tennis racket", "bottle", "-", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana",
-    "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch",
-    "potted plant", "bed", "-", "dining table", "-", "-", "toilet", "-", "tv", "laptop", "mouse", "remote",
-    "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "-", "book", "clock", "vase",
-    "scissors", "teddy bear", "hair drier", "toothbrush",
-)  # fmt: skip
 
 
 @dataclass(kw_only=True)

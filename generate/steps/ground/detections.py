@@ -16,7 +16,15 @@ class Detection:
 
 
 def to_instances(found: Sequence[Detection], width: int, height: int, iou_threshold: float) -> list[Instance]:
-    """Best first, without those that a better one covers, whatever their labels, and cut at the image's edges.
+    """Best first, without those that a better one covers, whatever their labels, and cut at the image's edges."""
+    return [
+        Instance(box=box, score=found[number].score, label=found[number].label)
+        for number, box in kept(found, width, height, iou_threshold)
+    ]
+
+
+def kept(found: Sequence[Detection], width: int, height: int, iou_threshold: float) -> list[tuple[int, Box]]:
+    """Which of them those are, by their places in `found`, with their boxes inside the image.
 
     What overlaps is judged before cutting, as the original does.
     """
@@ -28,10 +36,8 @@ def to_instances(found: Sequence[Detection], width: int, height: int, iou_thresh
         return []
     boxes = np.array([d.box for d in found], dtype=np.float64)
     inside = clip(boxes, width, height)
-    kept = nms(boxes, np.array([d.score for d in found]), iou_threshold)
-    return [
-        Instance(box=_box(inside[k]), score=found[k].score, label=found[k].label) for k in kept if areas(inside[k]) > 0
-    ]
+    best = nms(boxes, np.array([d.score for d in found]), iou_threshold)
+    return [(int(k), _box(inside[k])) for k in best if areas(inside[k]) > 0]
 
 
 def _box(row: Sequence[float]) -> Box:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labelyard.generate.compute.threads import submit
 from labelyard.generate.record import Box, Instance, Record
 from labelyard.generate.steps.ground.closed import ClosedDetector, Framed
+from labelyard.generate.steps.ground.whole_masks import whole_masks
 from labelyard.utils.rle import Rle, encode
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
-
-PIXELS_AT_ONCE = 64_000_000  # of masks at their images' own size
 
 
 @dataclass(frozen=True)
@@ -98,19 +97,12 @@ class Mask2Former(ClosedDetector):
         return Found([score for score, *_ in good], [label for _, label, _ in good], picked)
 
     def _coded(self, found: Found, size: tuple[int, int]) -> list[tuple[Instance, Future[Rle]]]:
-        """At the image's size, so many at once as memory takes; coded in threads."""
-        from torch.nn.functional import interpolate
-
-        coded: list[tuple[Instance, Future[Rle]]] = []
-        portion = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
-        for start in range(0, len(found.scores), portion):
-            some = found.masks[start : start + portion]
-            whole = interpolate(some[:, None], size[::-1], mode="bilinear", align_corners=False)[:, 0]
-            for number, mask in enumerate((whole > 0).cpu().numpy(), start=start):
-                box = box_of(mask)
-                if box is not None:
-                    coded.append((Instance(box, found.scores[number], found.labels[number]), submit(encode, mask)))
-        return coded
+        masks = whole_masks(found.masks, size, 0.0)
+        return [
+            (Instance(box, score, label), submit(encode, mask))
+            for score, label, mask in zip(found.scores, found.labels, masks, strict=True)
+            if (box := box_of(mask)) is not None
+        ]
 
     def _apart(self, instances: list[Instance]) -> list[Instance]:
         import numpy as np

@@ -12,14 +12,13 @@ from labelyard.generate.model_step import batch_of
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.settings import setting, transient
 from labelyard.generate.steps.ground.asking import Asked, Asking
-from labelyard.generate.steps.ground.detections import Detection
+from labelyard.generate.steps.ground.detections import Detection, kept
+from labelyard.generate.steps.ground.whole_masks import whole_masks
 from labelyard.generate.steps.models.sam.sam3 import Sam3Network, Things
 from labelyard.utils.rle import Rle, encode
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-PIXELS_AT_ONCE = 64_000_000  # of masks at their images' own size
 
 
 @dataclass(frozen=True)
@@ -80,35 +79,19 @@ class Sam3(Asking):
         return [done[id(one.record)] for one in framed]
 
     def _things(self, name: str, found: Things, record: Record) -> list[Thing]:
-        """At the image's size, so many at once as memory takes; coded in threads."""
-        from torch.nn.functional import interpolate
-
-        size = record.image.size
-        room = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
-        corners = (found.boxes * found.boxes.new_tensor([*size, *size])).tolist()
-        things = []
-        for start in range(0, len(found.scores), room):
-            some = found.masks[start : start + room].sigmoid()[None]
-            whole = interpolate(some, size[::-1], mode="bilinear", align_corners=False)[0] > self.mask_threshold
-            for number, mask in enumerate(whole.cpu().numpy(), start=start):
-                x1, y1, x2, y2 = corners[number]
-                things.append(Thing(Detection((x1, y1, x2, y2), found.scores[number], name), submit(encode, mask)))
-        return things
+        width, height = record.image.size
+        corners = (found.boxes * found.boxes.new_tensor([width, height] * 2)).tolist()
+        masks = whole_masks(found.masks.sigmoid(), (width, height), self.mask_threshold)
+        return [
+            Thing(Detection((x1, y1, x2, y2), score, name), submit(encode, mask))
+            for (x1, y1, x2, y2), score, mask in zip(corners, found.scores, masks, strict=True)
+        ]
 
     def _apart(self, things: Sequence[Thing], size: tuple[int, int]) -> list[Instance]:
         """Best first, inside the image, and each thing once."""
-        import numpy as np
-
-        from labelyard.utils.boxes import areas, clip, nms
-
         masks = {id(one.detection): one.mask for one in things}
         found = self.best([one.detection for one in things])
-        boxes = np.array([one.box for one in found], dtype=np.float64).reshape(-1, 4)
-        inside = clip(boxes, *size)
-        instances = []
-        for number in nms(boxes, np.array([one.score for one in found]), self.iou_threshold):
-            if areas(inside[number]) > 0:
-                x1, y1, x2, y2 = inside[number].tolist()
-                one = found[number]
-                instances.append(Instance((x1, y1, x2, y2), one.score, one.label, mask=masks[id(one)].result()))
-        return instances
+        return [
+            Instance(box, found[number].score, found[number].label, mask=masks[id(found[number])].result())
+            for number, box in kept(found, *size, self.iou_threshold)
+        ]

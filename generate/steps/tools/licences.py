@@ -59,6 +59,7 @@ LTX = Licence("LTX-Video Open Weights License", "Apache-2.0", note="its terms de
 QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
 OPENPOSE = Licence("CMU's of OpenPose", commercial=False, note="academic or non-profit research only")
 SAM3 = Licence("SAM License", gated=True, note="free to use; passed on under the same terms, and with uses it forbids")
+ROBOFLOW = Licence("Platform Model License 1.0", "Apache-2.0", note="Roboflow's own, which says who may use it")
 NVIDIA = Licence("NVIDIA Source Code License", commercial=False)
 # By the beginning of a hub's id, or of a path at the hub; the longest that fits counts.
 KNOWN: Mapping[str, Licence] = {
@@ -79,6 +80,9 @@ KNOWN: Mapping[str, Licence] = {
     "Qwen/Qwen2.5-VL-3B-Instruct": QWEN_RESEARCH,
     "Qwen/Qwen2.5-VL-7B-Instruct": APACHE,
     "Qwen/Qwen3-VL-": APACHE,
+    "Roboflow/rf-detr-": APACHE,
+    "Roboflow/rf-detr-2xlarge": ROBOFLOW,
+    "Roboflow/rf-detr-xlarge": ROBOFLOW,
     "Salesforce/blip-image-captioning-": BSD,
     "Salesforce/blip2-flan-t5-": Licence("MIT", "BSD-3-Clause"),
     "Salesforce/blip2-opt-": OPT,
@@ -135,6 +139,7 @@ KNOWN: Mapping[str, Licence] = {
     "lllyasviel/ControlNet/annotator/ckpts/body_pose_model.pth": OPENPOSE,
     "lllyasviel/ControlNet/annotator/ckpts/upernet_global_small.pth": APACHE,
     "nvidia/segformer-": NVIDIA,
+    "omlab/omdet-turbo-": APACHE,
     "openai/clip-vit-": MIT,
     "openmmlab-community/mm_grounding_dino_": APACHE,
     "openmmlab/upernet-": MIT,

@@ -4,7 +4,7 @@ import pytest
 from labelyard.generate.record import Box, Instance, Record, Tag
 from labelyard.generate.steps.caption.template import KINDS, TemplateCaption, eroded
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
-from labelyard.generate.steps.ground.coco_ssd import NAMES
+from labelyard.generate.steps.ground.coco import NAMES
 from labelyard.generate.steps.tag.imagenet import NAMES as IMAGENET_FILE
 from labelyard.generate.steps.tag.imagenet import NAMES_PACKAGE, read_names
 from labelyard.generate.steps.tools.packaged import model_file

@@ -10,7 +10,8 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Box, Instance, Item, Record
 from labelyard.generate.settings import made
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo
-from labelyard.generate.steps.ground.coco_ssd import NAMES, PACKAGE, CocoSsd, name_of
+from labelyard.generate.steps.ground.coco import NAMES
+from labelyard.generate.steps.ground.coco_ssd import PACKAGE, CocoSsd, name_of
 from labelyard.utils.boxes import iou
 from labelyard.utils.errors import UserError
 
