@@ -83,6 +83,7 @@ def work(folder: RunFolder, config: dict[str, Any], stop: Stop) -> int:
                 lambda: stop.asked,
                 others.of,
                 presence.tell_used,
+                pipeline.takes_turns,
             )
         pipeline.setup(pick_device(config["work"]["device"]))
         say(f"{owner.worker}: models loaded in {time.perf_counter() - began:.1f} s")

@@ -39,7 +39,7 @@ Fail = Callable[[Record, str, str], None]  # record, step, reason
 
 
 class Pipeline:
-    """Named steps in order. Staged, each is loaded for its turn and freed after it: for GPUs too small for them all."""
+    """Named steps in order. Staged, each is loaded for its turn and rests after it: for GPUs too small for them all."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Pipeline:
         self.steps = dict(steps)
         self._given = dict(given or {})
         self.seconds: dict[str, float] = {}
-        self._staged = staged
+        self._staged = staged and len(self.steps) > 1  # one alone takes no turns
         self._device = "cpu"
         self._late = {name for name, step in self.steps.items() if step.lazy}  # not loaded so far
         self._beside = Encoding()
@@ -66,15 +66,19 @@ class Pipeline:
                 continue
             self._load(name, step)
             if self._staged:
-                self._free(step)
+                self._rest(step)
+
+    @property
+    def takes_turns(self) -> bool:
+        return self._staged
 
     def _load(self, name: str, step: Step) -> None:
         with self.timed(f"setup {name}"), _in_the_name_of(name, step):
             step.setup(self._device)
         self._late.discard(name)
 
-    def _free(self, step: Step) -> None:
-        step.free()
+    def _rest(self, step: Step) -> None:
+        step.rest()
         gc.collect()
         free_memory()
 
@@ -120,7 +124,7 @@ class Pipeline:
             for other in void:  # nothing is left of what it made
                 record.models.pop(other, None)
         if self._staged:
-            self._free(step)
+            self._rest(step)
         return alive
 
     def _is_void(self, maker: str, name: str) -> bool:

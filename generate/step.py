@@ -122,6 +122,11 @@ class Step:
         for name in [name for name in vars(self) if name.startswith("_")]:
             delattr(self, name)
 
+    def rest(self) -> None:
+        """Its turn is over, and another step's models take the GPU: let go of its memory there. `setup` comes before
+        it is called again."""
+        self.free()
+
     def model(self) -> dict[str, Any]:
         """What made this part of a record, as the record says it under `models`."""
         return {"name": type(self).__name__}

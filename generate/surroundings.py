@@ -23,3 +23,4 @@ class Surroundings:
     stopping: Callable[[], bool] = lambda: False  # whether to come to an end soon
     used_by_others: Callable[[str], Used] = lambda step: {}  # what this step's like used in other workers of the run
     tell: Callable[[], None] = _nothing  # that there is something new in `Step.used`
+    takes_turns: bool = False  # other steps want the GPU while this one rests

@@ -12,6 +12,7 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.pipeline import Pipeline
 from labelyard.generate.record import MadeImage, Record
+from labelyard.generate.step import Step
 from tests.generate.conftest import item
 
 
@@ -32,6 +33,13 @@ class Paints(ImageStep):
             record.images[self.image] = MadeImage(Image.new("L", (2, 2), 9))
 
 
+class Other(Step):
+    """Takes turns with it."""
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        pass
+
+
 def make(*given: bool) -> list[Record]:
     records = [Record(item(n), Image.new("RGB", (4, 4))) for n in range(len(given))]
     for record, has in zip(records, given, strict=True):
@@ -48,7 +56,8 @@ def pixels(records: Sequence[Record]) -> list[object]:
 @pytest.mark.parametrize("staged", [False, True])
 def test_only_what_is_not_there_is_made(staged: bool) -> None:
     step, failed = Paints(keep_given=True, bad=4), list[int]()
-    pipeline = Pipeline({"paint": step}, staged=staged, given={"earlier": ["images.paint"]})
+    steps: dict[str, Step] = {"paint": step, "other": Other()} if staged else {"paint": step}
+    pipeline = Pipeline(steps, staged=staged, given={"earlier": ["images.paint"]})
     pipeline.setup("cpu")
     assert step.loads == []
     done = pipeline.run(make(True, True), lambda *_: pytest.fail("all are there"))

@@ -65,7 +65,7 @@ def said(done: Sequence[Record]) -> list[str]:
 def test_a_step_goes_by_the_device_that_setup_was_told(
     kind: type[Step], staged: bool, device: str, at_once: int
 ) -> None:
-    pipeline = Pipeline({"tag": kind()}, staged=staged)
+    pipeline = Pipeline({"before": kind(), "tag": kind()}, staged=staged)
     pipeline.setup(device)
     done = pipeline.run(records(), lambda *_: None)
     assert said(done) == [f"weights on {device}, {at_once} at once"] * 3

@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--load", type=float, default=0.0)
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--fail", action="store_true")
+    parser.add_argument("--enable-sleep-mode", action="store_true")
     chosen, others = parser.parse_known_args()
     if chosen.fail:
         sys.exit("ValueError: error: no such model")
@@ -36,6 +37,10 @@ def main() -> None:
     time.sleep(chosen.load)
 
     def script(asked: Asked, number: int) -> Fault | None:
+        if asked.path in ("/sleep?level=1", "/wake_up"):
+            with (chosen.seen / "naps").open("a") as file:
+                file.write(f"{asked.path}\n")
+            return Fault(200 if chosen.enable_sleep_mode and os.environ.get("VLLM_SERVER_DEV_MODE") else 404, {})
         if DEADLY in asked.text:
             os.kill(os.getpid(), signal.SIGKILL)
         if "die once" in asked.text and not (chosen.seen / "died").exists():

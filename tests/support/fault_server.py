@@ -176,5 +176,7 @@ def _text(body: Mapping[str, Any]) -> str:
     for name in ("prompt", "inputs"):
         if name in body:
             return str(body[name])
+    if "messages" not in body:
+        return ""
     content = body["messages"][-1]["content"]
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

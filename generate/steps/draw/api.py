@@ -76,6 +76,8 @@ class ApiDrawing(Drawing):
 
     def setup(self, device: str) -> None:
         self.device = device
+        if hasattr(self, "_painter"):  # it has rested: it knows its server, and how much that can bear
+            return
         known = SERVICES[self._service]
         variable = self.key_variable or (known.variable if self._model != self.checkpoint else None)
         if variable and not os.environ.get(variable):
@@ -94,6 +96,9 @@ class ApiDrawing(Drawing):
         wanted = Wanted(self.width, self.height, dict(self.extra))
         self._painter = Painter(serving, wanted, self._service, self.account, self.around)
         self._kept: dict[Wish, Drawn] = {}
+
+    def rest(self) -> None:
+        """It is in nobody's way."""
 
     def free(self) -> None:
         if hasattr(self, "_painter"):

@@ -127,6 +127,18 @@ class Asking(ServerSettings, ModelStep):
         place = Place(self.checkpoint, self.revision, self.dtype, self.device)
         self.loaded.backend = InProcess(place, self.sampling, self.max_model_len, self.template)
 
+    def setup(self, device: str) -> None:
+        backend = getattr(self.loaded, "backend", None)
+        if isinstance(backend, Served):  # it has rested: it knows its server, and how much that can bear
+            backend.wake()
+            return
+        super().setup(device)
+
+    def rest(self) -> None:
+        backend = getattr(self.loaded, "backend", None)
+        if not (isinstance(backend, Served) and backend.rest()):
+            self.free()
+
     def free(self) -> None:
         close = getattr(getattr(self.loaded, "backend", None), "close", None)
         if close is not None:
@@ -142,7 +154,10 @@ class Asking(ServerSettings, ModelStep):
         options += [f"--tensor-parallel-size={gpus}"] if (gpus := gpus_here()) > 1 else []
         options += [f"--max-model-len={self.max_model_len}"] if self.max_model_len else []
         options += [f"--revision={self.revision}"] if self.revision else []
-        return EnginePlan(self.engine, str(self.checkpoint), tuple(options), log, self.start_timeout)
+        shares = self.around.takes_turns and self._on_gpu()
+        between = self.between_turns if shares else "stay"
+        options += ["--enable-sleep-mode"] if between == "sleep" else []
+        return EnginePlan(self.engine, str(self.checkpoint), tuple(options), log, self.start_timeout, between)
 
     def request(
         self,

@@ -33,6 +33,10 @@ GOOD = 10
 LOOK = 0.1  # seconds
 HEALTH = 5.0  # seconds for it to say how it is
 LAST_WAIT = 60.0  # seconds for all of it to end
+BETWEEN_TURNS = ("sleep", "stay", "end")  # what it does while the GPU is others'
+SLEEP, WAKE = "sleep?level=1", "wake_up"  # as vLLM has them: its weights go to the machine's memory, and come back
+NAP = 600.0  # seconds for either
+MAY_SLEEP = {"VLLM_SERVER_DEV_MODE": "1"}  # without it vLLM has no such addresses
 TAIL = 4000  # bytes of its log
 
 
@@ -43,6 +47,7 @@ class EnginePlan:
     options: tuple[str, ...] = ()
     log: Path | None = None
     start_timeout: float = 1800.0
+    between_turns: str = "stay"
 
     def words(self, port: int) -> list[str]:
         options = " ".join(map(shlex.quote, self.options))
@@ -100,6 +105,27 @@ class Engine:
         """It has answered."""
         self._good += 1
 
+    def rest(self) -> bool:
+        """Others want the GPU: whether it stays without being in their way. If not, it is to be ended."""
+        if self._plan.between_turns == "stay":
+            return True
+        return self._plan.between_turns == "sleep" and self._told(SLEEP) is None
+
+    def wake(self) -> None:
+        if self._plan.between_turns != "sleep":
+            return
+        trouble = self._told(WAKE)
+        if trouble is not None and not self.mend():  # one that is started anew is awake
+            raise FatalError(f"the server does not wake up ({trouble}); use between_turns=end, or stay if it may")
+
+    def _told(self, what: str) -> str | None:
+        """Why it does not do it, if so."""
+        try:
+            reply = ask(f"{self._root}/{what}", b"{}", None, NAP)
+        except (Unreachable, NoReply) as error:
+            return str(error)
+        return None if reply.status == 200 else f"{reply.status} to POST /{what}"
+
     def end(self) -> None:
         with self._lock:
             self._let_go()
@@ -120,6 +146,7 @@ class Engine:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
+                env={**os.environ, **(MAY_SLEEP if self._plan.between_turns == "sleep" else {})},
             )
         self._wait()
         self.addresses.moved(f"{self._root}/v1")

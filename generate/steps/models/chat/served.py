@@ -132,6 +132,14 @@ class Served:
             raise trouble
         return [found[place] for place in range(len(requests))]
 
+    def rest(self) -> bool:
+        """Whether it can stay as it is until `wake`: a server elsewhere is in nobody's way."""
+        return self._engine is None or self._engine.rest()
+
+    def wake(self) -> None:
+        if self._engine is not None:
+            self._engine.wake()
+
     def close(self) -> None:
         self._over = True
         if self._engine is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from labelyard.generate.errors import FatalError
 from labelyard.generate.settings import transient
 from labelyard.generate.steps.models.chat.addresses import Addresses
-from labelyard.generate.steps.models.chat.engine import ENGINE, check_command
+from labelyard.generate.steps.models.chat.engine import BETWEEN_TURNS, ENGINE, check_command
 from labelyard.generate.steps.models.chat.providers import PROVIDERS, check_variable, provider_of
 from labelyard.generate.steps.models.chat.served import Serving
 
@@ -42,6 +42,9 @@ class ServerSettings:
     # these settings come to, as vLLM has them
     engine: str = ENGINE
     start_timeout: float = transient(1800.0, above=0, most=1_000_000)  # seconds until it has to be ready
+    # with work.schedule=staged, while other steps have the GPU: it sleeps, and gives the GPU's memory back (one that
+    # can't is ended, and started again), it stays as it is, or it is ended
+    between_turns: str = transient("sleep", words=BETWEEN_TURNS)
 
     def serving(self, checkpoint: str, template: str | None, address: Addresses | None = None) -> Serving:
         """`address`: of a server of our own."""

@@ -7,18 +7,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from labelyard.generate.errors import AskedToStop, FatalError, ItemError
+from labelyard.generate.pipeline import Pipeline
+from labelyard.generate.record import Record
+from labelyard.generate.step import Step
 from labelyard.generate.steps.models.chat.messages import Request
 from labelyard.generate.steps.models.chat.step import ChatStep
 from labelyard.generate.surroundings import Surroundings
 from tests.conftest import ROOT
+from tests.generate.conftest import item
 from tests.support.processes import wait_for
 
 STUB = f"env PYTHONPATH={ROOT / 'src'}:{ROOT} {sys.executable} -m tests.support.engine"
@@ -130,6 +136,60 @@ def test_one_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(AskedToStop), engine(tmp_path / "seen", "--load", "60", around=stopping):
         pass
     assert all_gone(tmp_path / "seen")
+
+
+@dataclass(kw_only=True)
+class Asks(ChatStep):
+    def __call__(self, records: Sequence[Record]) -> None:
+        self.ask(questions(*(record.item.id for record in records)))
+
+
+class OnGpu(Asks):
+    def _on_gpu(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "where, between, servers", [(OnGpu, "sleep", 1), (OnGpu, "stay", 1), (OnGpu, "end", 3), (Asks, "end", 1)]
+)
+def test_staged_a_worker_has_one_server_for_its_life(
+    tmp_path: Path, where: type[Asks], between: str, servers: int
+) -> None:
+    seen = tmp_path / "seen"
+    how: dict[str, Any] = {"checkpoint": "m", "backend": "vllm", "engine": command(seen), "between_turns": between}
+    step = where(**how)
+    pipeline = Pipeline({"asks": step, "other": Step()}, staged=True)
+    step.around = Surroundings("w", logs=tmp_path, takes_turns=pipeline.takes_turns)
+    with patch.object(Step, "__call__"):
+        pipeline.setup("cpu")
+        backend = getattr(step.loaded, "backend", None)
+        for _ in range(2):
+            assert len(pipeline.run([Record(item(n), None) for n in range(2)], lambda *_: None)) == 2
+    assert len(list(seen.glob("started-*"))) == servers, "without a GPU there is none that others could want"
+    assert servers > 1 or (backend is not None and step.loaded.backend is backend)
+    naps = (seen / "naps").read_text().split() if (seen / "naps").exists() else []
+    assert naps == (["/sleep?level=1", *["/wake_up", "/sleep?level=1"] * 2] if between == "sleep" else [])
+    assert step.used()["requests"] == 4
+    step.free()
+    assert all_gone(seen)
+
+
+def test_a_server_that_can_t_sleep_is_ended_between_turns_and_one_that_died_asleep_starts_anew(tmp_path: Path) -> None:
+    seen, turns = tmp_path / "seen", Surroundings("w", logs=tmp_path, takes_turns=True)
+    for options, killed in (("", False), ("{options}", True)):
+        words = command(seen).replace("{options}", options)
+        step = OnGpu(checkpoint="m", backend="vllm", engine=words)
+        step.around = turns
+        step.setup("cpu")
+        first = started(seen)[-2:]
+        step.rest()
+        if killed:
+            os.kill(first[0], signal.SIGKILL)
+        assert hasattr(step.loaded, "backend") == killed
+        step.setup("cpu")
+        assert [answer.text for answer in step.ask(questions("a"))] == ["you said a"]
+        step.free()
+    assert len(list(seen.glob("started-*"))) == 4 and all_gone(seen)
 
 
 WORKER = """
