@@ -13,7 +13,7 @@ from labelyard.generate.settings import setting, transient
 from labelyard.generate.steps.tools.licences import Licence, licence_of
 from labelyard.generate.surroundings import Surroundings
 
-__all__ = ["Checkpoint", "Parts", "PublishedFile", "Step", "setting", "transient"]
+__all__ = ["Checkpoint", "Expected", "Parts", "PublishedFile", "Step", "setting", "transient"]
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -44,6 +44,14 @@ class PublishedFile:
     name: str
     url: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What asking about one thing will cost."""
+
+    each: float | None  # nobody knows
+    per: str = "item"  # or of what there are nobody knows how many before: instance
 
 
 @dataclass(kw_only=True)
@@ -92,8 +100,8 @@ class Step:
         """What it has used up since it was set up for the first time, by kind: requests, tokens, money."""
         return {}
 
-    def guessed_cost(self, item: Item) -> float | None:
-        """What it will cost, where that can be said before anything is known but the row."""
+    def expected_cost(self, item: Item) -> Expected | None:
+        """What it will cost, as far as that can be said before anything is known but the row. None: it has no price."""
         return None
 
     def lists(self) -> tuple[PublishedFile, ...]:

@@ -7,6 +7,7 @@ from labelyard.launch.chains.plan import Chain, Stage
 from labelyard.launch.chains.slurm import Again, next_script
 from labelyard.launch.exit_codes import DONE
 from labelyard.launch.merging.summary import short
+from labelyard.launch.starting.cost import costs_later
 from labelyard.launch.starting.dry_run import dry_run as dry_run_of_a_run
 from labelyard.launch.starting.dry_run import step_lines
 from labelyard.launch.starting.request import wished
@@ -32,5 +33,6 @@ def _told(stage: Stage) -> list[str]:
         f"pipeline   {' -> '.join(stage.steps)}",
         *(line for name, step in stage.steps.items() for line in step_lines(name, stage.config[name], step)),
         *(f"workers    {text}" for text in stage.cluster.describe(stage.folder)),
+        *costs_later(stage.steps),
         f"output     {short(stage.folder.path)}",
     ]

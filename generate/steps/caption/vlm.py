@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from labelyard.generate.record import Record
+from labelyard.generate.record import Item, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.caption.captioner import Captioner
 from labelyard.generate.steps.models.chat.asking import Asking
@@ -25,6 +25,8 @@ class VLM(Captioner, Asking):
     Each crop is laid on a grey square of `side` pixels. Many of these models make as many tokens as a picture has
     pixels; on squares of one size they make equally many of each crop, so nothing is padded, and no crop is too thin.
     """
+
+    asked_about: ClassVar[str] = "instance"
 
     checkpoint: str = "llava-hf/llava-1.5-7b-hf"
     prompt: str = "Describe what is in this picture in one short sentence."  # with places, such as {label}
@@ -53,6 +55,9 @@ class VLM(Captioner, Asking):
     @property
     def sampling(self) -> Sampling:
         return replace(super().sampling, num_beams=self.num_beams, length_penalty=self.length_penalty)
+
+    def questions(self, item: Item) -> Sequence[tuple[str, int]]:
+        return [(self.prompt, 1)]
 
     def __call__(self, records: Sequence[Record]) -> None:
         for instance in (instance for record in records for instance in record.instances):

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Item
 from labelyard.generate.settings import transient
+from labelyard.generate.step import Expected
 from labelyard.generate.steps.draw.drawing import Drawing, Drawn, Wish
 from labelyard.generate.steps.models.chat.addresses import Addresses
 from labelyard.generate.steps.models.chat.messages import Answer, Request
@@ -117,6 +119,9 @@ class ApiDrawing(Drawing):
 
     def forget(self) -> None:
         self._kept.clear()
+
+    def expected_cost(self, item: Item) -> Expected | None:
+        return None if self.price is None else Expected(self.repeats * self.price)
 
     def used(self) -> dict[str, float]:
         told = self.account.told()

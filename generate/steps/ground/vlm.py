@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.record import Instance, Record, Text
+from labelyard.generate.record import Instance, Item, Record, Text
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.chat.boxes import (
     FACTOR,
@@ -58,6 +58,9 @@ class VlmBoxes(ChatStep):
     @property
     def writes(self) -> tuple[str, ...]:
         return ("instances", *((f"texts.{self.name}",) if self.keep_answer else ()))
+
+    def questions(self, item: Item) -> Sequence[tuple[str, int]]:
+        return [(self.prompt, 1)]
 
     def __call__(self, records: Sequence[Record]) -> None:
         asks = Template(self.prompt)

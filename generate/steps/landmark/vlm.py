@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from labelyard.generate.record import Record
+from labelyard.generate.record import Item, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.landmark.places import PLACES, named_in
 from labelyard.generate.steps.models.chat.messages import Answer
@@ -35,6 +35,10 @@ class Landmark(ChatStep):
         for name in ("prompt", "fine_prompt"):
             if "options" not in Template(getattr(self, name)).places():
                 raise ValueError(f"{name}={getattr(self, name)!r}: needs {{options}}, where the kinds go")
+
+    def questions(self, item: Item) -> Sequence[tuple[str, int]]:
+        """The second one as if the first always named a kind."""
+        return [(self.prompt, 1), (self.fine_prompt, 1)]
 
     def __call__(self, records: Sequence[Record]) -> None:
         kinds = dict(zip(map(id, records), self._named(records, [""] * len(records)), strict=True))

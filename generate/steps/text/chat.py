@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelyard.generate.phrases import relations_of
-from labelyard.generate.record import Record, Text
+from labelyard.generate.record import Item, Record, Text
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.chat.messages import Answer
 from labelyard.generate.steps.models.chat.prompts import Template
@@ -56,6 +56,10 @@ class TextChat(ChatStep):
     @property
     def cut_off(self) -> str:
         return f"{self.name or self.task}_cut_off"
+
+    def questions(self, item: Item) -> None:
+        """How long a scene is told shows only once it is known."""
+        return None
 
     def load(self) -> None:
         self.loaded.prompt = Template(prompt_of(self.task, self.prompt, self.prompts))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from labelyard.generate.record import Instance, Record
+from labelyard.generate.record import Instance, Item, Record
 from labelyard.generate.roles import agree
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.chat.messages import Request
@@ -22,6 +22,8 @@ YES, NO = "yes", "no"
 class VlmOpinion(Opinion, ChatStep):
     """Yes is 1, no is 0."""
 
+    asked_about: ClassVar[str] = "instance"
+
     checkpoint: str = "Qwen/Qwen3-VL-4B-Instruct"
     # what is asked, with a place for {label}
     prompt: str = 'Is the main thing in this picture rightly called "{label}"? Answer yes or no, and nothing else.'
@@ -32,6 +34,9 @@ class VlmOpinion(Opinion, ChatStep):
         super().__post_init__()
         if "{label}" not in self.prompt:
             raise ValueError(f"prompt={self.prompt!r}: needs {{label}} where the label goes")
+
+    def questions(self, item: Item) -> Sequence[tuple[str, int]]:
+        return [(self.prompt, 1)]
 
     def __call__(self, records: Sequence[Record]) -> None:
         asked = [self._request(record, n, one) for record in records for n, one in enumerate(record.instances)]

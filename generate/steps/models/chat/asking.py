@@ -83,11 +83,6 @@ class Asking(ServerSettings, ModelStep):
         return {"backend": self._decided(gpus)} if self.backend == "auto" else {}
 
     @property
-    def longest(self) -> int:
-        """The most tokens of an answer."""
-        raise NotImplementedError
-
-    @property
     def sampling(self) -> Sampling:
         return Sampling(
             self.longest,

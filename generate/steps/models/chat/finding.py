@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.errors import ItemError
-from labelyard.generate.record import Record
+from labelyard.generate.record import Item, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.chat.messages import Request
 from labelyard.generate.steps.models.chat.prompts import Template
@@ -54,6 +54,11 @@ class FindingStep(ChatStep):
 
     def has_work_for(self, record: Record) -> bool:
         return not self.keep_given or self.finding not in record.found
+
+    def questions(self, item: Item) -> Sequence[tuple[str, int]]:
+        """One of several prompts, the longest for what is not known; with the picture, and one beside it at most."""
+        longest = max((str(getattr(self, name)) for name in self.prompts()), key=len)
+        return [(longest, 2 if hasattr(self, "reference") else 1)]
 
     def question(self, record: Record) -> Question | None:
         """None: nothing is asked, and the finding is null."""

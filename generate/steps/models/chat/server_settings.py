@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from labelyard.generate.errors import FatalError
+from labelyard.generate.record import Item
 from labelyard.generate.settings import transient
+from labelyard.generate.step import Expected
 from labelyard.generate.steps.models.chat.addresses import Addresses
 from labelyard.generate.steps.models.chat.engine import BETWEEN_TURNS, ENGINE, check_command
 from labelyard.generate.steps.models.chat.providers import PROVIDERS, check_variable, provider_of
 from labelyard.generate.steps.models.chat.served import Serving
+from labelyard.generate.steps.models.chat.used import cost, guessed_tokens
 
 
 @dataclass(kw_only=True)
@@ -45,6 +49,29 @@ class ServerSettings:
     # with work.schedule=staged, while other steps have the GPU: it sleeps, and gives the GPU's memory back (one that
     # can't is ended, and started again), it stays as it is, or it is ended
     between_turns: str = transient("sleep", words=BETWEEN_TURNS)
+
+    asked_about: ClassVar[str] = "item"  # or instance: what a question is about
+
+    @property
+    def longest(self) -> int:
+        """The most tokens of an answer."""
+        raise NotImplementedError
+
+    def questions(self, item: Item) -> Sequence[tuple[str, int]] | None:
+        """What will be asked about one of `asked_about`: each text, and how many pictures go with it, before anything
+        is known but the row; None: nobody knows."""
+        return None
+
+    def expected_cost(self, item: Item) -> Expected | None:
+        """Each question asked once, each answer as long as may be."""
+        if self.price_in is None and self.price_out is None:
+            return None
+        questions = self.questions(item)
+        if questions is None:
+            return Expected(None)
+        prices = self.price_in or 0.0, self.price_out or 0.0
+        each = (cost(guessed_tokens(text, pictures), self.longest, *prices) for text, pictures in questions)
+        return Expected(sum(each), self.asked_about)
 
     def serving(self, checkpoint: str, template: str | None, address: Addresses | None = None) -> Serving:
         """`address`: of a server of our own."""

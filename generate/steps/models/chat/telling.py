@@ -13,7 +13,6 @@ from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.prompts import Template
 from labelyard.generate.steps.models.chat.step import ChatStep
 from labelyard.generate.steps.models.chat.structured import check_schema
-from labelyard.generate.steps.models.chat.used import cost, guessed_tokens
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -81,15 +80,12 @@ class Telling(ChatStep):
     def has_work_for(self, record: Record) -> bool:
         return not self.keep_given or self.kept_as not in (record.found if self.finds else record.texts)
 
-    def guessed_cost(self, item: Item) -> float | None:
-        if self.price_in is None and self.price_out is None:
-            return None
+    def questions(self, item: Item) -> Sequence[tuple[str, int]]:
         try:
             text = self.asks.filled(Record(item, caption=item.caption)) + self.says.filled(Record(item))
         except ItemError:  # what an earlier step will have found
             text = self.prompt + self.system
-        tokens = guessed_tokens(text, self.pictures)
-        return self.times * cost(tokens, self.max_tokens, self.price_in or 0.0, self.price_out or 0.0)
+        return [(text, self.pictures)] * self.times
 
     @property
     def pictures(self) -> int:
