@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import MadeImage, Record
+from labelyard.generate.roles import objects_or_floating
 from labelyard.generate.steps.models.u2net.matte import PACKAGE, Matting
 from labelyard.generate.steps.tools.licences import APACHE, Licence
 from labelyard.utils.rle import decode
@@ -44,7 +45,8 @@ class U2NetMatte(ImageStep):
 
 @dataclass(kw_only=True)
 class InstancesMatte(ImageStep):
-    """All masks of the record's instances together; no weights, and no soft edges."""
+    """All masks of the record's instances together; no weights, and no soft edges. What floats is left out where there
+    are objects."""
 
     reads: ClassVar[tuple[str, ...]] = ("image", "instances", "instances.mask")
     picture_of: ClassVar[str] = "foreground"
@@ -62,7 +64,7 @@ def together(record: Record) -> Image:
     from PIL import Image as pillow
 
     whole = np.zeros((record.height, record.width), dtype=bool)
-    for instance in record.instances:
+    for instance in objects_or_floating(record.instances):
         if instance.mask is not None:
             whole |= decode(instance.mask)
     return pillow.fromarray(whole.astype(np.uint8) * 255)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import Record
+from labelyard.generate.roles import objects_or_floating
 from labelyard.generate.steps.semantic.class_maps import picture
 from labelyard.utils.ade20k import NAMES, NOTHING
 from labelyard.utils.rle import area, decode
@@ -26,8 +27,8 @@ CALLED = {
 
 @dataclass(kw_only=True)
 class InstanceClasses(ImageStep):
-    """No weights. What no instance covers, and what has no class of such a name, is black (255: no class). A record
-    without instances has no such picture."""
+    """No weights. What no instance covers, and what has no class of such a name, is black (255: no class). What
+    floats is left out where there are objects. A record without instances has no such picture."""
 
     reads: ClassVar[tuple[str, ...]] = ("image", "instances", "instances.mask")
     picture_of: ClassVar[str] = "semantic"
@@ -37,10 +38,11 @@ class InstanceClasses(ImageStep):
 
         for record in records:
             record.images.pop(self.image, None)
-            if not record.instances:
+            there = objects_or_floating(record.instances)
+            if not there:
                 continue
             classes = np.full((record.height, record.width), NOTHING, dtype=np.uint8)
-            masks = [(instance.label, instance.mask) for instance in record.instances if instance.mask is not None]
+            masks = [(instance.label, instance.mask) for instance in there if instance.mask is not None]
             for label, mask in sorted(masks, key=lambda one: -area(one[1])):  # the smaller lies on the larger
                 number = class_of(label)
                 if number is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import Record, SideImage
+from labelyard.generate.roles import objects_or_floating
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.models.diffusers.sizes import Size, resized, with_area
 from labelyard.generate.steps.models.diffusers.step import DiffusersStep
@@ -35,7 +36,8 @@ def item_words(record: Record) -> str:
     """What the picture is about, in a few words."""
     described = record.found.get("description")
     item = described.get("item") if isinstance(described, dict) else None
-    largest = max(record.instances, key=lambda one: (one.box[2] - one.box[0]) * (one.box[3] - one.box[1]), default=None)
+    there = objects_or_floating(record.instances)
+    largest = max(there, key=lambda one: (one.box[2] - one.box[0]) * (one.box[3] - one.box[1]), default=None)
     return str(item or (largest.label if largest is not None else record.caption)).strip()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from labelyard.generate.record import Instance
+from labelyard.generate.roles import set_role
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo, run_on_copies
 from labelyard.generate.steps.foreground.mattes import InstancesMatte, U2NetMatte
 from labelyard.generate.steps.models.u2net import matte
@@ -34,5 +35,9 @@ def test_all_masks_together() -> None:
     expected = np.zeros((10, 20), dtype=np.uint8)
     expected[3:6, 2:9] = 255
     assert np.array_equal(np.asarray(done.images["foreground"].image), expected)
+    set_role(record.instances[1], floating=True)
+    (sure,) = run_on_copies(InstancesMatte(), [record])
+    expected[:, 5:] = 0
+    assert np.array_equal(np.asarray(sure.images["foreground"].image), expected), "what floats is left out"
     other = photo("coffee", (20, 10))
     assert_company_does_not_matter(InstancesMatte(), [record, other])

@@ -11,6 +11,7 @@ from PIL import Image
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Instance
+from labelyard.generate.roles import set_role
 from labelyard.generate.steps.contract import assert_company_does_not_matter, photo, run_on_copies
 from labelyard.generate.steps.semantic.class_maps import picture
 from labelyard.generate.steps.semantic.instances import CALLED, InstanceClasses, class_of
@@ -45,6 +46,9 @@ def test_instances_have_the_class_of_their_name() -> None:
     assert done.images["semantic"].meta["classes"] == {str(NAMES.index(name)): name for name in ("table", "glass")}
     assert np.asarray(done.images["semantic"].image.convert("RGB"))[0, 0].tolist() == [0, 0, 0]
     assert_company_does_not_matter(InstanceClasses(), [record, photo("coffee", (20, 10))])
+    set_role(record.instances[1], floating=True)
+    (sure,) = run_on_copies(InstanceClasses(), [record])
+    assert sure.images["semantic"].meta["classes"] == {str(NAMES.index("table")): "table"}, "what floats is left out"
     assert all(class_of(name) is not None for name in CALLED) and class_of("Person") == 12
 
 
