@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import tempfile
 import types
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,59 @@ def uniformer(folder: Path) -> dict[str, float]:
         with torch.no_grad():
             found = max(found, apart(network.decode_head(network.extract_feat(images)), ours(images)))
     return {"network": found}
+
+
+def dsine(folder: Path) -> dict[str, float]:
+    """Their own way from a photo to normals (projects/dsine/test_minimal.py), on a processor."""
+    from labelyard.generate.steps.normal.dsine import Dsine
+
+    for name in ("models", "models.dsine", "utils"):  # there is a utils at the top of this repository, too
+        package(name, folder.joinpath(*name.split(".")))
+    v02: Any = importlib.import_module("models.dsine.v02")
+    submodules: Any = importlib.import_module("models.conv_encoder_decoder.submodules")
+    util: Any = importlib.import_module("utils.utils")
+    projection: Any = importlib.import_module("utils.projection")
+    places, encoder = v02.get_pixel_coords, submodules.Encoder
+    v02.get_pixel_coords = lambda **size: types.SimpleNamespace(to=lambda _: places(**size))  # there is no GPU
+    v02.Encoder = lambda B, pretrained: encoder(B=B, pretrained=False)
+    said = "output_dim=3 feature_dim=64 hidden_dim=64 encoder_B=5 decoder_NF=2048 decoder_BN=0 learned_upsampling=1"
+    more = "prop_ps=5 num_iter_train=5 num_iter_test=5 ray_relu=1"
+    options = {f"NNET_{one}" for one in (*said.split(), "decoder_down=8")} | {f"NRN_{one}" for one in more.split()}
+    numbers = {name: int(value) for name, _, value in (one.partition("=") for one in options)}
+    network = lively(v02.DSINE_v02(types.SimpleNamespace(**numbers)))
+    found = {"network": 0.0, "pictures": 0.0}
+    with tempfile.TemporaryDirectory() as place:
+        checkpoint = Path(place) / "dsine.pt"
+        torch.save({"model": network.state_dict(), "iter": 1}, checkpoint)
+        step = Dsine(repo=str(folder), checkpoint=str(checkpoint))
+        step.setup("cpu")
+    assert sys.modules["models.dsine.v02"] is v02  # what was there is there again
+    heard: list[Any] = []
+    answers = step.loaded.normals
+
+    def listened(*given: Any) -> Any:
+        heard.append(answers(*given))
+        return heard[-1]
+
+    step.loaded.normals = listened
+    for name, (width, height) in zip(PHOTOS, ((96, 64), (100, 77), (45, 129)), strict=True):
+        record = photo(name, (width, height))
+        step([record])
+        image = torch.from_numpy(np.array(record.image).astype(np.float32) / 255).permute(2, 0, 1)[None]
+        left, right, top, bottom = util.get_padding(height, width)
+        framed = torch.nn.functional.pad(image, (left, right, top, bottom), mode="constant", value=0.0)
+        mean, spread = (torch.tensor(three)[:, None, None] for three in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        cameras = projection.intrins_from_fov(new_fov=60.0, H=height, W=width)[None]
+        cameras[:, 0, 2] += left
+        cameras[:, 1, 2] += top
+        with torch.no_grad():
+            theirs = network((framed - mean) / spread, intrins=cameras)[-1]
+        found["network"] = max(found["network"], apart(theirs, heard.pop()))
+        theirs = theirs[0, :, top : top + height, left : left + width].permute(1, 2, 0).numpy()
+        drawn = (((theirs + 1) * 0.5) * 255).astype(np.uint8)  # cut off, where ours is rounded
+        found["pictures"] = max(found["pictures"], apart(drawn, record.images["normal"].image))
+        assert drawn.std() > 10
+    return found
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Networks in plain torch, beside their authors' own code with the same random weights.
 
 controlnet_aux (HED, M-LSD, OpenPose; wants einops and scipy), BiRefNet (einops) and ControlNet, in which UniFormer is
-(addict, yapf), are checkouts in the folder CONSUMERS.
+(addict, yapf), are checkouts in the folder CONSUMERS. So is DSINE (geffnet), whose code we call.
 """
 
 from __future__ import annotations
@@ -44,3 +44,8 @@ def test_people_and_their_drawing_are_those_of_controlnet() -> None:
 @pytest.mark.parametrize(("name", "folder"), [("birefnet", "BiRefNet"), ("uniformer", "ControlNet")])
 def test_networks_answer_as_their_authors(name: str, folder: str) -> None:
     assert differences(name, folder)["network"] < 1e-5
+
+
+def test_normals_are_those_of_dsine() -> None:
+    found = differences("dsine", "DSINE")
+    assert found["network"] < 1e-5 and found["pictures"] <= 1

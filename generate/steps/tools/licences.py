@@ -57,6 +57,8 @@ RAIL_PLUS = Licence("CreativeML Open RAIL++-M", "Apache-2.0", note="with restric
 COGVIDEOX = Licence("CogVideoX License", "Apache-2.0", note="commercial use after registration")
 LTX = Licence("LTX-Video Open Weights License", "Apache-2.0", note="its terms depend on the version")
 QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
+MARIGOLD = Licence("OpenRAIL++-M", "Apache-2.0", note="with restrictions of use; by its authors' repository")
+DSINE = Licence("Imperial College London's of DSINE", commercial=False, note="research only, the code too")
 OPENPOSE = Licence("CMU's of OpenPose", commercial=False, note="academic or non-profit research only")
 SAM3 = Licence("SAM License", gated=True, note="free to use; passed on under the same terms, and with uses it forbids")
 ROBOFLOW = Licence("Platform Model License 1.0", "Apache-2.0", note="Roboflow's own, which says who may use it")
@@ -144,6 +146,7 @@ KNOWN: Mapping[str, Licence] = {
     "openmmlab-community/mm_grounding_dino_": APACHE,
     "openmmlab/upernet-": MIT,
     "prs-eth/marigold-normals-lcm-v0-1": APACHE,
+    "prs-eth/marigold-normals-v1-1": MARIGOLD,
     "rhymes-ai/Allegro": APACHE,
     "stabilityai/stable-diffusion-3-medium": STABILITY,
     "stabilityai/stable-diffusion-3.5": STABILITY,

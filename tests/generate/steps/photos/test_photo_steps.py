@@ -40,8 +40,11 @@ PRESETS: dict[str, tuple[Make, dict[str, Any]]] = {
     "depth_edit/controlnet": (tiny.make_flux_controlnet, {"controlnet": "control", "options": SHORT}),
     "depth_edit/klein": (tiny.make_klein, {"options": tiny.KLEIN, "side": 96}),
     "style/klein": (tiny.make_klein, {"options": tiny.KLEIN, "side": 96}),
+    "reference/edit": (tiny.make_kontext, {"options": {**SHORT, "_auto_resize": False}}),
+    "reference/klein": (tiny.make_klein, {"options": tiny.KLEIN, "side": 96}),
 }
 NAMES = [name if n < 2 else pytest.param(name, marks=pytest.mark.slow) for n, name in enumerate(PRESETS)]
+ONE = ("depth_edit", "reference")  # kinds of which a record has one picture
 BESIDE = ("controlnet", "adapter", "prior")  # folders beside the pipeline
 
 
@@ -59,7 +62,7 @@ def build(name: str, place: Path, styles: Path, **settings: Any) -> PhotoStep:
     own = {key: str(place / value) if key in BESIDE else value for key, value in PRESETS[name][1].items()}
     own |= {"adapter_file": "sdxl_models/ip.safetensors"} if "adapter" in own else {}
     own |= {"folder": str(styles)} if name.startswith("style") else {}
-    own |= {"count": 2} if not name.startswith("depth") else {}
+    own |= {"count": 2} if not name.startswith(ONE) else {}
     step: PhotoStep = made_by(**{**values, "checkpoint": str(place), **own, **settings})
     step.name = "Made"
     step.setup("cpu")
@@ -97,7 +100,7 @@ def test_a_photo_is_its_items_own(name: str, tmp_path: Path, styles: Path) -> No
     assert made(run_on_copies(step, records[1:])[0]) == made(second)  # alone, and a second time
     other = made(run_on_copies(build(name, folder, styles, seed=1), records[:1])[0])
     assert not {*other.values()} & {*made(first).values()}
-    count = 1 if name.startswith("depth") else 2
+    count = 1 if name.startswith(ONE) else 2
     assert len({*made(first).values(), *made(second).values()}) == 2 * count
     for one, size in ((first, (120, 100)), (second, (90, 110))):
         for key in made(one):
@@ -112,8 +115,9 @@ def test_a_photo_is_its_items_own(name: str, tmp_path: Path, styles: Path) -> No
 def test_every_preset_is_tried() -> None:
     there = {
         f"{kind}/{path.stem}"
-        for kind in ("fill", "depth_edit", "style")
+        for kind in ("fill", "depth_edit", "style", "reference")
         for path in (ROOT / "conf" / kind).glob("*.yaml")
+        if path.stem != "cutout"
     }
     assert there == set(PRESETS)
 
@@ -257,3 +261,20 @@ def test_what_a_step_needs_is_named_before_a_run(styles: Path) -> None:
     assert places(redux) == ["black-forest-labs/FLUX.1-dev", "black-forest-labs/FLUX.1-Redux-dev"]
     parts = redux.checkpoints()[1].parts
     assert parts is not None and "text_encoder" in parts.without
+
+
+@pytest.mark.slow
+def test_a_reference_is_asked_for_by_what_the_picture_is_about(tmp_path: Path, styles: Path) -> None:
+    step = build("reference/edit", tiny.make_kontext(tmp_path), styles)
+    known, labelled, nothing = record("chelsea"), record("chelsea", "b"), record("chelsea", "c")
+    del labelled.found["description"], nothing.found["description"]
+    nothing.instances, nothing.caption = [], ""
+    nothing.images["Made"] = known.images["depth"]  # of an earlier run, when it had one
+    pipeline = Pipeline({"Made": step}, given={"before": step.reads})
+    found = pipeline.run([known, labelled, nothing], _fail)
+    assert [one.images["Made"].meta["prompt"].partition(" from ")[0] for one in found[:2]] == [
+        "A product photo of a cat",
+        "A product photo of cat",
+    ]
+    assert "Made" not in found[2].images
+    assert found[2].models["Made"]["left_out"] == "it is not known what it is about"

@@ -38,10 +38,12 @@ NOT_FOR_SALE = {
     "edit=kontext",
     "fill=flux",
     "film=modelscope",
+    "normal=dsine",
     "pose=openpose",
+    "reference=edit",
     "style=redux",
 }
-ITS_CARD_SAYS = {"", "prs-eth/marigold-normals-v1-1"}  # the user's own, and one that was not looked up
+ITS_CARD_SAYS = {""}  # the user's own
 
 
 def test_of_every_model_that_an_option_names_the_licence_is_known_and_where_it_bites_is_told() -> None:
