@@ -57,6 +57,27 @@ def wide(text: str, parse: Parse) -> list[Span]:
     return spans
 
 
+def base_phrases(text: str, parse: Parse) -> list[Span]:
+    """Each noun with what stands right before it and depends on it, without an article; no phrase within another."""
+    spans = []
+    for noun, tree in _nouns(parse):
+        own = tree.index(noun)
+        first = own
+        while first and _belongs(text, tree[first - 1], tree[first]):
+            first -= 1
+        spans.append(_span(text, noun, tree[first].start, noun.end))
+    return [one for one in spans if not any(_within(one, other) for other in spans)]
+
+
+def _belongs(text: str, before: Token, token: Token) -> bool:
+    apart = before.pos in ("DET", "PRON", "NUM") or before.text in (",", ";")
+    return not apart and not text[before.end : token.start].strip()
+
+
+def _within(one: Span, other: Span) -> bool:
+    return (one.start, one.end) != (other.start, other.end) and other.start <= one.start and one.end <= other.end
+
+
 def _nouns(parse: Parse) -> Iterator[tuple[Token, list[Token]]]:
     for token in parse:
         if token.pos == "NOUN":
