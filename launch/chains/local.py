@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from labelyard.launch.chains.plan import Chain, Stage
 from labelyard.launch.chains.standing import stand
 from labelyard.launch.exit_codes import DONE, INCOMPLETE
-from labelyard.launch.merging.summary import short
+from labelyard.launch.merging.summary import short, to_type
 from labelyard.launch.starting.start import start
 from labelyard.utils.english import counted
 
@@ -34,9 +34,9 @@ def run_here(chain: Chain, ended: Callable[[Chain], None] | None = None) -> int:
         if now.quarantined and chain.needing(stage.name):
             print(f"{counted(now.quarantined, 'item')} of it in quarantine; on with the {now.done} that are done")
         worst = max(worst, code)
-    print(
-        f"-- all {counted(len(chain.stages), 'stage')} of {short(chain.folder.path)} have come to their end", flush=True
-    )
+    place = chain.folder.path
+    print(f"-- all {counted(len(chain.stages), 'stage')} of {short(place)} have come to their end")
+    print(f"look at it   {to_type('view', place)}", flush=True)
     return worst
 
 

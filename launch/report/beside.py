@@ -25,10 +25,11 @@ LARGE, SMALL = 1024, 512  # pixels on the long side
 
 @dataclass(frozen=True)
 class Beside:
-    """Of one run. `root`: where relative places begin."""
+    """Of one run. `root`: where relative places begin. `home`: the folder that the report lies in, if not the run's."""
 
     run: Path
     root: str | None
+    home: Path | None = None
 
     def images(self, entries: Mapping[str, Any], item_id: str) -> dict[str, Image]:
         """Those that can be shown, by name: what is gone or damaged takes nothing else with it."""
@@ -70,9 +71,10 @@ class Beside:
             return "", None
 
     def _address(self, path: Path) -> str:
-        """As the page in RUN/report/ says it: what the run made is found wherever the run folder was moved."""
-        if path.is_relative_to(self.run.resolve()):
-            return quote(f"../{path.relative_to(self.run.resolve()).as_posix()}")
+        """As the page in HOME/report/ says it: what the run made is found wherever that folder was moved."""
+        home = (self.home or self.run).resolve()
+        if path.is_relative_to(home):
+            return quote(f"../{path.relative_to(home).as_posix()}")
         return path.as_uri()
 
     def _bytes(self, entry: Mapping[str, Any], item_id: str) -> bytes | None:

@@ -96,6 +96,7 @@ RECORD = """<dialog id="record" aria-labelledby="title">
 <details><summary>JSON</summary><p><a id="file">the file itself</a></p><pre id="json"></pre></details>
 </div>
 </div>
+<div id="made"></div>
 </dialog>
 """
 
@@ -126,7 +127,7 @@ def index(
         '<button type="button" data-tab="run">Run</button>'
         f'<a href="quarantine.html">Quarantine ({quarantined})</a>'
     )
-    scripts = ("common.js", "cards.js", "masks.js", "texts.js", "asides.js", "gallery.js", "viewer.js")
+    scripts = ("common.js", "cards.js", "masks.js", "texts.js", "asides.js", "made.js", "gallery.js", "viewer.js")
     return (
         _head(name, sums, base, nav, scripts)
         + GALLERY

@@ -48,7 +48,7 @@ def pictures(record: Mapping[str, Any], beside: Beside, own: OwnMedia) -> Pictur
         small = _small(data)
     if own.image is not None:
         entry["full"] = f"full/{name}.jpg"
-        files[entry["full"]] = _saved(own.image, "JPEG", quality=90)
+        files[entry["full"]] = saved(own.image, "JPEG", quality=90)
     sides = beside.images(record.get("images", {}), name)
     clips = beside.clips({**({"video": own.video} if own.video else {}), **newer(record, "clips")}, name)
     entry["sides"] = [_put(files, f"side/{name}-{n}", title, shown) for n, (title, shown) in enumerate(sides.items())]
@@ -64,7 +64,7 @@ def pictures(record: Mapping[str, Any], beside: Beside, own: OwnMedia) -> Pictur
         thumb.thumbnail((THUMBNAIL, THUMBNAIL))
         entry["thumb"] = f"thumb/{name}.jpg"
         entry["size"] = [record.get("width", small.width), record.get("height", small.height)]
-        files[entry["thumb"]] = _saved(thumb, "JPEG", quality=82)
+        files[entry["thumb"]] = saved(thumb, "JPEG", quality=82)
         masks = _masks(record, thumb.size)
         if masks is not None:
             entry["masks"] = f"thumb/{name}.png"
@@ -86,7 +86,7 @@ def _put(files: dict[str, bytes], start: str, title: str, shown: Image | None) -
     if shown is None:
         return [title, ""]
     target = f"{start}-{safe_stem(title, 30)}.webp"
-    files[target] = _saved(shown, "WEBP", quality=85)
+    files[target] = saved(shown, "WEBP", quality=85)
     return [title, target]
 
 
@@ -111,10 +111,10 @@ def _masks(record: Mapping[str, Any], size: tuple[int, int]) -> bytes | None:
     image = Image.fromarray(canvas).convert("P")
     image.putpalette(bytes(3) + b"".join(bytes.fromhex(colour[1:]) for colour in COLOURS))
     clear = bytes([0]) + bytes([round(255 * OPACITY)]) * len(COLOURS)
-    return _saved(image, "PNG", transparency=clear, optimize=True)
+    return saved(image, "PNG", transparency=clear, optimize=True)
 
 
-def _saved(image: Image, kind: str, **options: Any) -> bytes:
+def saved(image: Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()

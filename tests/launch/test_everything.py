@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import lmdb
 import pytest
 from PIL import Image
 
 from labelyard.generate.record_json.body import original_mask
-from labelyard.launch import chain
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.launch import chain, view
 from tests.conftest import FAKES, MakeList, call, records
 from tests.generate.exporters.conftest import export
 from tests.generate.steps.semantic.test_semantic import make_segmenter
+from tests.launch.report.test_view import data_of
+from tests.support.browser import CHROMIUM, chromium
 from tests.support.walk import walked
 
 NUMBER = 6
@@ -96,6 +101,39 @@ def test_the_demo_s_chain_feeds_five_consumers(make_list: MakeList, tmp_path: Pa
     }
     assert {line["dense"] for line in lines} == {one["caption"] for one in captions.values()}
     assert all(Path(line["image"]).is_absolute() and line["description"]["item"] for line in lines)
+    page_of_all(out, bodies, tmp_path / "instructcv")
+
+
+def page_of_all(out: Path, bodies: dict[str, dict[str, Any]], pairs: Path) -> None:
+    """One page of the whole chain: a record shows what each stage has made, and the pairs that were exported."""
+    assert view.main([str(out)]) == 0
+    cards = data_of(RunFolder(out), "cards")
+    stages = {name: [step for step, _ in steps] for name, steps in cards["stages"]}
+    assert list(stages) == ["find", "say", "picture", "train"]
+    assert stages["find"] == ["tag", "ground", "segment"] and stages["train"] == ["ref", "embed"]
+    assert len(cards["records"]) == NUMBER
+    asked = Counter(json.loads(path.read_text())["edit"] for path in pairs.rglob("prompt.json"))
+    shown = [pair for card in cards["records"] for pair in card.get("pairs", [])]
+    assert Counter(line for task, line, _ in shown if task in ("det", "seg")) == asked
+    (report,) = (out / "report").glob("report-*")
+    for card in cards["records"]:
+        body = json.loads((out / "report" / unquote(card["path"])).read_bytes())
+        assert body["id"] == card["id"] and {name for name, _ in card["sides"]} == body["images"].keys()
+        for _, _, file in card.get("pairs", []):
+            with Image.open(report / file) as small:
+                assert max(small.size) <= 360
+    if CHROMIUM is None:
+        return
+    card = max(cards["records"], key=lambda one: len(one["found"]))
+    with chromium() as browser:
+        browser.open(out / "report" / "index.html", f"#{card['id']}")
+        browser.until("document.querySelectorAll('.stage').length === 5")
+        tiles = browser.js("[...document.querySelectorAll('.tile header b')].map(one => one.textContent)")
+        assert tiles == [*(step for steps in stages.values() for step in steps), *(pair[0] for pair in card["pairs"])]
+        assert browser.js("document.querySelectorAll('#made .said li').length") == 2 * len(card["found"])
+        browser.click(".shows")
+        assert browser.js("document.querySelector('.side[aria-pressed=true]').title") == "foreground"
+        assert browser.errors == []
 
 
 @pytest.mark.slow

@@ -14,14 +14,15 @@ from typing import Any
 from labelyard.generate.compute.threads import each
 from labelyard.generate.errors import ItemError
 from labelyard.generate.exporter import Damage, Exporter, Labels, Part
-from labelyard.generate.exporters.instructcv import codings, draws, layouts, names, seeds, tables
+from labelyard.generate.exporters.instructcv import codings, layouts, names, seeds, tables
+from labelyard.generate.exporters.instructcv.asking import asked
 from labelyard.generate.exporters.instructcv.groups import Shares
 from labelyard.generate.exporters.instructcv.layouts import EVALUATION, LAYOUTS, PAIRS, PARQUET, Ready
 from labelyard.generate.exporters.instructcv.pictures import Picture, words
 from labelyard.generate.exporters.instructcv.report import checked, report, told
 from labelyard.generate.exporters.instructcv.tables import Tables
 from labelyard.generate.exporters.instructcv.tasks import TASKS, Coding, Sample, tasks_of
-from labelyard.generate.exporters.instructcv.templates import rendered, templates
+from labelyard.generate.exporters.instructcv.templates import templates
 from labelyard.generate.record_json.embeddings import refuse_without_images
 from labelyard.generate.record_json.finished import Finished, finished
 from labelyard.generate.run_folder.layout import RunFolder
@@ -187,10 +188,9 @@ class InstructCV(Exporter):
         else:
             name = named.for_evaluation() if self.layout == EVALUATION else named.for_training()
         name = self._taken.of(name, item.id)
-        line = draws.one_of(self._templates[sample.word], self.seed, item.id, sample.task, sample.label, "template")
-        values = {"%": sample.label, "*": sample.colours[0], "#": sample.colours[1]}
+        line = asked(self._templates[sample.word], sample, self.seed, item.id)
         group = "" if self._shares is None else self._shares.name_at(seeds.place_of(_image(picture), self.seed))
-        return Ready(sample, name, layouts.seed_name(self.layout, name, image_id), rendered(line, values), group)
+        return Ready(sample, name, layouts.seed_name(self.layout, name, image_id), line, group)
 
     def _made(self, dest: Path, picture: Picture, ready: list[Ready]) -> list[tuple[str, Mapping[str, Any]]] | str:
         """All samples of a picture, on disk or as rows of their subsets; or why there are none."""

@@ -3,7 +3,7 @@
 
 const gallery = (() => {
   const { el, svg, $, typing, later, remember, recall } = labelyard;
-  let all = [], shown = [], colours = [], base = "";
+  let all = [], shown = [], colours = [], stages = [], base = "";
   const cells = new Map();
 
   const orders = {
@@ -162,6 +162,7 @@ const gallery = (() => {
     const cards = labelyard.data.get("cards");
     base = cards.base;
     colours = cards.colours;
+    stages = cards.stages;
     all = cards.records.map(prepare);
     labels();
     const again = later(show);
@@ -196,5 +197,5 @@ const gallery = (() => {
   }
 
   document.addEventListener("DOMContentLoaded", start);
-  return { neighbours: () => shown, colour, base: () => base };
+  return { neighbours: () => shown, colour, boxes, base: () => base, stages: () => stages };
 })();

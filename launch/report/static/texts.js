@@ -44,5 +44,5 @@ const texts = (() => {
     ]).filter(Boolean);
   }
 
-  return { list };
+  return { list, marked };
 })();

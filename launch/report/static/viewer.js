@@ -14,7 +14,7 @@ const viewer = (() => {
     const dialog = $("#record");
     $("#title").textContent = card.caption || (card.texts ? "" : "(no caption)");
     $("#where").textContent = card.file;
-    for (const selector of ["#instances", "#tags", "#sides", "#texts", "#asides", "#findings"]) $(selector).replaceChildren();
+    for (const selector of ["#instances", "#tags", "#sides", "#texts", "#asides", "#findings", "#made"]) $(selector).replaceChildren();
     $("#json").textContent = "";
     sides();
     $("#photo").width = card.size[0];
@@ -39,6 +39,7 @@ const viewer = (() => {
     list();
     facts(detail);
     beside(Object.fromEntries(card.own.map((key) => [key, detail[key]])));
+    below(detail);
     draw();
   }
 
@@ -140,14 +141,42 @@ const viewer = (() => {
     draw();
   }
 
+  // Which of the instances have these numbers.
+  function there(ids) {
+    const places = new Map(found.map((anno, number) => [anno.id, number]));
+    return ids.filter((id) => places.has(id)).map((id) => places.get(id));
+  }
+  const tint = (id) => there([id]).map(colour)[0] || null;
+
   // Texts, findings and asides, where the record has them.
   function beside(shown) {
-    const places = new Map(found.map((anno, number) => [anno.id, number]));
-    const there = (ids) => ids.filter((id) => places.has(id)).map((id) => places.get(id));
     kept = shown.aside || {};
-    $("#texts").replaceChildren(...texts.list(shown.texts || {}, (id) => there([id]).map(colour)[0] || null, (ids) => light(there(ids))));
+    $("#texts").replaceChildren(...texts.list(shown.texts || {}, tint, (ids) => light(there(ids))));
     $("#asides").replaceChildren(...asides.list(kept, over, draw));
     $("#findings").replaceChildren(...asides.findings(shown.found || {}));
+  }
+
+  // What each stage has made of it, and pairs: below, over the whole width.
+  function below(detail) {
+    const own = (key) => (record.own.includes(key) ? detail[key] : {});
+    const image = (file) => el("img", { src: gallery.base() + file, alt: "", loading: "lazy" });
+    const layers = (...more) => el("div", { class: "picture" }, ...more);
+    const ratio = (element) => { element.style.setProperty("--ratio", record.size[0] / record.size[1]); return element; };
+    $("#made").replaceChildren(
+      ...made.stages(gallery.stages(), {
+        detail: { ...detail, texts: own("texts"), found: own("found"), aside: own("aside") },
+        found, colour, sides: Object.fromEntries(record.sides || []),
+        boxes: () => record.thumb ? ratio(layers(image(record.thumb), gallery.boxes(record))) : "",
+        masks: () => record.thumb && record.masks ? ratio(layers(image(record.thumb), image(record.masks))) : "",
+        text: (text) => texts.marked(text, tint, (ids) => light(there(ids))),
+        image: (name, file) => el("button", { type: "button", class: "shows", title: `${name}: see it large`, onclick: () => larger(name) }, image(file)),
+      }),
+      ...made.pairs(record.pairs || [], record.thumb, image));
+  }
+
+  function larger(name) {
+    [...$("#sides").children].find((button) => button.title === name).click();
+    $("#record").scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   }
 
   function draw() {

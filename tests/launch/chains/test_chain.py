@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labelyard.launch import cancel, chain, jsons2txt, retry, run, status, validate, view
+from labelyard.launch import cancel, chain, jsons2txt, retry, run, status, validate
 from labelyard.launch.chains import frozen
 from labelyard.launch.chains.folder import ChainFolder
 from labelyard.launch.chains.frozen import Redo
@@ -199,7 +199,7 @@ def test_programs_for_one_run_say_which_there_are(
     out = tmp_path / "out"
     assert run_chain(make_list(2), out) == 0
     before = files(out)
-    for main in (validate.main, view.main, jsons2txt.main, retry.main):
+    for main in (validate.main, jsons2txt.main, retry.main):
         capsys.readouterr()
         assert main([str(out)]) == 1
         said = capsys.readouterr().err

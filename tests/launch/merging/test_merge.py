@@ -22,6 +22,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.jsons2txt import main as jsons2txt
 from labelyard.launch.merging.merge import merge
 from labelyard.launch.report.build import build
+from labelyard.launch.report.subject import Subject
 from labelyard.launch.retry import failed_for, retry
 from labelyard.launch.starting.checks import check_output
 from labelyard.utils.errors import UserError
@@ -256,7 +257,7 @@ def test_of_two_views_the_one_that_looked_last_is_the_page_and_it_is_whole(run: 
     assert "24 of 24 items done" in page
     (base,) = {*re.findall(r"report-\d{8}T\d{6}[\d-]*", page)}
     assert (report / base / "cards.js").exists() and base in (report / "quarantine.html").read_text()
-    assert build(run, 5, 0).index.exists()
+    assert build(Subject.open(run.path), 5, 0).index.exists()
     assert len([path for path in report.iterdir() if path.name.startswith("report-")]) == 1
     assert temporaries_in(report) == []
 
@@ -267,7 +268,7 @@ def test_a_report_is_made_while_a_retry_takes_manifests_back(tmp_path: Path, mon
     finished = folder.finished()
     assert retry(folder, failed_for("")).shards == 2 and finished - folder.finished() == {0, 1}
     monkeypatch.setattr(RunFolder, "finished", lambda self: finished)
-    made = build(folder, 200, 0)
+    made = build(Subject.open(folder.path), 200, 0)
     assert (made.records, made.done, made.quarantined) == (22, 22, 0)
 
 

@@ -21,6 +21,7 @@ from labelyard.launch.report.build import build
 from labelyard.launch.report.cards import card, detail
 from labelyard.launch.report.own_media import OwnMedia
 from labelyard.launch.report.pictures import pictures as of_record
+from labelyard.launch.report.subject import Subject
 from tests.conftest import crops
 from tests.launch.made import HOSTILE, make_run
 from tests.launch.report.test_view import data_of
@@ -104,7 +105,7 @@ def run(pictures: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -
             "words": {"texts": {"plain": {"text": "only words", "source": "template"}}},
         },
     )
-    build(run, 8, 0)
+    build(Subject.open(run.path), 8, 0)
     return run
 
 
@@ -160,11 +161,11 @@ def test_embeddings_aside_are_not_shown_to_eyes(run: RunFolder) -> None:
 def test_a_key_of_an_older_record_is_the_user_s(pictures: list[Image.Image], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", pictures, 4, 4)
     give(run, schema="labelyard/1", texts={"a": "mine"}, found={"b": 1}, aside={"c": 3}, clips={"d": "x"})
-    assert build(run, 4, 0).unreadable == []
+    assert build(Subject.open(run.path), 4, 0).unreadable == []
     card = data_of(run, "cards")["records"][3]
     assert card["own"] == [] and "texts" not in card and "clips" not in card
     give(run, texts="mine", found=["a"], aside=3, clips="x")  # somebody was at it: what is none of ours is not shown
-    assert build(run, 4, 0).unreadable == []
+    assert build(Subject.open(run.path), 4, 0).unreadable == []
     assert data_of(run, "cards")["records"][3]["own"] == []
 
 
@@ -177,7 +178,7 @@ def test_records_without_an_image_have_a_card(pictures: list[Image.Image], tmp_p
         gone = ("image", "images") if record["data_id"] else ("image", "images", "width", "height", "original")
         record = {key: value for key, value in {**record, **own}.items() if key not in gone}
         path.write_text(json.dumps(record) + "\n")
-    report = build(run, 8, 0)
+    report = build(Subject.open(run.path), 8, 0)
     assert report.unreadable == [] and report.records == 8
     first, second, *_ = data_of(run, "cards")["records"]
     assert first["texts"] == ["<b>words</b>"] and "thumb" not in first and first["size"] == [4, 3]
@@ -185,7 +186,7 @@ def test_records_without_an_image_have_a_card(pictures: list[Image.Image], tmp_p
     shard = run.shard(0).read_bytes()
     run.shard(0).write_bytes(shard.replace(b"/pictures/", os.fsencode(tmp_path) + b"/"))
     pictures[1].save(tmp_path / "0001.jpg")
-    build(run, 8, 0)
+    build(Subject.open(run.path), 8, 0)
     again = data_of(run, "cards")["records"]
     assert ["thumb" in card for card in again[:3]] == [False, True, False] and again[1]["full"].endswith(".jpg")
 
@@ -200,7 +201,7 @@ def test_of_an_item_that_is_a_video_the_video_is_shown(pictures: list[Image.Imag
     record = json.loads(path.read_text())
     kept = {key: value for key, value in record.items() if key not in ("image", "width", "height", "original")}
     path.write_text(json.dumps({**kept, "schema": "labelyard/2"}) + "\n")
-    assert build(run, 4, 0).unreadable == []
+    assert build(Subject.open(run.path), 4, 0).unreadable == []
     card = data_of(run, "cards")["records"][0]
     ((name, frame, place),) = card["clips"]
     assert (name, place) == ("video", (tmp_path / "v.mp4").resolve().as_uri()) and frame

@@ -17,6 +17,7 @@ from PIL import Image
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.report import sample as sampling
 from labelyard.launch.report.build import STATIC, build
+from labelyard.launch.report.subject import Subject
 from tests.conftest import call, crops
 from tests.launch.made import HOSTILE, ODD, make_run
 from tests.support.browser import CHROMIUM, Browser, chromium
@@ -147,7 +148,7 @@ def test_a_sample_opens_no_other_record(pictures: list[Image.Image], tmp_path: P
     for path in run.done.iterdir():
         if int(path.stem) not in shards:
             path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b"not read\n")
-    report = build(run, 7, 1)
+    report = build(Subject.open(run.path), 7, 1)
     assert (report.records, report.done, report.unreadable) == (7, 60, [])
     assert "7 records picked at random of 60" in report.index.read_text()
 
@@ -162,7 +163,7 @@ def test_all_records_are_drawn_alike(pictures: list[Image.Image], tmp_path: Path
 def test_a_new_report_takes_the_place_of_the_old(pictures: list[Image.Image], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", pictures, 8, 8)
     place = run.path / "report"
-    build(run, 8, 0)
+    build(Subject.open(run.path), 8, 0)
     (old,) = place.glob("report-*")
     left = place / f".report-20200101T000000-1.~{os.uname().nodename[:40]}~999999999~00.tmp"
     left.mkdir()
@@ -171,7 +172,7 @@ def test_a_new_report_takes_the_place_of_the_old(pictures: list[Image.Image], tm
     torn.write_bytes(torn.read_bytes()[:100])
     record = json.loads(damaged.read_text())
     damaged.write_text(json.dumps({**record, "image": record["image"][:400]}))
-    report = build(run, 8, 0)
+    report = build(Subject.open(run.path), 8, 0)
     assert set(report.unreadable) == {torn, damaged} and report.records == 6
     (new,) = place.glob("report-*")
     assert f'src="{new.name}/cards.js"' in report.index.read_text()
@@ -181,7 +182,7 @@ def test_a_new_report_takes_the_place_of_the_old(pictures: list[Image.Image], tm
 def test_after_a_retry(pictures: list[Image.Image], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", pictures, 16, 8, failing=(3, 12))
     assert call("retry", run.path, "--reason", "0012.jpg").returncode == 0
-    report = build(run, 20, 0)
+    report = build(Subject.open(run.path), 20, 0)
     assert (report.records, report.quarantined) == (14, 1)
     assert [item["image"] for item in data_of(run, "quarantined")["items"]] == ["/pictures/0003.jpg"]
 
@@ -193,13 +194,13 @@ def test_a_side_image_from_elsewhere_is_not_taken_in(pictures: list[Image.Image]
         record = json.loads(path.read_text())
         record["images"]["edges"]["path"] = "../secret.png"
         path.write_text(json.dumps(record))
-    build(run, 4, 0)
+    build(Subject.open(run.path), 4, 0)
     assert {tuple(name for name, _ in card["sides"]) for card in data_of(run, "cards")["records"]} == {("depth",)}
 
 
 def test_an_empty_run_and_no_run(pictures: list[Image.Image], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", pictures, 1, 1, open_shards=1)
-    assert build(run, 10, 0).records == 0
+    assert build(Subject.open(run.path), 10, 0).records == 0
     assert "Nothing is known yet" in (run.path / "report" / "index.html").read_text()
     done = call("view", tmp_path)
     assert done.returncode == 1 and "no run.json" in done.stderr and "Traceback" not in done.stderr
@@ -325,7 +326,7 @@ def test_no_label_is_cut_at_the_right_edge(pictures: list[Image.Image], browser:
         ):
             anno |= {"category_name": name, "bbox": [record["width"] - 20, 60, 19, 30]}
         path.write_text(json.dumps(record) + "\n")
-    index = build(run, 4, 0).index
+    index = build(Subject.open(run.path), 4, 0).index
     browser.open(index)
     browser.until("document.querySelectorAll('.card .chip small').length >= 3")
     inside = "[...document.querySelectorAll('.card .chip')].map((chip) => [chip, chip.querySelector('small')])"
@@ -422,7 +423,7 @@ def test_of_a_thousand_records_only_those_in_view_are_loaded(
 ) -> None:
     small = [picture.resize((48, 36)) for picture in pictures]
     run = make_run(tmp_path / "run", small, 1000, 250, sides=False)
-    report = build(run, 1000, 0)
+    report = build(Subject.open(run.path), 1000, 0)
     browser.open(report.index)
     loaded = browser.until("[...document.images].filter((image) => image.naturalWidth).length")
     assert browser.js("document.querySelectorAll('#grid .card').length") == 1000
