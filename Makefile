@@ -7,7 +7,7 @@ PYTHON_IN := $(VENV)/bin/python
 # Processes that the tests share: more than cores, since those on SLURM mostly wait.
 TESTERS ?= 4
 .DELETE_ON_ERROR:
-.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-vllm test-slow chaos test-oldest coverage
+.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-vllm test-slow chaos test-oldest test-install coverage
 
 demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/run.py --config-name demo
@@ -90,6 +90,15 @@ test-oldest: .venv-oldest/.with-dev
 	$(OLDEST_PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install -q --disable-pip-version-check -c requirements/oldest.txt -e ".[demo,dev]"
 	touch $@
+
+# The demo by `pip install -e` and by a wheel in whole environments, from a clone too; each here and on a throw-away SLURM.
+INSTALLED ?= $(CURDIR)/.venv-installed
+test-install: $(VENV)/.with-dev slurm-packages
+	mkdir -p $(INSTALLED)
+	utils/make_venv.sh $(INSTALLED)/editable demo
+	utils/make_venv.sh $(INSTALLED)/wheel demo
+	$(INSTALLED)/wheel/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall .
+	INSTALLED=$(INSTALLED) $(PYTHON_IN) -m pytest -rs -m slow tests/slurm/test_every_install.py
 
 # Which lines no unit test reaches. Shown, not gated.
 coverage: $(VENV)/.with-dev

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, MakeList
-from tests.install import hostile
+from tests.conftest import MakeList
+from tests.install import built, hostile
 
 SHIPPED = [
     "labelyard/py.typed",
@@ -31,37 +28,12 @@ SHIPPED = [
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from what git knows, in a copy: building leaves things behind."""
-    copy, built = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("wheel")
-    ours = ("conf", "generate", "launch", "slurm", "utils", "src")
-    for name in ours:
-        shutil.copytree(
-            ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__")
-        )
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(built), str(copy)],
-        cwd=copy, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (found,) = built.glob("*.whl")
-    return found
+    return built.wheel(built.copied(tmp_path_factory.mktemp("copy")), tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """bin/ of an environment that holds the wheel. What it needs is this one's, which comes last on its path."""
-    place = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-    python = place / "bin" / "python"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)],
-        check=True,
-    )
-    (own,) = place.glob("lib/python*/site-packages")
-    (own / "others.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")) + "\n")
-    return place / "bin"
+    return built.installed(tmp_path_factory.mktemp("environment"), wheel)
 
 
 def test_nothing_but_labelyard_at_its_top(wheel: Path) -> None:
@@ -73,7 +45,7 @@ def test_nothing_but_labelyard_at_its_top(wheel: Path) -> None:
 
 def test_a_run_by_the_command(installed: Path, make_list: MakeList, tmp_path: Path) -> None:
     user, out = hostile.make(tmp_path, make_list), tmp_path / "out"
-    settings = {**user.environment(), "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
+    settings = built.activated(user.environment(), installed)
 
     def labelyard(*arguments: object, code: int = 0) -> str:
         done = subprocess.run(
