@@ -50,7 +50,7 @@ class Florence2Phrases(ModelStep):
         said = [(r, name, r.texts[name].text) for r in records for name in self.texts if name in r.texts]
         said = [one for one in said if one[2].strip()]
         florence: Florence2Regions = self.loaded.florence
-        questions = [Question(record.image, TASK + text) for record, _, text in said]
+        questions = [Question(record.image, TASK, text) for record, _, text in said]
         found: dict[int, list[tuple[Tag, Region]]] = {id(record): [] for record in records}
         for (record, name, text), regions in zip(
             said, self.map(florence.answers, questions, florence.length), strict=True

@@ -26,7 +26,8 @@ class Region:
 @dataclass(frozen=True)
 class Question:
     image: Image
-    text: str  # the task, and what it is about
+    task: str
+    about: str = ""  # the words that it asks about
 
 
 class Florence2Regions:
@@ -42,15 +43,18 @@ class Florence2Regions:
         self._device, self._dtype, self._most = device, torch_dtype(dtype), max_new_tokens
 
     def length(self, question: Question) -> int:
-        """Of its text, in tokens: questions of one length go together, and nothing is padded."""
-        return len(self.processor.tokenizer(question.text)["input_ids"])
+        """Of its words, in tokens: questions of one task and length go together, and nothing is padded.
+
+        The processor puts them behind a blank, where many a word is fewer tokens.
+        """
+        return len(self.processor.tokenizer(f" {question.about.strip()}")["input_ids"])
 
     def answers(self, questions: Sequence[Question]) -> list[list[Region]]:
         import torch
 
         given = self.processor(
             images=[question.image for question in questions],
-            text=[question.text for question in questions],
+            text=[question.task + question.about for question in questions],
             padding=True,
             return_tensors="pt",
         ).to(self._device, self._dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from labelyard.generate.record import Item, Record, Text
 from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.dense.florence2 import Florence2Dense
-from labelyard.generate.steps.models.florence2.regions import Question, Region, read_regions
+from labelyard.generate.steps.models.florence2.regions import Florence2Regions, Question, Region, read_regions
 from labelyard.generate.steps.phrases.florence2 import Florence2Phrases, head_of
 from tests.tiny.caption import make_florence2
 from tests.tiny.records import photo
@@ -42,12 +43,18 @@ def test_boxes_are_about_the_words_before_them() -> None:
     assert read_regions([], [], BINS, (2, 2), str) == []
 
 
+def test_a_length_is_that_of_words_behind_a_blank(folder: str) -> None:
+    florence = Florence2Regions(folder, None, "float32", "cpu", 8)
+    florence.processor = SimpleNamespace(tokenizer=lambda text: {"input_ids": [1] if text == " sky" else [1, 2]})
+    assert florence.length(Question(photo("china"), "<SAY>", "sky ")) == 1
+
+
 def saying(step: Any, *answers: list[Region]) -> Any:
     """The step, with a model that says this."""
 
     class Says:
         def answers(self, questions: Sequence[Question]) -> list[list[Region]]:
-            self.asked = [question.text for question in questions]
+            self.asked = [question.task + question.about for question in questions]
             return [list(one) for one in answers]
 
         def length(self, question: Question) -> int:

@@ -11,8 +11,8 @@ from labelyard.generate.steps.contract import (
     assert_company_does_not_matter,
     run_on_copies,
 )
-from labelyard.generate.steps.ground.detections import Detection
-from labelyard.generate.steps.ground.florence2 import Florence2Boxes, Question, read_boxes
+from labelyard.generate.steps.ground.florence2 import TASK, Florence2Boxes
+from labelyard.generate.steps.models.florence2.regions import Question, Region, read_regions
 from labelyard.generate.steps.rounding import ALIGNED
 from tests.tiny.caption import make_florence2
 from tests.tiny.records import record
@@ -28,10 +28,10 @@ def step(tmp_path_factory: pytest.TempPathFactory) -> Florence2Boxes:
 def ready(checkpoint: str, **options: Any) -> Florence2Boxes:
     step = Florence2Boxes(checkpoint=checkpoint, max_new_tokens=16, box_threshold=0.0, **options)
     step.setup("cpu")
-    assert step.loaded.bins == {}  # the tiny one has no words for places
-    words = len(step.loaded.processor.tokenizer)
-    step.loaded.bins = {token: token * 379 % 1000 for token in range(words)}
-    step.loaded.model.generation_config.min_new_tokens = 16  # random weights may begin with the end
+    florence = step.loaded.florence
+    assert florence._bins == {}  # the tiny one has no words for places
+    florence._bins = {token: token * 379 % 1000 for token in range(len(florence.processor.tokenizer))}
+    florence.model.generation_config.min_new_tokens = 16  # random weights may begin with the end
     return step
 
 
@@ -59,7 +59,8 @@ def test_batches_differ_by_rounding_only(step: Florence2Boxes) -> None:
 
 
 def test_the_network_gets_memory_of_torch_s(step: Florence2Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, generate, addresses = step.loaded.processor, step.loaded.model.generate, []
+    florence = step.loaded.florence
+    real, generate, addresses = florence.processor, florence.model.generate, []
 
     def odd(**asked: Any) -> Any:
         given = real(**asked)
@@ -73,8 +74,8 @@ def test_the_network_gets_memory_of_torch_s(step: Florence2Boxes, monkeypatch: p
         return generate(**given)
 
     odd.tokenizer = real.tokenizer  # type: ignore[attr-defined]
-    monkeypatch.setattr(step.loaded, "processor", odd)
-    monkeypatch.setattr(step.loaded.model, "generate", spy)
+    monkeypatch.setattr(florence, "processor", odd)
+    monkeypatch.setattr(florence.model, "generate", spy)
     step([record("china", ["sky", "tree"])])
     assert addresses == [0, 0]
 
@@ -82,7 +83,7 @@ def test_the_network_gets_memory_of_torch_s(step: Florence2Boxes, monkeypatch: p
 def test_tags_of_one_batch_have_one_length(step: Florence2Boxes) -> None:
     """So that no tag is padded as its company wants."""
     given: list[Any] = []
-    real = step.loaded.processor
+    real = step.loaded.florence.processor
 
     def spy(**asked: Any) -> Any:
         given.append(real(**asked))
@@ -91,7 +92,7 @@ def test_tags_of_one_batch_have_one_length(step: Florence2Boxes) -> None:
     spy.tokenizer = real.tokenizer  # type: ignore[attr-defined]
     with as_on_a_gpu():
         batched = ready(step.checkpoint, batch_size=2)
-        batched.loaded.processor = spy
+        batched.loaded.florence.processor = spy
         batched([record("china", ["sky", "two people in red", "tree", "a blue sky"])])
     assert all(tokens["attention_mask"].all() for tokens in given)
     assert {len(tokens["input_ids"]) for tokens in given} == {2}
@@ -100,11 +101,12 @@ def test_tags_of_one_batch_have_one_length(step: Florence2Boxes) -> None:
 def test_every_tag_is_asked(step: Florence2Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def answer(questions: Sequence[Question]) -> list[list[Detection]]:
-        asked.extend(question.tag for question in questions)
+    def answer(questions: Sequence[Question]) -> list[list[Region]]:
+        assert {question.task for question in questions} == {TASK}
+        asked.extend(question.about for question in questions)
         return [[] for _ in questions]
 
-    monkeypatch.setitem(step.__dict__, "_answer", answer)
+    monkeypatch.setattr(step.loaded.florence, "answers", answer)
     step([record("china", [f"thing {n}" for n in range(300)] + ["thing 7", " "])])
     assert asked == [f"thing {n}" for n in range(300)]
 
@@ -114,9 +116,10 @@ def test_four_places_in_a_row_are_a_box() -> None:
     tokens = [7, 100, 300, 599, 1099, 8, 100, 101, 102, 9, 110, 120, 130, 140, 150, 160, 170, 180]
     chances = [0.1, 0.9, 0.8, 0.9, 0.8, 0.1] + [0.5] * 12
     size = (500, 200)
-    assert [box for box, _ in read_boxes(tokens, chances, bins, size)] == [
+    regions = read_regions(tokens, chances, bins, size, str)
+    assert [region.box for region in regions] == [
         pytest.approx((0.25, 40.1, 249.75, 199.9)),
         pytest.approx((5.25, 4.1, 15.25, 8.1)),
         pytest.approx((25.25, 12.1, 35.25, 16.1)),
     ]
-    assert read_boxes(tokens, chances, bins, size)[0][1] == pytest.approx((0.9 * 0.8) ** 0.5)
+    assert regions[0].score == pytest.approx((0.9 * 0.8) ** 0.5)
