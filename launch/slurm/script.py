@@ -45,20 +45,10 @@ def array_parameters(options: Options, run: Path, name: str, window: Window, dep
     return {
         **_common(options, name, dependency),
         "setup": [EARLY, *guarded(options.setup)],
-        "nodes": options.nodes,
-        "ntasks_per_node": options.tasks,
-        "cpus_per_task": options.cpus_per_task,
-        "gres": options.gres,
-        "constraint": options.constraint,
-        "exclude": options.exclude,
-        "nodelist": options.nodelist,
+        **_nodes(options, options.tasks),
         "additional_parameters": _present(
             {
-                "gpus-per-node": _gpus(options),
-                "mem": options.mem,
-                "reservation": options.reservation,
-                **as_parameters(options.sbatch_args, "cluster.sbatch_args"),
-                "time": options.time,
+                **_share(options),
                 "array": window.spec,
                 # To the script alone ("B:"), which passes it on: also a worker deep in a long computation is requeued.
                 "signal": f"B:USR2@{options.stop_seconds}",
@@ -96,20 +86,10 @@ def job_parameters(options: Options, folder: Path, name: str) -> dict[str, Any]:
     """submitit's parameters for a single job that is none of a run's: a trainer's."""
     return {
         **_common(options, name, options.dependency),
-        "nodes": options.nodes,
-        "ntasks_per_node": 1,
-        "cpus_per_task": options.cpus_per_task,
-        "gres": options.gres,
-        "constraint": options.constraint,
-        "exclude": options.exclude,
-        "nodelist": options.nodelist,
+        **_nodes(options, tasks=1),
         "additional_parameters": _present(
             {
-                "gpus-per-node": _gpus(options),
-                "mem": options.mem,
-                "reservation": options.reservation,
-                **as_parameters(options.sbatch_args, "cluster.sbatch_args"),
-                "time": options.time,
+                **_share(options),
                 "signal": f"B:USR2@{options.stop_seconds}" if options.requeue else None,
                 "requeue" if options.requeue else "no-requeue": True,
                 "open-mode": "append",
@@ -168,6 +148,30 @@ def _common(options: Options, name: str, dependency: str | None) -> dict[str, An
         "wckey": None,  # submitit names one of its own, which a site may not know
         "stderr_to_stdout": True,
         "use_srun": False,  # the srun line is ours
+    }
+
+
+def _nodes(options: Options, tasks: int) -> dict[str, Any]:
+    """Which nodes a job that computes runs on, and as how many tasks of each."""
+    return {
+        "nodes": options.nodes,
+        "ntasks_per_node": tasks,
+        "cpus_per_task": options.cpus_per_task,
+        "gres": options.gres,
+        "constraint": options.constraint,
+        "exclude": options.exclude,
+        "nodelist": options.nodelist,
+    }
+
+
+def _share(options: Options) -> dict[str, Any]:
+    """What it takes of them, for how long, and whatever else sbatch is to get."""
+    return {
+        "gpus-per-node": _gpus(options),
+        "mem": options.mem,
+        "reservation": options.reservation,
+        **as_parameters(options.sbatch_args, "cluster.sbatch_args"),
+        "time": options.time,
     }
 
 
