@@ -139,12 +139,13 @@ class Source:
                 return f"has no {field}" + (f", which '{self.needs[field]}' reads" if self.needs[field] else "")
         return None if image or video or caption else "has neither an image nor a video nor a text"
 
-    def peek(self) -> None:
-        """Read as far as the first item: most that can be wrong shows there, before anything is written."""
+    def peek(self, urls: bool = False) -> None:
+        """Read as far as the first item: most that can be wrong shows there, before anything is written.
+        `urls`: workers fetch images."""
         first: Refusal | None = None
         for row in islice(self.entries(), self.peeked):
             if isinstance(row, Entry):
-                self._check_no_url(row)
+                self._check_no_url(row, urls)
                 if row.video:
                     check_installed()
                 return
@@ -152,15 +153,18 @@ class Source:
         if first is not None:
             raise UserError(f"{first} (and none of the first rows is an item)")
 
-    def _check_no_url(self, row: Entry) -> None:
+    def _check_no_url(self, row: Entry, fetched: bool) -> None:
         """A list of URLs would fail image by image."""
         for what, location in (("image", row.image), ("video", row.video)):
             if row.place or scheme(location) in (None, "file") or resolve(location, self.root).exists():
+                continue
+            if fetched and what == "image" and scheme(location) in ("http", "https"):
                 continue
             raise UserError(
                 f"source.path={self.path}: the first {what} is {location!r:.200}, a URL, and {what}s are read from "
                 "disks. Fetch them first (img2dataset does that, and source=webdataset reads its tars), or name the "
                 f"column of paths with source.{what}_key=…"
+                + ("; a few images workers can fetch, with load.urls=true" if what == "image" else "")
             )
 
     def how(self) -> dict[str, Any]:

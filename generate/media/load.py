@@ -13,6 +13,7 @@ from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
 from labelyard.generate.media.inside_files import read_place, resolve
 from labelyard.generate.media.parts import cut
+from labelyard.generate.media.urls import fetch, is_fetched
 from labelyard.generate.media.video import Limits, Part, Video, look_through
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.chosen import shown
@@ -33,6 +34,7 @@ class Load:
     max_aspect: float = setting(50.0, least=1)
     max_bytes: int = setting(2_000_000_000, least=1)  # of a file, before it is read
     max_seconds: float = setting(3600.0, above=0)  # of a video
+    urls: bool = transient(False)  # workers fetch images that the list names by http(s) addresses
     threads: int = transient(4, least=1, most=MOST_THREADS)  # images decoded ahead
 
 
@@ -49,11 +51,11 @@ def load(item: Item, root: str | None, options: Load, patience: float = 120.0) -
     return record
 
 
-def look(item: Item, root: str | None) -> None:
+def look(item: Item, root: str | None, urls: bool = False) -> None:
     """Fails as `load` would if what the item lies in can't be read."""
     item = shown(item)
     if item.image:
-        read(item, root)
+        read(item, root, urls=urls)
     if item.video:
         with _told(_part(item, root).path, item.video, item) as path, _regular(path, Load.max_bytes, item):
             pass
@@ -79,7 +81,7 @@ def _part(item: Item, root: str | None) -> Part:
 
 
 def _with_image(item: Item, root: str | None, options: Load) -> Record:
-    data = read(item, root, options.max_bytes)
+    data = read(item, root, options.max_bytes, options.urls)
     try:
         decoded = decode(data, options.max_pixels, options.max_aspect)
     except UnreadableImage as error:
@@ -93,9 +95,12 @@ def _with_image(item: Item, root: str | None, options: Load) -> Record:
     return Record(item, image, kept, decoded.facts, caption=item.caption)
 
 
-def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes) -> bytes:
+def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes, urls: bool = False) -> bytes:
     """The image file's bytes. Reasons begin with what many items share: by that they are counted."""
     place = item.place if item.place and "file" in item.place else None
+    if urls and place is None and is_fetched(item.image):
+        point("read")
+        return fetch(item.image, max_bytes, item.id)
     with _told(resolve(place["file"] if place else item.image, root), item.image, item) as path:
         point("read")
         if place:
@@ -110,7 +115,7 @@ def _told(path: Path, location: str, item: Item) -> Iterator[Path]:
         yield path
     except FileNotFoundError:
         if scheme(location) is not None:
-            raise ItemError(f"a URL; fetch it to a disk first (img2dataset does that): {location}", item.id) from None
+            raise ItemError(f"a URL; {_how_else(item, location)}: {location}", item.id) from None
         raise ItemError(f"no such file: {path}", item.id) from None
     except OSError as error:
         if error.errno in UNWELL:
@@ -118,6 +123,12 @@ def _told(path: Path, location: str, item: Item) -> Iterator[Path]:
         raise ItemError(f"{error.strerror}: {path}", item.id) from None
     except ValueError as error:  # a NUL byte in the name, half a surrogate pair
         raise ItemError(f"not a file name: {error}: {location!r}", item.id) from None
+
+
+def _how_else(item: Item, location: str) -> str:
+    if is_fetched(location) and location == item.image:
+        return "fetch it to a disk first (img2dataset does that), or let workers fetch: load.urls=true"
+    return "fetch it to a disk first"
 
 
 @contextmanager

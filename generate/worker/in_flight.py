@@ -79,7 +79,7 @@ class InFlight:
 
     def still_readable(self, item: Item) -> str | None:
         """Look again at an image that was read before: why it can't be read now, if so."""
-        job = self._readers.submit(partial(look, item, self._root), item.label, first=True)
+        job = self._readers.submit(partial(look, item, self._root, self._options.urls), item.label, first=True)
         while not self._readers.wait(job):
             if self._stop.asked:
                 return "a stop was asked for"

@@ -154,7 +154,7 @@ def _draft(stage: StageRecipe, composition: Composed, before: Mapping[str, _Draf
         source: Source = build(frame.values["source"], "source")
         source.serve(needs(steps))
         with reading(source):
-            source.peek()
+            source.peek(frame.values["load"]["urls"])
         brought = Brought(source.gives(), source.brings())
     if getattr(frame.cluster, "python", None) is None:  # else workers have another environment than this
         check_installed(steps)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.media.inside_files import resolve
+from labelyard.generate.media.urls import is_fetched
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.body import newer
 from labelyard.launch.dataflow_gen.flow import Flow
@@ -67,7 +68,9 @@ def _current(
         return own if maker is None else newer(body, "texts").get(maker.name, {}).get("text")
     if maker is not None:
         return str(media[kind][0]) if kind in media else None
-    return str(resolve(own, root).absolute()) if isinstance(own, str) and own else None
+    if not isinstance(own, str) or not own:
+        return None
+    return own if is_fetched(own) else str(resolve(own, root).absolute())
 
 
 def _texts(flow: Flow, upto: int, body: Mapping[str, Any], key: str) -> dict[str, Any]:

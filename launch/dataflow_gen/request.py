@@ -44,6 +44,7 @@ class Request:
     plugins: tuple[str, ...] = ()
     cluster: Mapping[str, Any] = field(default_factory=dict)
     work: Mapping[str, Any] = field(default_factory=dict)
+    load: Mapping[str, Any] = field(default_factory=dict)
     keep_failed: bool = False
     explode: bool = False
     max_cost: float | None = None
@@ -58,6 +59,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "seed": (int,),
     "cluster": (dict,),
     "work": (dict,),
+    "load": (dict,),
     "keep_failed": (bool,),
     "explode": (bool,),
     "max_cost": (int, float),

@@ -228,8 +228,8 @@ def _named(request: Request, before: Flow, asked: StepAsked, kind: str, value: A
 
 
 def _run_settings(request: Request, asked: StepAsked, found: Translated) -> dict[str, Any]:
-    """Of the YAML's cluster: and work:, for all steps and for this one."""
-    settings = dict(found.run)
+    """Of the YAML's load:, and of its cluster: and work:, for all steps and for this one."""
+    settings = {**found.run, **{f"load.{key}": value for key, value in request.load.items()}}
     for part in (request, asked):
         for section in ("cluster", "work"):
             for key, value in getattr(part, section).items():

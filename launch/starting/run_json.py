@@ -32,6 +32,9 @@ RECORDED = [
     "submitit",
 ]
 
+# Of `load`: what does not decide what comes out.
+OF_THE_WORKER = ("threads", "urls")
+
 
 def frozen(config: Mapping[str, Any], steps: Mapping[str, Step]) -> dict[str, Any]:
     """The content of run.json for this configuration."""
@@ -53,7 +56,7 @@ def data_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "source": what_makes_the_data(config["source"]),
         "pipeline": config["pipeline"],
-        "load": {k: v for k, v in {**defaults(fields(Load)), **config["load"]}.items() if k != "threads"},
+        "load": {k: v for k, v in {**defaults(fields(Load)), **config["load"]}.items() if k not in OF_THE_WORKER},
         "write": {**defaults(fields(Write)), **config["write"]},
         **{name: what_makes_the_data(node) for name, node in config["steps"].items()},
     }

@@ -53,7 +53,7 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     check_apart(folder, wish.source, wish.location)
     wish.cluster.check(folder)
     with reading(wish.source):
-        wish.source.peek()
+        wish.source.peek(wish.config["load"].get("urls", False))
         check_moved(folder, wish.source, wish.config["image_root"])
     if wish.dry_run:
         return dry_run(folder, wish)

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labelyard.generate.media.inside_files import resolve
+from labelyard.generate.media.urls import is_fetched
 from labelyard.generate.record import Record
 from labelyard.generate.record_json.chosen import shown
 from labelyard.utils.images import encode_png, ending
@@ -14,7 +15,7 @@ INSIDE = ("offset", "row", "record", "part")  # keys of the place of an image th
 
 
 class Places:
-    """Images inside a table or a tar are written to a folder that goes when this does."""
+    """Images inside a table or a tar, or from elsewhere, are written to a folder that goes when this does."""
 
     def __init__(self, root: str | None) -> None:
         self._root = root
@@ -22,7 +23,7 @@ class Places:
 
     def image(self, record: Record) -> str:
         item = shown(record.item)
-        if not (item.place and any(key in item.place for key in INSIDE)):
+        if not (item.place and any(key in item.place for key in INSIDE)) and not is_fetched(item.image):
             return str(resolve(item.image, self._root).absolute())
         data = record.original_bytes or encode_png(record.image)
         return self._written(f"{item.id}.{ending(data)}", data)
