@@ -13,13 +13,14 @@ from labelyard.generate.step import Step
 
 OWN = "instances"
 LABELS = "labels"  # under which an instance keeps its votes
+SEEN = "seen"  # and what the steps that are kept aside have seen of it
 
 
 @dataclass(kw_only=True)
 class MergeBoxes(Step):
     """Steps come in the order of `of`, and the instances of each in their own. One that overlaps with an instance that
     is there already is dropped, and its label is one more vote for that: `labels`, the first to see it first. The label
-    is that of the first."""
+    is that of the first. `seen` says which steps saw it where, so that nothing votes a second time."""
 
     writes = ("instances",)
 
@@ -48,7 +49,11 @@ class MergeBoxes(Step):
 
         from labelyard.utils.boxes import iou
 
-        found = [instance for one in self.of for instance in _instances(record, one)]
+        known = _seen_before(record) if OWN in self.of else ()
+        named = [(one, instance) for one in self.of for instance in _instances(record, one)]
+        named = [(one, instance) for one, instance in named if one == OWN or _sight(one, instance) not in known]
+        found = [instance for _, instance in named]
+        sights = [_sights(one, instance) for one, instance in named]
         boxes = np.array([instance.box for instance in found], dtype=np.float64).reshape(-1, 4)
         kept: list[int] = []
         votes: dict[int, list[str]] = {}
@@ -59,11 +64,12 @@ class MergeBoxes(Step):
             best = int(shares.argmax()) if len(rivals) else 0
             if len(rivals) and shares[best] > self.iou_threshold:
                 votes[rivals[best]] += _votes(instance)
+                sights[rivals[best]] += sights[number]
                 taken_in[number] = rivals[best]
             else:
                 kept.append(number)
                 votes[number] = _votes(instance)
-        told = {n: replace(found[n], extra={**found[n].extra, LABELS: votes[n]}) for n in kept}
+        told = {n: _told(found[n], votes[n], sights[n]) for n in kept}
         # Phrases know the record's own instances by their numbers: these come first, to be taken along.
         own = {id(instance) for instance in (record.instances if OWN in self.of else ())}
         order = sorted(range(len(found)), key=lambda n: id(found[n]) not in own)
@@ -87,3 +93,20 @@ def _instances(record: Record, one: str) -> Sequence[Instance]:
 def _votes(instance: Instance) -> list[str]:
     """Of a merge before this one, too."""
     return list(instance.extra.get(LABELS, [instance.label]))
+
+
+def _sight(by: str, instance: Instance) -> dict[str, Any]:
+    return {"by": by, "label": instance.label, "box": list(instance.box)}
+
+
+def _sights(by: str, instance: Instance) -> list[dict[str, Any]]:
+    """Those of a merge before this one, too."""
+    return [*instance.extra.get(SEEN, ()), *([] if by == OWN else [_sight(by, instance)])]
+
+
+def _seen_before(record: Record) -> list[dict[str, Any]]:
+    return [sight for instance in record.instances for sight in instance.extra.get(SEEN, ())]
+
+
+def _told(instance: Instance, votes: list[str], sights: list[dict[str, Any]]) -> Instance:
+    return replace(instance, extra={**instance.extra, LABELS: votes, **({SEEN: sights} if sights else {})})

@@ -68,12 +68,24 @@ def test_nothing_found_is_nothing_merged() -> None:
     assert merged(record(), of=["a", "b"]) == merged(record(a=[], b=[]), of=["a", "b"]) == []
 
 
-def test_company_does_not_matter() -> None:
+def test_company_does_not_matter_and_nothing_votes_twice() -> None:
+    """Over its own result, too, as after a failure: of the record's own instances as well."""
     records = [
         record(n, own=found(("cat", WHOLE)), a=found(("dog", MOST), ("bus", OTHER)), b=found(("cat", OTHER))[:n])
         for n in range(3)
     ]
-    assert_company_does_not_matter(MergeBoxes(of=["a", "b"]), records)
+    for of in (["a", "b"], ["instances", "a", "b"], ["b", "instances", "a"]):
+        assert_company_does_not_matter(MergeBoxes(of=of), records, disturbed=False)
+
+
+def test_what_another_look_has_found_votes_and_what_was_merged_does_not() -> None:
+    one = record(own=found(("cat", WHOLE)), a=found(("dog", MOST)))
+    assert merged(one, of=["instances", "a"]) == [("cat", WHOLE, ["cat", "dog"])]
+    assert one.instances[0].extra["seen"] == [{"by": "a", "label": "dog", "box": list(MOST)}]
+    one.aside["b"] = Aside(instances=found(("puppy", MOST)))
+    assert merged(one, of=["instances", "a", "b"]) == [("cat", WHOLE, ["cat", "dog", "puppy"])]
+    one.aside["a"] = Aside(instances=found(("dog", (0.0, 0.0, 10.0, 7.0))))
+    assert merged(one, of=["instances", "a"]) == [("cat", WHOLE, ["cat", "dog", "puppy", "dog"])]
 
 
 def test_what_it_merges_has_to_be_there() -> None:
