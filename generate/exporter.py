@@ -78,6 +78,10 @@ class Exporter:
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         """Write what stands over all parts."""
 
+    def files_of(self, part: Part) -> Iterable[str]:
+        """Where it is below the destination, if a name may be another one once the run has grown."""
+        return ()
+
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         """Read back what was written with the format's own library; raise Damage where it is not what was meant."""
 

@@ -22,6 +22,7 @@ from labelyard.utils.only_one import only_one
 
 NOTES = "export.jsonl"
 LOCK = "export-lock.tmp"  # there while an export is at work
+GONE = ".export-gone.jsonl"  # files of parts that are made anew; those that don't come again are removed at the end
 Tell = Callable[[int, int], None]
 
 
@@ -45,19 +46,26 @@ def export(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell
     if dest.exists() and not dest.is_dir():
         raise UserError(f"{dest} is a file; this format needs a folder")
     dest.mkdir(parents=True, exist_ok=True)
-    with only_one(dest / f".{LOCK}", busy):
-        return _export_to_a_folder(exporter, name, run, dest, tell, planned)
+    lock = dest / f".{LOCK}"
+    killed = lock.exists()  # who was at work here could not take it away
+    with only_one(lock, busy):
+        return _export_to_a_folder(exporter, name, run, dest, tell, planned, killed)
 
 
-def _export_to_a_folder(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
+def _export_to_a_folder(
+    exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell, planned: int, killed: bool
+) -> Totals:
     options = settings(exporter, with_transient=False)
     usual = settings(type(exporter)(), with_transient=False)
     notes = Notes.open(dest, {"export": name, "options": options, "run": str(run.path)}, usual)
+    for folder, _, _ in os.walk(dest) if killed else ():
+        sweep(Path(folder), writer_is_gone)
     exporter.begin(dest, run)
     records, number, seen, written = finished(run), 0, 0, 0
     while piece := list(islice(records, exporter.part_size())):
         digest = _digest(piece)
         if not notes.has(number, digest):
+            _cut(exporter, notes, dest, number)
             labels = Labels(notes.labels)
             part = Part()
             exporter.write(dest, number, piece, part, labels)
@@ -66,10 +74,33 @@ def _export_to_a_folder(exporter: Exporter, name: str, run: RunFolder, dest: Pat
             written += 1
         number, seen = number + 1, seen + len(piece)
         tell(seen, planned)
-    notes.cut(number)
+    _cut(exporter, notes, dest, number)
     exporter.end(dest, notes.parts, notes.labels)
+    _remove_gone(exporter, dest, notes.parts)
     exporter.check(dest, notes.parts)
     return _totals(notes.parts, written)
+
+
+def _cut(exporter: Exporter, notes: Notes, dest: Path, number: int) -> None:
+    """This part was made of other records: it goes, and all that follow. What they made is noted before, since by
+    other names it may come again."""
+    files = [name for part in notes.parts[number:] for name in exporter.files_of(part)]
+    if files:
+        with (dest / GONE).open("ab") as file:
+            file.write(dump(files))
+            file.flush()
+            os.fsync(file.fileno())
+    notes.cut(number)
+
+
+def _remove_gone(exporter: Exporter, dest: Path, parts: Sequence[Part]) -> None:
+    if (dest / GONE).exists():
+        gone = {name for files in _whole_lines(dest / GONE) for name in files}
+        for part in parts:
+            gone.difference_update(exporter.files_of(part))
+        for name in gone:
+            (dest / name).unlink(missing_ok=True)
+        (dest / GONE).unlink()
 
 
 def _export_to_a_file(exporter: Exporter, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
@@ -150,11 +181,8 @@ class Notes:
         return [label for line in self._lines for label in line["labels"]]
 
     def has(self, number: int, digest: str) -> bool:
-        """Whether this part is there. If it is there but was made of other records, it goes, and all that follow."""
-        if number < len(self._lines) and self._lines[number]["digest"] == digest:
-            return True
-        self.cut(number)
-        return False
+        """Whether this part is there, and made of these records."""
+        return number < len(self._lines) and self._lines[number]["digest"] == digest
 
     def cut(self, number: int) -> None:
         if number < len(self._lines):
@@ -173,7 +201,7 @@ class Notes:
         write_atomic(self._path, b"".join(dump(line) for line in (self._head, *self._lines)))
 
 
-def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+def _whole_lines(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         for line in file:
             try:

@@ -52,6 +52,7 @@ class Gcg(Upright):
 
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
         lines: list[bytes] = []
+        pictures = part.facts["pictures"] = list[str]()
         for record in self.taken(records, part):
             caption, found = self._grounded(record)
             if not found:
@@ -61,6 +62,7 @@ class Gcg(Upright):
             try:
                 for folder in self._folders(subset):
                     self.place_picture(record, dest / PICTURES / folder / name)
+                    pictures.append(f"{PICTURES}/{folder}/{name}")
             except ItemError as error:
                 part.leave_out(record, error.reason)
                 continue
@@ -68,6 +70,10 @@ class Gcg(Upright):
             item = {"file_name": name, "image_id": Path(name).stem, "caption": caption, "groundings": groundings}
             lines.append(dump({"subset": subset, "item": item}))
         write_atomic(dest / PARTS / f"{number:05d}.jsonl", b"".join(lines))
+
+    def files_of(self, part: Part) -> Iterable[str]:
+        pictures: list[str] = part.facts.get("pictures", [])
+        return pictures
 
     def _folders(self, subset: str) -> list[str]:
         if subset != TRAIN:

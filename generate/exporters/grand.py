@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,10 @@ class Grand(Exporter):
             write_atomic(path, dump({own_name(record, whole=False): body}, indent=self.indent), sync=False)
             names.append(name)
         part.facts["names"] = names
+
+    def files_of(self, part: Part) -> Iterable[str]:
+        names: list[str] = part.facts["names"]
+        return names
 
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         instances = 0

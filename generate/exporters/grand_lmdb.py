@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +91,10 @@ class GrandLmdb(Upright):
             for split in SPLITS:
                 with replacing(_list(dest, database, split)) as file:
                     file.writelines(key.encode() + b"\n" for key in _keys(parts, database, split))
+
+    def files_of(self, part: Part) -> Iterable[str]:
+        keys: dict[str, dict[str, list[str]]] = part.facts["keys"]
+        return (f"{TOP}/images/{key}" for some in keys.values() for names in some.values() for key in names)
 
     def check(self, dest: Path, parts: Sequence[Part]) -> None:
         for database, check in ((CAPTIONS, _check_captions), (REFERRING, _check_referring)):

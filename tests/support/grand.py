@@ -1,18 +1,23 @@
-"""GranD's files for a few pictures, each with something at which GLaMM's classes or its converters have failed."""
+"""GranD's files for a few pictures, each with something at which GLaMM's classes or its converters have failed; and
+what is looked at in exports of them."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from pycocotools import mask as coco
 
 from tests.support import glamm
 
 Body = dict[str, Any]
 WIDTH, HEIGHT = glamm.WIDTH, glamm.HEIGHT
+HUMAN = "GranDf/annotations/train/GranDf_HA_GCG_train.json"
 
 
 def mask_in(box: Sequence[float], width: int = WIDTH, height: int = HEIGHT) -> dict[str, Any]:
@@ -132,3 +137,34 @@ def level_4(folder: Path) -> dict[str, Body]:
         glamm.picture(folder / "pictures" / name, orientation=6 if name == "turned.jpg" else 1)
         glamm.write(folder / "level-4" / f"{name.removesuffix('.jpg')}.json", {Path(name).name: one})
     return made
+
+
+def small_pictures(folder: Path, photos: dict[str, Image.Image], number: int) -> Path:
+    """Parts of the photos, none like another."""
+    some = [photos[name].convert("RGB") for name in sorted(photos)]
+    for n in range(number):
+        whole = some[n % len(some)]
+        part = whole.crop((n * 5, n * 3, whole.width - n * 4, whole.height - n * 2))
+        part.resize(((96, 72), (72, 96), (120, 80))[n % 3]).save(folder / f"{n:02d}.jpg", quality=92)
+    return folder
+
+
+def exported(dest: Path) -> dict[str, object]:
+    """All that an export holds, by place: a file by its digest, an LMDB by its entries. Not the notes, which name the
+    run and its records' times."""
+    found: dict[str, object] = {}
+    for folder, _, names in os.walk(dest):
+        if "data.mdb" in names:
+            found[os.path.relpath(folder, dest)] = entries(Path(folder))
+        for name in names:
+            if name not in ("data.mdb", "lock.mdb", "export.jsonl"):
+                path = Path(folder) / name
+                found[str(path.relative_to(dest))] = hashlib.blake2b(path.read_bytes()).hexdigest()
+    return found
+
+
+def entries(folder: Path) -> dict[bytes, bytes]:
+    import lmdb
+
+    with lmdb.open(str(folder), readonly=True, lock=False) as environment, environment.begin() as there:
+        return {bytes(key): bytes(value) for key, value in there.cursor()}
