@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import random
 import sys
+import traceback
 import types
 from collections.abc import Callable
 from typing import Any
@@ -132,6 +134,12 @@ def checked(item: Any) -> dict[str, Any]:
     return {**facts, "wrong": wrong}
 
 
+def place_of(error: BaseException, checkout: str) -> str:
+    """The last line of the checkout's own on the way to it: file, line, and what stands there."""
+    own = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(checkout)]
+    return f"{os.path.relpath(own[-1].filename, checkout)}:{own[-1].lineno}: {own[-1].line}" if own else "elsewhere"
+
+
 def main(checkout: str, data: str) -> None:
     sys.path.insert(0, checkout)
     stand_ins()
@@ -145,7 +153,7 @@ def main(checkout: str, data: str) -> None:
                 infos = getattr(made, "data_infos", None)
                 items = [checked(made[n % len(infos) if infos else 0]) for n in range(TIMES)]
         except Exception as error:
-            outcomes[name] = {"failed": f"{type(error).__name__}: {error}"}
+            outcomes[name] = {"failed": f"{type(error).__name__}: {error}", "where": place_of(error, checkout)}
         else:
             wrong = [text for item in items for text in item["wrong"]]
             outcomes[name] = {"items": None if infos is None else len(infos), "wrong": wrong, "seen": items}

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,29 +19,28 @@ from PIL import Image
 
 from labelyard.utils.rle import encode
 from tests.conftest import ROOT, call, command, environment, records
+from tests.generate.exporters.conftest import export
+from tests.support.grand import HUMAN, exported, small_pictures
+from tests.support.narrator import narrator
 from tests.tiny.grand import grand_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 STAGES = ("find", "say", "relate", "tell", "ground")
 NUMBER = 12
+EXPORTS = {"grand": [], "grand_lmdb": ["dense=true", "val=0.3"], "gcg": ["eval=true"]}
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """With spaCy's phrases where it is installed; and in shards and batches of a few items."""
-    made = grand_settings(tmp_path_factory.mktemp("models"), parser=find_spec("spacy") is not None)
-    return [*made, "shard_size=4", "work.batch=2"]
+    with narrator() as server:
+        made = grand_settings(tmp_path_factory.mktemp("models"), find_spec("spacy") is not None, server.address)
+        yield [*made, "shard_size=4", "work.batch=2"]
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Image.Image]) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    some = [photos[name].convert("RGB") for name in sorted(photos)]
-    for number in range(NUMBER):
-        whole = some[number % len(some)]
-        part = whole.crop((number * 5, number * 3, whole.width - number * 4, whole.height - number * 2))
-        part.resize(((96, 72), (72, 96), (120, 80))[number % 3]).save(folder / f"{number:02d}.jpg", quality=92)
-    return folder
+    return small_pictures(tmp_path_factory.mktemp("pictures"), photos, NUMBER)
 
 
 def found(run: Path) -> dict[str, dict[str, Any]]:
@@ -92,6 +92,14 @@ def test_one_run_and_five_stages_that_are_killed_find_the_same(
     assert process.returncode == 0, said
     assert found(chain / "ground") == whole
     assert all("aside" not in json.loads(path.read_bytes()) for path in records(chain / "ground"))
+    of_one, of_chain = tmp_path / "of-one", tmp_path / "of-chain"
+    for name, options in EXPORTS.items():
+        for run, dest in ((one, of_one / name), (chain / "ground", of_chain / name)):
+            done = export(run, name, dest, *options)
+            assert done.returncode in (0, 3) and "read back well" in done.stdout, done.stdout + done.stderr
+        assert exported(of_one / name) == exported(of_chain / name), name
+    captions = json.loads((of_one / "gcg" / HUMAN).read_bytes())
+    assert len(captions) > NUMBER // 2 and sum(len(item["groundings"]) for item in captions) > NUMBER
 
 
 def test_with_the_masks_of_sa_1b(pictures: Path, settings: list[str], tmp_path: Path) -> None:

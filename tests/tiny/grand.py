@@ -10,8 +10,9 @@ from tests.tiny import caption, chat, depth, embed, ground, segment, tag
 PEOPLE = ("man", "woman")
 
 
-def grand_settings(folder: Path, parser: bool) -> list[str]:
-    """What puts them in the place of the published ones; without a parser Florence-2 finds the phrases."""
+def grand_settings(folder: Path, parser: bool, server: str | None = None) -> list[str]:
+    """What puts them in the place of the published ones; without a parser Florence-2 finds the phrases. `server`: the
+    address of one that describes pictures and scenes in words that fit, so that texts have phrases."""
     tag.make_ram(folder / "ram")
     tag.make_tag2text(folder / "tag2text", (*tag.TAGS, *PEOPLE))
     llava = caption.make_llava(folder / "llava")
@@ -54,7 +55,14 @@ def grand_settings(folder: Path, parser: bool) -> list[str]:
             "phrases.max_new_tokens=30",
             "dense_phrases.parser=null",
         ]
-    return settings
+    return settings + ([] if server is None else _asking(server, folder))
+
+
+def _asking(server: str, folder: Path) -> list[str]:
+    (folder / "scene.txt").write_text("{scene}")
+    asked = [f"{name}.{key}" for name in ("llava", "dense_text") for key in ("backend=openai", f"base_url={server}")]
+    sees_the_same = f"boxes2.checkpoint={folder / 'dfine'}"  # two that agree make an object, which is described
+    return [*asked, f"dense_text.prompt={folder / 'scene.txt'}", "region.max_new_tokens=2", sees_the_same]
 
 
 def _brief(folder: Path) -> Path:
