@@ -105,14 +105,6 @@ class Source:
         """The same, thousands at a time; for a source that can tell them faster that way."""
         return grouped(self.entries())
 
-    def bulk(self) -> int:
-        """About how many bytes there are to parse."""
-        path = Path(self.path)
-        if path.is_file():
-            return path.stat().st_size
-        is_list = self.suffixes and (path.is_dir() or glob.has_magic(self.path))
-        return sum(file.stat().st_size for file in self.files()) if is_list else 0
-
     def gives(self) -> dict[str, tuple[str, ...]]:
         """The fields of a record that its items bring along, beyond image and caption, by what made them (the name of
         an earlier run's step). Steps may read them."""

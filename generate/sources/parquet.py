@@ -16,15 +16,11 @@ if TYPE_CHECKING:
 
 ROWS = 8192  # read at a time
 NULLS_AT_ONCE = 16  # cells of images, that are read to see which are none
-PACKED = 8  # times as much to parse as lies on the disk, roughly
 
 
 @dataclass(kw_only=True)
 class Parquet(ColumnSource):
     suffixes = (".parquet", ".pq")
-
-    def bulk(self) -> int:
-        return PACKED * super().bulk()
 
     def pieces(self) -> Iterator[Piece]:
         try:

@@ -47,9 +47,6 @@ class Refer(Source):
             raise UserError(f"source.by={self.by}: {wanted[0]} is not there; of its kind there are: {there}")
         return [self.readable(path) for path in wanted]
 
-    def bulk(self) -> int:
-        return sum(path.stat().st_size for path in self.files())
-
     @cached_property
     def _refs(self) -> list[Mapping[str, Any]]:
         path = self.files()[0]

@@ -55,9 +55,6 @@ class Sa1b(Source):
     def fingerprint(self) -> dict[str, Any]:
         return super().fingerprint() if self._is_tars() else marks_of(Path(self.path))
 
-    def bulk(self) -> int:
-        return super().bulk() if self._is_tars() else 0
-
     def _in_folder(self) -> Iterator[Row]:
         refuse_run(Path(self.path), f"source={NAME}")
         folder = InputFolder(self.path)

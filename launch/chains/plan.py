@@ -26,7 +26,7 @@ from labelyard.launch.clusters.base import Cluster
 from labelyard.launch.clusters.slurm import Slurm
 from labelyard.launch.config.compose import Composed, composed
 from labelyard.launch.merging.summary import to_type
-from labelyard.launch.planning.reader_process import reading
+from labelyard.launch.planning.reading import reading
 from labelyard.launch.starting.checks import check_installed, check_models
 from labelyard.launch.starting.request import Brought, Frame, chosen_steps, framed
 from labelyard.launch.starting.run_json import data_config

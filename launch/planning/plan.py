@@ -19,7 +19,7 @@ from labelyard.generate.run_folder.plan import Pass, Plan
 from labelyard.generate.run_folder.shard_lines import Line, encoded, item_lines
 from labelyard.generate.source import Source
 from labelyard.launch.planning.new_items import Sieve, Told
-from labelyard.launch.planning.reader_process import reading, rows_ahead
+from labelyard.launch.planning.reading import reading, rows_of
 from labelyard.launch.planning.refused_rows import Refusals
 from labelyard.utils.errors import UserError
 
@@ -82,7 +82,7 @@ class Reading:
     def lines(self, sieve: Sieve) -> Iterator[list[Line]]:
         """Of the new items, thousands at a time."""
         index = self.known.items
-        for sifted in sieve.sift(_with_captions(self.source, rows_ahead(self.source, self.limit)), self.tell):
+        for sifted in sieve.sift(_with_captions(self.source, rows_of(self.source, self.limit)), self.tell):
             yield item_lines(sifted.rows, sifted.ids, sifted.new, index)
             index += len(sifted.new)
 

@@ -16,7 +16,7 @@ from labelyard.generate.steps.tools import licences, model_cache
 from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging.summary import short
 from labelyard.launch.planning.plan import fitting_size
-from labelyard.launch.planning.reader_process import reading, rows_ahead
+from labelyard.launch.planning.reading import reading, rows_of
 from labelyard.launch.starting.checks import check_plan
 from labelyard.launch.starting.cost import SAMPLE, costs, items_of
 from labelyard.launch.starting.estimate import estimate, left_of
@@ -47,7 +47,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     began = time.perf_counter()
     with Gauge("planning") as gauge:
         new, sample = 0, list[Item]()
-        for sifted in sieve.sift(rows_ahead(wish.source, wish.limit), gauge.tell):
+        for sifted in sieve.sift(rows_of(wish.source, wish.limit), gauge.tell):
             new += len(sifted.new)
             if len(sample) < SAMPLE:
                 sample += items_of(sifted, SAMPLE - len(sample))

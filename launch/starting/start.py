@@ -25,7 +25,7 @@ from labelyard.launch.merging import reserve
 from labelyard.launch.merging.summary import short
 from labelyard.launch.planning.plan import plan
 from labelyard.launch.planning.plan_lock import planning
-from labelyard.launch.planning.reader_process import reading
+from labelyard.launch.planning.reading import reading
 from labelyard.launch.retry import put_back_what_is_gone
 from labelyard.launch.starting.checks import check_installed, check_models, check_output, check_plan, prepare
 from labelyard.launch.starting.dry_run import dry_run

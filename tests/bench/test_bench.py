@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import overhead
+from tests.bench import overhead, planning
 from tests.bench.pipeline import main
 from tests.bench.published import TAGS
 from tests.tiny.caption import make_blip2_opt
@@ -77,3 +77,9 @@ def test_the_profiles_see_what_is_computed_in_threads_too(tmp_path: Path) -> Non
     for way in ("sequential", "engine"):
         assert "aten::addmm" in (tmp_path / f"{way}.txt").read_text()
         assert (tmp_path / f"{way}.json.gz").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_plan_is_compared_with_a_pass_over_the_same_list(tmp_path: Path) -> None:
+    passed, planned = planning.compared(tmp_path, 2000, 1)
+    assert "2000 values by ijson.items, backend" in passed and '"items": 2000' in planned

@@ -42,19 +42,3 @@ def test_a_worker_by_hand(user: hostile.Hostile, tmp_path: Path) -> None:
     called(user, ROOT / "generate", out)
     called(user, ROOT / "launch" / "jsons2txt.py", out)
     hostile.assert_done(out, 3)
-
-
-def test_the_process_that_reads_ahead(user: hostile.Hostile) -> None:
-    """It reads long lists, in a process of its own."""
-    code = (
-        "from labelyard.launch.planning import reader_process as reader\n"
-        "from labelyard.generate.sources.train_json import TrainJson\n"
-        f"reader.LARGE, source = 0, TrainJson(path={str(user.train)!r})\n"
-        "print(sum(rows.count for rows in reader.rows_ahead(source, None)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P" if sys.version_info >= (3, 11) else "-s", "-c", code],
-        cwd=user.folder, env={**user.environment(), "PYTHONPATH": f"{user.own}:{ROOT / 'src'}"},
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.stdout == "3\n", done.stderr

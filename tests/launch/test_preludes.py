@@ -22,4 +22,4 @@ def test_every_one_leads_to_src() -> None:
             assert prelude is not None, path
             assert path.resolve().parents[int(prelude[1])] == Path(ROOT).resolve(), path
             found[path.stem] = prelude[1]
-    assert {"run", "status", "jsons2txt", "__main__", "slurm_task", "by_hand", "reader_process"} <= set(found)
+    assert {"run", "status", "jsons2txt", "__main__", "slurm_task", "by_hand"} <= set(found)

@@ -18,7 +18,6 @@ import pytest
 import labelyard.generate.run_folder.layout
 import labelyard.launch.merging.merge
 import labelyard.launch.planning.plan
-import labelyard.launch.planning.reader_process
 from labelyard.generate.run_folder.claims import Claims, Owner
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.plan import Pass
@@ -64,31 +63,29 @@ def test_a_fleet_comes_to_its_end_the_same_way_every_time() -> None:
     assert first.tail < 3.0 and first.misses_per_claim < 3.0 and first.busy > 0.85
 
 
-def planned_both_ways(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[Pass, dict[str, bytes], bytes]]:
+def planned_both_ways(source: Source, tmp_path: Path) -> tuple[Pass, dict[str, bytes], bytes]:
+    """Thousands of rows at a time, and one by one, which a limit asks for."""
     found: list[tuple[Pass, dict[str, bytes], bytes]] = []
-    for name, large in (("here", 1 << 40), ("ahead", 0)):
-        monkeypatch.setattr(labelyard.launch.planning.reader_process, "LARGE", large)
+    for name, limit in (("columns", None), ("rows", 1 << 40)):
         folder = RunFolder(tmp_path / name)
         folder.make()
-        made = plan(folder, source, None, None, lambda rows: None)
+        made = plan(folder, source, limit, None, lambda rows: None)
         shards = {path.name: path.read_bytes() for path in (folder.path / "shards").iterdir()}
         refused = folder.refused.read_bytes() if folder.refused.exists() else b""
-        found.append((replace(made.passes[0], at=""), shards, refused))
-    return found
+        found.append((replace(made.passes[0], at="", limit=None), shards, refused))
+    assert found[0] == found[1]
+    return found[0]
 
 
-def test_a_list_read_ahead_is_planned_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_in_columns_is_planned_as_its_rows_are(tmp_path: Path) -> None:
     rows = [{"image": f"{n}.jpg", "caption": "two\ud800\0"[: 3 + n % 3], "n": n / 7} for n in range(20_000)]
     listed = tmp_path / "list.json"
     listed.write_text(json.dumps([*rows, {"image": 3}, *rows[:100], "none"]))
-    here, ahead = planned_both_ways(TrainJson(path=str(listed)), tmp_path, monkeypatch)
-    assert here == ahead
-    assert here[0].duplicates == 100 and here[0].refused == 2
+    made, _, _ = planned_both_ways(TrainJson(path=str(listed)), tmp_path)
+    assert made.duplicates == 100 and made.refused == 2
 
 
-def test_tables_read_ahead_are_planned_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_in_columns_are_planned_as_their_rows_are(tmp_path: Path) -> None:
     columns: dict[str, list[Any]] = {
         "image": [f"{n}.jpg" if n % 5000 else None for n in range(20_000)],
         "caption": [f"number {n}\0" for n in range(20_000)],
@@ -99,11 +96,8 @@ def test_tables_read_ahead_are_planned_the_same(tmp_path: Path, monkeypatch: pyt
     for name, part in (("a", slice(12_000)), ("b", slice(12_000, None))):
         table = pyarrow.table({key: column[part] for key, column in columns.items()})
         pyarrow.parquet.write_table(table, parts / f"{name}.parquet")
-    source = Parquet(path=str(parts))
-    assert source.bulk() > sum(file.stat().st_size for file in parts.iterdir()) > 0
-    here, ahead = planned_both_ways(source, tmp_path, monkeypatch)
-    assert here == ahead
-    assert (here[0].items, here[0].refused) == (19_996, 4)
+    made, _, _ = planned_both_ways(Parquet(path=str(parts)), tmp_path)
+    assert (made.items, made.refused) == (19_996, 4)
 
 
 def test_many_shards_are_synced_together_before_the_plan_names_them(
@@ -134,8 +128,7 @@ def test_many_shards_are_synced_together_before_the_plan_names_them(
         assert seen == [*together, ("sync_folder", 10, False)]
 
 
-def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelyard.launch.planning.reader_process, "LARGE", 0)
+def test_a_list_that_is_cut_off_is_no_plan(tmp_path: Path) -> None:
     listed = tmp_path / "list.json"
     listed.write_text('[{"image": "a.jpg", "caption": ""}, {"image"')
     folder = RunFolder(tmp_path / "run")
@@ -143,17 +136,6 @@ def test_what_is_wrong_with_a_list_read_ahead_is_told_as_ever(tmp_path: Path, mo
     with pytest.raises(UserError, match="is not whole JSON: after entry 0"):
         plan(folder, TrainJson(path=str(listed)), None, None, lambda rows: None)
     assert not folder.plan_json.exists()
-
-
-def test_a_reader_that_is_killed_ends_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelyard.launch.planning.reader_process, "LARGE", 0)
-    pipe = tmp_path / "list.json"
-    pipe.write_text("[]")
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    (tmp_path / "python").write_text("#!/bin/sh\nkill -9 $$\n")
-    os.chmod(tmp_path / "python", 0o755)
-    with pytest.raises(UserError, match="ended with -9 before the list did"):
-        list(labelyard.launch.planning.reader_process.rows_ahead(TrainJson(path=str(pipe)), None))
 
 
 def test_turns_come_in_random_order_and_end_when_the_look_is_old() -> None:

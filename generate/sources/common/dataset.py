@@ -58,9 +58,6 @@ class Dataset(Source):
             digest.update(dump(told))
         return {"path": str(Path(self.path).resolve()), "rows": number, "digest": digest.hexdigest()}
 
-    def bulk(self) -> int:
-        return 0
-
     def item(self, image: str, image_id: str, where: str, known: Mapping[str, Any] | None = None, **given: Any) -> Row:
         """`image`: as seen from the root. `image_id`: what the dataset itself calls it. `known`: for `take`, beside
         its name."""

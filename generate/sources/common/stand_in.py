@@ -37,9 +37,6 @@ class StandIn(Source):
     def rows(self) -> Iterator[Rows]:
         return self.chosen.rows()
 
-    def bulk(self) -> int:
-        return self.chosen.bulk()
-
     def how(self) -> dict[str, Any]:
         return self.chosen.how()
 
