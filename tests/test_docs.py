@@ -217,6 +217,13 @@ def test_the_source_of_the_document_works_as_written(photos: dict[str, Image.Ima
     assert refusal["where"] == "archive.blocks, above line 6" and "photos/nobody.jpg" in refusal["reason"]
     refused = example.call("source.path", "source.joined=x source.path")
     assert refused.returncode == 1 and "Did you mean source.joined_by?" in refused.stderr
+    (known,) = example.others
+    assert example.call(command=known).returncode == 0
+    (listed_record,) = (tmp_path / "runs" / "boxed" / "records.txt").read_text().splitlines()
+    record = json.loads(Path(listed_record).read_text())
+    assert record["caption"] == "A ginger cat" and [one["category_name"] for one in record["annos"]] == ["cat"]
+    (refusal,) = map(json.loads, (tmp_path / "runs" / "boxed" / "refused.jsonl").read_text().splitlines())
+    assert refusal["reason"] == "the box of cup is '80 40 250', not four numbers"
 
 
 def test_the_exporter_of_the_document_works_as_written(make_list: MakeList, tmp_path: Path) -> None:
