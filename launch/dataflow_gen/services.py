@@ -10,10 +10,10 @@ from labelyard.launch.dataflow_gen.request import Request, StepAsked
 from labelyard.launch.dataflow_gen.translate import Translated
 from labelyard.utils.errors import UserError
 
-PAINTERS = ("openai:", "huggingface:")  # ahead of a model's name: who can be asked for pictures
+PAINTERS = ("openai:", "huggingface:", "bfl:")  # ahead of a model's name: who can be asked for pictures
 # What upstream's class takes for a model of another service, if it is in the name; and where those are.
-OF_OTHERS = ("stable-diffusion", "flux")
-OTHERS = ("modelslab.com", "bfl.ml", "bfl.ai")
+OF_BFL, AT_BFL = "flux", ("bfl.ml", "bfl.ai")
+OF_MODELSLAB, AT_MODELSLAB = "stable-diffusion", ("modelslab.com",)
 
 
 def complete(request: Request, known: Known, asked: StepAsked, found: Translated) -> None:
@@ -31,24 +31,28 @@ def _says_where(step: dict[str, Any]) -> bool:
 def _name_painter(request: Request, asked: StepAsked, found: Translated) -> None:
     step = found.step
     model = str(step.setdefault("checkpoint", "openai:gpt-image-1"))
-    if not _says_where(step) and not any(word in model.lower() for word in OF_OTHERS):
-        step["checkpoint"] = model = f"openai:{model}"
     address = str(step.get("base_url") or "")
-    if (urlsplit(address).hostname or "").endswith(OTHERS):
+    host = urlsplit(address).hostname or ""
+    if host.endswith(AT_BFL) and ":" not in model:
+        step["checkpoint"] = model = f"bfl:{model}"
+        step["base_url"] = address = f"https://{host}/v1"
+    if not _says_where(step) and OF_MODELSLAB not in model.lower():
+        step["checkpoint"] = model = f"bfl:{model}" if OF_BFL in model.lower() else f"openai:{model}"
+    if host.endswith(AT_MODELSLAB):
         raise _unknown(request, asked, found, "base_url", address)
     if not address and not model.startswith(PAINTERS):
         raise _unknown(request, asked, found, "checkpoint", model)
     extra = step.get("extra", {})
-    if model.startswith("huggingface:") and extra.pop("quality", None) is not None:
-        found.said.append("quality is left out: Hugging Face has no word for it")
+    if model.startswith(("huggingface:", "bfl:")) and extra.pop("quality", None) is not None:
+        found.said.append("quality is left out: that service has no word for it")
 
 
 def _unknown(request: Request, asked: StepAsked, found: Translated, setting: str, value: str) -> UserError:
     key = found.yaml_of.get(setting, setting)
-    names = " and ".join(f"{name}NAME" for name in PAINTERS)
+    names = ", ".join(f"{name}NAME" for name in PAINTERS)
     return UserError(
         f"{request.at(asked, 'config', key)}: {key} is {value!r}, and that service is not known here. Known are "
-        f"{names}, and by base_url every server with OpenAI's images/generations. A class of your own that asks "
+        f"{names}, and, by base_url, every server with OpenAI's images/generations. A class of your own that asks "
         "another: --plugins its_file.py"
     )
 

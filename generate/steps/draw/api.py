@@ -1,4 +1,5 @@
-"""`draw=api`: a picture of each text by a server: OpenAI's images, whatever speaks as they do, or Hugging Face's."""
+"""`draw=api`: a picture of each text by a server: OpenAI's images, whatever speaks as they do, Hugging Face's or Black
+Forest Labs'."""
 
 from __future__ import annotations
 
@@ -18,20 +19,22 @@ from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.providers import Provider, check_variable
 from labelyard.generate.steps.models.chat.served import Serving
 from labelyard.generate.steps.models.chat.used import Account
-from labelyard.generate.steps.models.pictures.served import HUGGINGFACE, OPENAI, Painter, Wanted
+from labelyard.generate.steps.models.pictures.bfl import Tasks
+from labelyard.generate.steps.models.pictures.served import BFL, HUGGINGFACE, OPENAI, Painter, Wanted
 from labelyard.utils.images import UnreadableImage, decode_as_it_is
 
 SERVICES = {
     OPENAI: Provider("https://api.openai.com/v1", "OPENAI_API_KEY"),
     HUGGINGFACE: Provider("https://router.huggingface.co/hf-inference", "HF_TOKEN"),
+    BFL: Provider("https://api.bfl.ai/v1", "BFL_API_KEY"),
 }
 
 
 @dataclass(kw_only=True)
 class ApiDrawing(Drawing):
-    """`checkpoint` is the name by which the server knows the model, where `openai:` or `huggingface:` ahead of it
-    stands for the server, its words and its key. Seeds are sent where these have a place for them; no service promises
-    to keep to them."""
+    """`checkpoint` is the name by which the server knows the model, where `openai:`, `huggingface:` or `bfl:` ahead of
+    it stands for the server, its words and its key. Seeds are sent where these have a place for them; no service
+    promises to keep to them."""
 
     checkpoint: str = "openai:gpt-image-1"  # as the server knows the model, behind the name of the service
     extra: dict[str, Any] = field(default_factory=dict)  # sent beside all this, as it stands; null takes something out
@@ -57,7 +60,7 @@ class ApiDrawing(Drawing):
         self.account = Account()
         name, colon, _ = self.checkpoint.partition(":")
         if self.base_url is None and not (colon and name in SERVICES):
-            known = " or ".join(f"{service}:NAME" for service in SERVICES)
+            known = ", ".join(f"{service}:NAME" for service in SERVICES)
             raise ValueError(f"checkpoint={self.checkpoint}: where is the server? give {known}, or base_url")
         if self.base_url is not None and "://" in self.base_url:
             Addresses(self.base_url)
@@ -96,7 +99,8 @@ class ApiDrawing(Drawing):
             requests_per_minute=self.requests_per_minute,
         )
         wanted = Wanted(self.width, self.height, dict(self.extra))
-        self._painter = Painter(serving, wanted, self._service, self.account, self.around)
+        kind = Tasks if self._service == BFL else Painter
+        self._painter = kind(serving, wanted, self._service, self.account, self.around)
         self._kept: dict[Wish, Drawn] = {}
 
     def rest(self) -> None:

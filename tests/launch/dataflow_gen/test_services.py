@@ -11,6 +11,7 @@ from PIL import Image
 from tests.generate.steps.draw.test_api import coded, png
 from tests.launch.dataflow_gen.support import lines, pictures, pipeline, run, write_rows
 from tests.support.fault_server import Asked, Fault, FaultServer, error
+from tests.support.task_server import task_server
 
 KEY = "sk-quite-secret-and-long-enough"
 # A page's step alone, in the form in which it is printed there.
@@ -92,7 +93,7 @@ def test_pictures_are_drawn_by_a_service(
             assert run(pipeline(tmp_path, steps), *servers) == 3
         asked = [one.body for one in server.asked]
     said = capsys.readouterr().out
-    assert "retry_count has no meaning here" in said and "quality is left out: Hugging Face" in said
+    assert "retry_count has no meaning here" in said and "quality is left out: that service" in said
     by_openai = {"model": "dall-e-3", "prompt": "a cat.jpg", "n": 1, "size": "48x32", "quality": "standard"}
     assert asked.count({**by_openai, "response_format": "b64_json"}) == 2, "two pictures, each asked for once"
     (inputs,) = (body["parameters"] for body in asked if "inputs" in body)
@@ -110,7 +111,6 @@ def test_pictures_are_drawn_by_a_service(
     ("config", "told"),
     [
         ({"model": "stable-diffusion"}, "model is 'stable-diffusion', and that service is not known here"),
-        ({"model_path": "bfl:flux-pro"}, "model_path is 'bfl:flux-pro', and that service is not known here"),
         ({"model": "x", "api_url": "https://modelslab.com/api/v6/x"}, "api_url is 'https://modelslab.com/api/v6/x'"),
         ({"model": "openai:x", "num_inference_steps": 3}, "ImageAPIGenerator has no setting 'num_inference_steps'"),
         ({"model": "openai:x", "max_sequence_length": 3}, "ImageAPIGenerator has no setting 'max_sequence_length'"),
@@ -122,5 +122,27 @@ def test_another_service_is_refused_with_those_that_are(
     write_rows(tmp_path / "list.jsonl", [{"text": "a cat"}])
     assert run(pipeline(tmp_path, [{**PAINTER, "config": config}])) == 1
     said = capsys.readouterr().err
-    assert told in said and ("openai:NAME and huggingface:NAME" in said or "no setting" in said)
+    assert told in said and ("openai:NAME, huggingface:NAME, bfl:NAME" in said or "no setting" in said)
     assert not (tmp_path / "base").exists()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model": "flux-pro-1.1"},
+        {"model": "bfl:flux-pro-1.1"},
+        {"model": "flux-pro-1.1", "api_url": "https://api.bfl.ml/v1/x"},
+    ],
+)
+def test_what_is_called_flux_is_asked_where_flux_is(
+    config: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BFL_API_KEY", KEY)
+    write_rows(tmp_path / "list.jsonl", [{"text": "fine"}])
+    with task_server() as server:
+        asked = pipeline(tmp_path, [{**PAINTER, "config": config}])
+        assert run(asked, f"step_1.base_url={server.address}") == 0
+        assert [body["path"] for body in server.bodies] == ["/v1/flux-pro-1.1"]
+    (line,) = lines(tmp_path / "out" / "result.jsonl")
+    with Image.open(line["image"]) as drawn:
+        assert drawn.size == (24, 10)

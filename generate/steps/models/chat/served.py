@@ -19,7 +19,7 @@ from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.sampling import Sampling
 from labelyard.generate.steps.models.chat.used import Account, guessed_tokens
 from labelyard.generate.steps.models.chat.verdicts import Again, OtherName, Refused, Rejected, answer_of
-from labelyard.generate.steps.models.chat.web import NoReply, NotTrusted, Reply, Unreachable, ask
+from labelyard.generate.steps.models.chat.web import BEARER, NoReply, NotTrusted, Reply, Unreachable, ask
 from labelyard.generate.steps.models.chat.wire import body
 from labelyard.generate.surroundings import Surroundings
 from labelyard.utils.jsons import text_of, utf8
@@ -65,6 +65,7 @@ class _Died(Exception):
 
 class Served:
     accepts = "application/json"  # of what kind answers are
+    key_in = BEARER
 
     def __init__(
         self,
@@ -208,7 +209,9 @@ class Served:
                 raise Unreachable("no address is known yet")
             starts = self._engine.starts if self._engine is not None else 0
             try:
-                reply = ask(f"{address}/{self._path()}", data, self._key(), self._how.timeout, self.accepts)
+                reply = ask(
+                    f"{address}/{self._path()}", data, self._key(), self._how.timeout, self.accepts, self.key_in
+                )
                 self._account.tried()
             except Unreachable:
                 self._how.addresses.failed(address)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 LONGEST_WAIT = 120.0  # seconds: what a server asks for beyond that is not waited for
+BEARER = "Authorization"  # the header in which most want the key
 HERE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -42,11 +43,18 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-def ask(address: str, body: bytes | None, key: str | None, timeout: float, accepts: str = "application/json") -> Reply:
+def ask(
+    address: str,
+    body: bytes | None,
+    key: str | None,
+    timeout: float,
+    accepts: str = "application/json",
+    key_in: str = BEARER,
+) -> Reply:
     """POST of a body, GET without one."""
     headers = {"Content-Type": "application/json", "Accept": accepts}
     if key:
-        headers["Authorization"] = f"Bearer {key}"
+        headers[key_in] = f"Bearer {key}" if key_in == BEARER else key
     request = Request(address, data=body, headers=headers)
     try:
         with _opener(address).open(request, timeout=timeout) as response:

@@ -20,7 +20,7 @@ from labelyard.generate.surroundings import Surroundings
 from labelyard.utils.redact import redacted
 from labelyard.utils.text import one_line
 
-OPENAI, HUGGINGFACE = "openai", "huggingface"
+OPENAI, HUGGINGFACE, BFL = "openai", "huggingface", "bfl"
 # What services call it when a prompt or a picture is not to their liking.
 UNWANTED = ("content_policy", "moderation", "safety", "content_filter", "nsfw")
 
@@ -50,12 +50,12 @@ class Painter(Served):
         how, extra = self._wanted, dict(self._wanted.extra)
         if self._service == HUGGINGFACE:
             asked = {"width": how.width, "height": how.height, "seed": request.seed % 2**32, **extra}
-            return {"inputs": request.text, "parameters": _without_nothing(asked)}
+            return {"inputs": request.text, "parameters": without_nothing(asked)}
         size = f"{how.width}x{how.height}" if how.width and how.height else None
         # gpt-image answers with pictures, and does not take the word for it; others answer with addresses without it.
         form = None if self._how.model.startswith("gpt-image") else "b64_json"
         asked = {"model": self._how.model, "prompt": request.text, "n": 1, "size": size, "response_format": form}
-        return _without_nothing({**asked, **extra})
+        return without_nothing({**asked, **extra})
 
     def _read(self, reply: Reply, sent: Mapping[str, Any]) -> tuple[Answer, str]:
         if reply.status != 200:
@@ -72,7 +72,7 @@ class Painter(Served):
         return None if self._health.ever and not rejections else "no request was answered so far"
 
 
-def _without_nothing(asked: Mapping[str, Any]) -> dict[str, Any]:
+def without_nothing(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
 
 

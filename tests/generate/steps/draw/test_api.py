@@ -168,8 +168,10 @@ def test_a_run_stops_at_its_cost() -> None:
 
 
 def test_where_the_server_is_has_to_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"checkpoint=bfl:flux: where is the server\? give openai:NAME or huggingface"):
-        ApiDrawing(checkpoint="bfl:flux")
+    with pytest.raises(
+        ValueError, match=r"checkpoint=other:flux: where is the server\? give openai:NAME, huggingface:NAME, bfl"
+    ):
+        ApiDrawing(checkpoint="other:flux")
     with pytest.raises(ValueError, match="by which price"):
         ApiDrawing(max_cost=1)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
