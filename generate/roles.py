@@ -56,7 +56,14 @@ def agree(instances: Sequence[Instance], step: str, opinions: Sequence[float]) -
         instance.extra[AGREEMENT] = {**others, step: round(float(opinion), 4)}
 
 
+def opinions(extra: Mapping[str, Any]) -> dict[str, float]:
+    """By the step that asked. What a user has written under that name is none, unless it looks like one."""
+    said = extra.get(AGREEMENT)
+    if not isinstance(said, Mapping):
+        return {}
+    return {str(step): float(value) for step, value in said.items() if isinstance(value, (int, float))}
+
+
 def least_agreement(extra: Mapping[str, Any]) -> float:
     """Of all opinions about an instance; 0 where nobody was asked."""
-    said = extra.get(AGREEMENT) or {}
-    return float(min(said.values())) if said else 0.0
+    return min(opinions(extra).values(), default=0.0)

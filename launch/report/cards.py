@@ -7,6 +7,7 @@ from typing import Any
 
 from labelyard.generate.record_json.body import instances_of, newer
 from labelyard.generate.record_json.fields import HEAVY
+from labelyard.generate.roles import opinions
 
 NO_SIZE = (4, 3)  # of a card whose record has no image
 SEARCHED = 500  # letters of each text that the gallery's search looks through
@@ -25,15 +26,19 @@ def card(record: Mapping[str, Any], pictures: Mapping[str, Any]) -> dict[str, An
         "size": size,
         "original": [original.get("width", size[0]), original.get("height", size[1])],
         "tags": [[tag["name"], _rounded(tag["score"])] for tag in record["tags"]],
-        "found": [
-            [found["category_name"], _rounded(found["pred_score"]), found["bbox"], found.get("caption", "")]
-            for found in instances_of(record)
-        ],
+        "found": [_instance(found) for found in instances_of(record)],
         **({"texts": [text[:SEARCHED] for text in texts]} if texts else {}),
         # Of its detail: in an older record these names are the user's.
         "own": [key for key in ("texts", "found", "aside") if newer(record, key)],
         **pictures,
     }
+
+
+def _instance(found: Mapping[str, Any]) -> list[Any]:
+    """Last what others think of it, where they were asked."""
+    said = opinions(found)
+    shown = [found["category_name"], _rounded(found["pred_score"]), found["bbox"], found.get("caption", "")]
+    return [*shown, *([said] if said else [])]
 
 
 def detail(record: Mapping[str, Any]) -> dict[str, Any]:

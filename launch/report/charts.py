@@ -112,11 +112,17 @@ def whole_columns(counts: Sequence[int], x: str, y: str) -> Drawing:
     return columns(counts, [number - 0.5 for number in range(len(counts) + 1)], x, y, whole=True)
 
 
-def bars(rows: Sequence[tuple[str, float, str]], roles: Sequence[str] = ("one",), width: float = WIDTH) -> Drawing:
-    """Name, length and what to write behind it; one below the other."""
+def bars(
+    rows: Sequence[tuple[str, float, str]],
+    roles: Sequence[str] = ("one",),
+    width: float = WIDTH,
+    full: float | None = None,
+) -> Drawing:
+    """Name, length and what to write behind it; one below the other. `full`: the length that fills the width, if not
+    the longest."""
     pitch, names = 21.0, min(260.0, 16 + 6.6 * max([4, *(len(cut(name)) for name, _, _ in rows)]))
     drawing = Drawing(width, pitch * len(rows) + 8)
-    longest = max([0.0, *(length for _, length, _ in rows)]) or 1.0
+    longest = full or max([0.0, *(length for _, length, _ in rows)]) or 1.0
     behind = 10 + 6.6 * max([1, *(len(text) for _, _, text in rows)])
     for number, (name, length, text) in enumerate(rows):
         y = 4 + pitch * number

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelyard.generate.record_json.body import instances_of
+from labelyard.generate.roles import opinions
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Facts:
     mask_shares: list[float] = field(default_factory=list)  # of the image's area
     image_words: list[int] = field(default_factory=list)
     instance_words: list[int] = field(default_factory=list)
+    agreement: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # by the step that asked, and label
     sizes: list[tuple[int, int]] = field(default_factory=list)  # of the images as they were read
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -32,6 +34,8 @@ class Facts:
         for instance in found:
             self.labels[instance["category_name"]] += 1
             self.scores.append(instance["pred_score"])
+            for step, value in opinions(instance).items():
+                self.agreement.setdefault(step, {}).setdefault(instance["category_name"], []).append(value)
             if pixels and "mask_area" in instance:
                 self.mask_shares.append(instance["mask_area"] / pixels)
             if instance.get("caption"):

@@ -47,6 +47,10 @@ GALLERY = """<section id="part-gallery">
 <label>instances <input type="number" id="least" min="0" placeholder="0" aria-label="at least so many instances">
 to <input type="number" id="most" min="0" placeholder="∞" aria-label="at most so many instances"></label>
 <label>score <input type="range" id="score" min="0" max="100" value="0"><output id="scored">any</output></label>
+<span id="agreeing" hidden><label>agreement <select id="who"></select></label>
+<label><input type="number" id="agrees" min="0" max="1" step="0.05" placeholder="0" aria-label="agreement, at least">
+to <input type="number" id="doubts" min="0" max="1" step="0.05" placeholder="1" aria-label="agreement, at most"></label>
+</span>
 <label>sort <select id="order">
 <option value="list">as in the list</option><option value="most">most instances</option>
 <option value="fewest">fewest instances</option><option value="surest">highest score</option>
@@ -127,7 +131,8 @@ def index(
         '<button type="button" data-tab="run">Run</button>'
         f'<a href="quarantine.html">Quarantine ({quarantined})</a>'
     )
-    scripts = ("common.js", "cards.js", "masks.js", "texts.js", "asides.js", "made.js", "gallery.js", "viewer.js")
+    shared = ("common.js", "cards.js", "masks.js", "texts.js", "asides.js", "made.js", "agreement.js")
+    scripts = (*shared, "gallery.js", "viewer.js")
     return (
         _head(name, sums, base, nav, scripts)
         + GALLERY

@@ -14,6 +14,7 @@ from labelyard.launch.watching.progress import duration
 
 TOP = 50  # labels in a list
 MOST_DOTS = 2000
+DOUBTED = 0.5  # of an opinion, below which an instance is in doubt
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def dataset_plots(facts: Facts) -> Iterator[Plot]:
     if facts.scores:
         drawing = columns(*histogram(facts.scores, 40, 0, max(1.0, *facts.scores)), "score", "instances")
         yield Plot("scores", "Scores", _middle(facts.scores, "{:.2f}"), drawing)
+    yield from _agreement(facts)
     if facts.mask_shares:
         shares = [100 * share for share in facts.mask_shares]
         drawing = columns(*histogram(shares, 40, 0, 100), "% of the image", "instances")
@@ -62,6 +64,22 @@ def dataset_plots(facts: Facts) -> Iterator[Plot]:
     titles = [f"{width} × {height}: {n}" for (width, height), n in shown_sizes]
     drawing = dots([size for size, _ in shown_sizes], "width in pixels", "height", titles)
     yield Plot("image_sizes", "Image sizes", f"{len(sizes)} sizes, as the images were read", drawing)
+
+
+def _agreement(facts: Facts) -> Iterator[Plot]:
+    """A plot for each step that asked for opinions: what is to be looked at first comes first."""
+    for number, (step, by_label) in enumerate(sorted(facts.agreement.items()), start=1):
+        means = sorted((sum(said) / len(said), label) for label, said in by_label.items())
+        shown = []
+        for mean, label in means[:TOP]:
+            low = sum(1 for value in by_label[label] if value < DOUBTED)
+            shown.append((label, mean, f"{mean:.2f} of {len(by_label[label])}" + (f", {low} doubted" if low else "")))
+        said = [value for values in by_label.values() for value in values]
+        doubted = sum(1 for value in said if value < DOUBTED)
+        note = f"on average, by label; {doubted} of {len(said)} instances below {DOUBTED}"
+        note += f"; the {TOP} lowest of {len(means)} labels" if len(means) > TOP else ""
+        name = "agreement" if number == 1 else f"agreement_{number}"  # a step's name need not be one of a file
+        yield Plot(name, f"Agreement of {step}", note, bars(shown, full=1.0))
 
 
 def _captions(name: str, title: str, words: list[int], of: str) -> Iterator[Plot]:

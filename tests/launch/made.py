@@ -93,6 +93,8 @@ def _write(folder: RunFolder, shard: int, item: Item, picture: Image.Image, side
         mask[int(box[1]) : int(box[3]), int(box[0]) : int(box[2])] = True
         label = LABELS[(item.index + k) % len(LABELS)]
         instance = Instance(box, round(0.3 + 0.2 * k, 3), label, rle.encode(mask), f"{label} {k}", "template")
+        if k < 2:  # of the third nobody was asked
+            instance.extra["agreement"] = {"siglip": round(0.2 + 0.5 * k, 2), "vlm": float(item.index % 2)}
         instance.label_embedding = np.zeros((1, 768), np.float32)
         record.instances.append(instance)
     depth = np.linspace(0, 60000, width * height).reshape(height, width).astype(np.uint16)

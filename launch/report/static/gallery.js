@@ -14,6 +14,7 @@ const gallery = (() => {
     unsurest: (a, b) => a.least - b.least || a.at - b.at,
     largest: (a, b) => b.original[0] * b.original[1] - a.original[0] * a.original[1] || a.at - b.at,
     longest: (a, b) => b.caption.length - a.caption.length || a.at - b.at,
+    doubted: (a, b) => agreement.least(a) - agreement.least(b) || a.at - b.at,
     shuffled: (a, b) => (a.id < b.id ? -1 : 1),
   };
 
@@ -38,16 +39,18 @@ const gallery = (() => {
       least: number("#least", 0),
       most: number("#most", Infinity),
       score: Number($("#score").value) / 100,
+      agrees: agreement.wish(),
     };
   }
 
-  // With a label and a score the same instance must have both.
+  // With a label, a score and an agreement the same instance must have all of them.
   function fits(record, wish) {
     const count = record.found.length;
     if (count < wish.least || count > wish.most) return false;
     if (!wish.words.every((word) => record.text.includes(word) || record.id === word)) return false;
-    if (!wish.label && !wish.score) return true;
-    return record.found.some((found) => (!wish.label || found[0] === wish.label) && found[1] >= wish.score);
+    if (!wish.label && !wish.score && !wish.agrees) return true;
+    return record.found.some((found) => (!wish.label || found[0] === wish.label) && found[1] >= wish.score
+      && (!wish.agrees || agreement.fits(found, wish.agrees)));
   }
 
   // Where the colours begin differs from image to image, so that the first instance is not always red.
@@ -122,7 +125,7 @@ const gallery = (() => {
   }
 
   function clear() {
-    for (const selector of ["#text", "#label", "#least", "#most"]) $(selector).value = "";
+    for (const selector of ["#text", "#label", "#least", "#most", "#who", "#agrees", "#doubts"]) $(selector).value = "";
     $("#score").value = 0;
     show();
   }
@@ -165,9 +168,10 @@ const gallery = (() => {
     stages = cards.stages;
     all = cards.records.map(prepare);
     labels();
+    agreement.offer(all);
     const again = later(show);
-    for (const selector of ["#text", "#least", "#most", "#score"]) $(selector).addEventListener("input", again);
-    for (const selector of ["#label", "#order"]) $(selector).addEventListener("change", show);
+    for (const selector of ["#text", "#least", "#most", "#score", "#agrees", "#doubts"]) $(selector).addEventListener("input", again);
+    for (const selector of ["#label", "#order", "#who"]) $(selector).addEventListener("change", show);
     for (const button of document.querySelectorAll(".clear")) button.addEventListener("click", clear);
     for (const button of document.querySelectorAll("nav [data-tab]")) {
       button.addEventListener("click", () => { location.hash = button.dataset.tab === "gallery" ? "" : button.dataset.tab; });

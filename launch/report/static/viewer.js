@@ -65,6 +65,7 @@ const viewer = (() => {
       }, el("label", {}, box, swatch,
         el("span", { class: "what" },
           el("b", {}, anno.category_name), " ", el("small", {}, anno.pred_score.toFixed(3)),
+          ...agreement.chips(anno),
           anno.caption ? el("span", { class: "said" }, anno.caption) : null,
           el("small", { class: "sizes" }, `${anno.bbox[2]} × ${anno.bbox[3]} at ${anno.bbox[0]}, ${anno.bbox[1]}${mask}`))));
     }));
@@ -138,7 +139,7 @@ const viewer = (() => {
 
   function light(numbers) {
     lit = numbers;
-    draw();
+    if (record) draw(); // the mouse may leave what is closed already
   }
 
   // Which of the instances have these numbers.

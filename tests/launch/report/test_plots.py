@@ -111,6 +111,21 @@ def test_labels_of_any_kind_are_drawn_and_escaped() -> None:
     assert names[0] == '<b>&"'
 
 
+def test_a_plot_for_each_that_was_asked_the_most_doubted_labels_first() -> None:
+    facts = Facts()
+    entry = record(["cat", "dog", "dog", "cup"])
+    for anno, said in zip(entry["annos"], ({"v/1": 0.9}, {"v/1": 0.2, "b": 1.0}, {"v/1": 0.6}, "high"), strict=True):
+        anno["agreement"] = said
+    facts.add(entry)
+    plots = {plot.name: plot for plot in dataset_plots(facts)}
+    assert plots["agreement"].title == "Agreement of b" and plots["agreement_2"].title == "Agreement of v/1"
+    assert plots["agreement_2"].note == "on average, by label; 1 of 3 instances below 0.5"
+    shapes = plots["agreement_2"].drawing.shapes
+    assert [s.text for s in shapes if isinstance(s, Text)] == ["dog", "0.40 of 2, 1 doubted", "cat", "0.90 of 1"]
+    (dog, cat) = (s.width for s in shapes if isinstance(s, Rect))
+    assert dog / cat == pytest.approx(4 / 9)
+
+
 def test_a_png_is_the_same_drawing() -> None:
     plot = next(iter(dataset_plots(facts_of_one())))
     image = Image.open(io.BytesIO(png(plot.drawing, plot.title))).convert("RGB")

@@ -114,6 +114,7 @@ def test_plots_are_on_the_page_and_beside_it(run: RunFolder) -> None:
     names = {path.stem for path in (run.path / "report" / "plots").glob("*.png")}
     assert names == set(re.findall(r'href="plots/(\w+)\.png"', page))
     dataset = {"instances_per_image", "labels", "label_tail", "scores", "mask_areas", "image_captions"}
+    dataset |= {"agreement", "agreement_2"}
     dataset |= {"instance_captions", "image_sizes"}
     assert names == dataset | {"rate", "workers", "steps", "failures"}
     assert page.count("<svg class=") == len(names)
@@ -232,7 +233,7 @@ def shown(page: Browser) -> int:
 
 
 def fill(page: Browser, selector: str, value: str) -> None:
-    kind = "change" if selector in ("#label", "#order") else "input"
+    kind = "change" if selector in ("#label", "#order", "#who") else "input"
     page.js(
         f"(() => {{ const e = document.querySelector('{selector}'); e.value = {json.dumps(value)};"
         f"e.dispatchEvent(new Event('{kind}')); }})()"
@@ -271,6 +272,17 @@ def test_filters_and_order(page: Browser) -> None:
     scores = page.js("[...document.querySelectorAll('.card')].map((c) => c.record.found)")
     assert all(any(f[0] == "cat" and f[1] >= 0.65 for f in found) for found in scores)
     page.click(".tools .clear")
+    fill(page, "#agrees", "0.6")  # the lowest of both: siglip's 0.7 of second ones, where vlm says yes
+    counted(page, 5)
+    fill(page, "#who", "siglip")
+    counted(page, 10)
+    fill(page, "#agrees", "")
+    fill(page, "#doubts", "0.3")
+    counted(page, 15)
+    fill(page, "#order", "doubted")
+    assert page.js("document.querySelectorAll('#order option').length") == 9
+    page.click(".tools .clear")
+    counted(page, 21)
     fill(page, "#order", "most")
     counts = page.js("[...document.querySelectorAll('.card')].map((c) => c.record.found.length)")
     assert counts == sorted(counts, reverse=True)
