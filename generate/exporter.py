@@ -58,6 +58,11 @@ class Exporter:
         """Which instances are taken."""
         return Wanted(self.min_score, self.min_agreement)
 
+    @property
+    def needs_image(self) -> bool:
+        """Records of texts and videos do not go in: no part has them, and how many there were is told."""
+        return False
+
     def part_size(self) -> int:
         return self.size
 
@@ -142,6 +147,10 @@ class Pictured(Exporter):
     def __post_init__(self) -> None:
         if self.pixels not in ("record", "original"):
             raise UserError(f"pixels={self.pixels}: give record or original")
+
+    @property
+    def needs_image(self) -> bool:
+        return True
 
     @property
     def original(self) -> bool:

@@ -35,6 +35,7 @@ from labelyard.launch.exporting import Totals, export
 from labelyard.launch.merging.summary import short
 from labelyard.launch.program import parser, program
 from labelyard.launch.watching.terminal import Gauge
+from labelyard.utils.english import counted
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.text import harmless
 
@@ -148,6 +149,8 @@ def tell(totals: Totals, dest: Path) -> int:
         print(harmless(f"left out: {text}"))
     if len(totals.left_out) > SHOWN:
         print(f"left out: {len(totals.left_out) - SHOWN} more")
+    if totals.imageless:
+        print(f"not in it: {counted(totals.imageless, 'record')} of texts or videos")
     return INCOMPLETE if totals.left_out else DONE
 
 

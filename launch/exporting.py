@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.exporter import Exporter, Labels, Part
+from labelyard.generate.record_json.embeddings import planned_without_image
 from labelyard.generate.record_json.finished import Finished, finished
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.settings import settings
@@ -33,11 +34,16 @@ class Totals:
     records: int
     instances: int
     left_out: list[str]
+    imageless: int  # records of texts and videos, which the format can't hold
 
 
 def export(exporter: Exporter, name: str, run: RunFolder, dest: Path, tell: Tell) -> Totals:
     exporter.refuse(dest, run)
     planned = run.read_plan().items
+    if exporter.needs_image and 0 < planned == planned_without_image(run):
+        raise UserError(
+            f"{run.path} is a run of texts or videos, and {name} is of images. Nothing was written. jsonl takes them"
+        )
     busy = f"another export is at {dest}"
     if exporter.to_a_file:
         dest.parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +67,9 @@ def _export_to_a_folder(
     for folder, _, _ in os.walk(dest) if killed else ():
         sweep(Path(folder), writer_is_gone)
     exporter.begin(dest, run)
-    records, number, seen, written = finished(run), 0, 0, 0
-    while piece := list(islice(records, exporter.part_size())):
+    records, number, seen, written = Fitting(run, exporter), 0, 0, 0
+    stream = iter(records)
+    while piece := list(islice(stream, exporter.part_size())):
         digest = _digest(piece)
         if not notes.has(number, digest):
             _cut(exporter, notes, dest, number)
@@ -78,7 +85,7 @@ def _export_to_a_folder(
     exporter.end(dest, notes.parts, notes.labels)
     _remove_gone(exporter, dest, notes.parts)
     exporter.check(dest, notes.parts)
-    return _totals(notes.parts, written)
+    return _totals(notes.parts, written, records)
 
 
 def _cut(exporter: Exporter, notes: Notes, dest: Path, number: int) -> None:
@@ -105,21 +112,37 @@ def _remove_gone(exporter: Exporter, dest: Path, parts: Sequence[Part]) -> None:
 
 def _export_to_a_file(exporter: Exporter, run: RunFolder, dest: Path, tell: Tell, planned: int) -> Totals:
     exporter.begin(dest, run)
-    part = Part()
+    part, records = Part(), Fitting(run, exporter)
 
     def counted() -> Iterator[Finished]:
-        for seen, record in enumerate(finished(run), 1):
+        for seen, record in enumerate(records, 1):
             tell(seen, planned)
             yield record
 
     exporter.write_all(dest, counted(), part)
     exporter.check(dest, [part])
-    return _totals([part], 1)
+    return _totals([part], 1, records)
 
 
-def _totals(parts: Sequence[Part], written: int) -> Totals:
+class Fitting:
+    """The finished records that the format can hold, and the number of the others."""
+
+    def __init__(self, run: RunFolder, exporter: Exporter) -> None:
+        self._run, self._exporter = run, exporter
+        self.others = 0
+
+    def __iter__(self) -> Iterator[Finished]:
+        for record in finished(self._run):
+            if self._exporter.needs_image and not record.item.image:
+                self.others += 1
+            else:
+                yield record
+
+
+def _totals(parts: Sequence[Part], written: int, records: Fitting) -> Totals:
     left_out = [text for part in parts for text in part.left_out]
-    return Totals(len(parts), written, sum(p.records for p in parts), sum(p.instances for p in parts), left_out)
+    taken, instances = (sum(getattr(part, what) for part in parts) for what in ("records", "instances"))
+    return Totals(len(parts), written, taken, instances, left_out, records.others)
 
 
 def refuse_foreign(dest: Path) -> None:

@@ -6,7 +6,7 @@
 
 A run folder is checked whole: that every record is there that its manifests and journals call done, what is in it, its
 side images, that ids are unique, that every planned item is done, quarantined or pending, and that train.txt lists what
-is done. A JSON file, a list of paths (train.txt) and a plain folder do too.
+is done (records.txt, of texts and videos). A JSON file, a list of paths (train.txt) and a plain folder do too.
 
 Exit code 0: nothing was found. 1: something was; each kind of finding is a line, with its number and an example.
 """
@@ -29,14 +29,14 @@ if not __package__:
 from labelyard.generate.media.inside_files import resolve
 from labelyard.generate.record_json.body import is_of_no_image, newer
 from labelyard.generate.record_json.check import record_problems, trainer_problems
-from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed, writes_images
+from labelyard.generate.record_json.embeddings import has_embeddings, how_to_embed, lists, writes_images
 from labelyard.generate.record_json.fields import LABEL_EMBEDDING
 from labelyard.generate.rows import AT_ONCE
 from labelyard.generate.run_folder.layout import RunFolder, stages_of
 from labelyard.generate.run_folder.shard_lines import BYTES
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.launch.exit_codes import DONE, FAILED
-from labelyard.launch.merging.merge import CHECKED, list_name, records_of
+from labelyard.launch.merging.merge import CHECKED, records_of
 from labelyard.launch.planning.seen_ids import Marks
 from labelyard.launch.program import parser, program
 from labelyard.launch.validating.findings import Findings
@@ -113,10 +113,10 @@ class Check:
             self.advice.append(
                 f"No step of this run makes embeddings; InstanceDiffusion's trainer wants them. {how_to_embed(folder)}"
             )
-        train = folder.path / list_name(folder)
-        if train.exists():
-            for problem in list_problems(folder, train, check=folder.read_plan().items <= CHECKED):
-                yield "", problem
+        for train in (folder.path / name for name in lists(folder)):
+            if train.exists():
+                for problem in list_problems(folder, train, check=folder.read_plan().items <= CHECKED):
+                    yield "", problem
 
     def _records(self, folder: RunFolder) -> Iterator[Problem]:
         if self._sample is None:
@@ -218,10 +218,11 @@ def plan_problems(folder: RunFolder) -> Iterator[Problem]:
 
 
 def list_problems(folder: RunFolder, train: Path, check: bool = False) -> Iterator[str]:
-    """Whether the list has the run's finished records, each once. Of each path a few bytes are remembered."""
+    """Whether the list has the run's finished records, or those that belong in a list of its name, each once. Of each
+    path a few bytes are remembered."""
     marks, records, listed, twice, strangers = Marks(), 0, 0, 0, 0
     first = ""
-    for paths in records_of(folder, check):
+    for paths in records_of(folder, train.name, check):
         records += len(paths)
         marks.mark(b"".join(map(digest, paths)), KNOWN)
     for lines in grouped(lines_of(train)):

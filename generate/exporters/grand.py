@@ -39,6 +39,10 @@ class Grand(Exporter):
     def __post_init__(self) -> None:
         texts_named(self.captions)
 
+    @property
+    def needs_image(self) -> bool:
+        return True
+
     def write(self, dest: Path, number: int, records: Sequence[Finished], part: Part, labels: Labels) -> None:
         names = []
         for record in self.taken(records, part):

@@ -44,6 +44,10 @@ class InstanceDiffusion(Exporter):
         if self.image not in IMAGE:
             raise UserError(f"image={self.image}: give {', '.join(IMAGE[:-1])} or {IMAGE[-1]}")
 
+    @property
+    def needs_image(self) -> bool:
+        return True
+
     def refuse(self, dest: Path, run: RunFolder) -> None:
         try:
             self._frame = Write(short_side=self.short_side, jpeg_quality=self.jpeg_quality)

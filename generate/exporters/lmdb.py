@@ -26,9 +26,13 @@ LONGEST_KEY = 511  # bytes, as LMDB is built
 @dataclass(kw_only=True)
 class Lmdb(Exporter):
     """A file name that several records share (one image, two captions) stands for the first of them; the key of the
-    others, and of names that are too long, is the name's end, '#' and the record's id."""
+    others, and of names that are too long, is the name's end, '#' and the record's id. A text is known by its id."""
 
     images: bool = True  # false: records without their images
+
+    @property
+    def needs_image(self) -> bool:
+        return self.images
 
     def refuse(self, dest: Path, run: RunFolder) -> None:
         if self.images:
@@ -67,7 +71,8 @@ class Lmdb(Exporter):
 
 
 def _key(record: Finished, known: object) -> bytes:
-    name = record.item.image.encode("utf-8", "surrogateescape")
+    item = record.item
+    name = (item.image or item.video or item.id).encode("utf-8", "surrogateescape")
     unique = b"#" + record.item.id.encode()
     if len(name) > LONGEST_KEY:
         return name[-(LONGEST_KEY - len(unique)) :] + unique

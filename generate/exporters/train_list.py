@@ -28,6 +28,10 @@ class TrainList(Exporter):
     seed: int = 0  # another one makes another split
     relative: bool = False  # paths as seen from the list's folder
 
+    @property
+    def needs_image(self) -> bool:
+        return True
+
     def refuse(self, dest: Path, run: RunFolder) -> None:
         refuse_without_images(run, IN_THE_RECORD)
         self._split = Split.of_options(self.split, self.seed, rest="")

@@ -30,6 +30,10 @@ class Webdataset(Exporter):
     # jpg: others anew as JPEG of quality 95; png: all without loss; original: bytes and endings as they are found
     image: str = setting("jpg", words=CODINGS)
 
+    @property
+    def needs_image(self) -> bool:
+        return True
+
     def refuse(self, dest: Path, run: RunFolder) -> None:
         refuse_without_images(run, "Every sample has one. The parquet format takes the original ones: pixels=original")
 

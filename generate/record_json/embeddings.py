@@ -12,6 +12,7 @@ from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import program
 
+TRAIN, OTHERS = "train.txt", "records.txt"  # lists of records: with an image inside, and without
 LOOKED_AT = 100  # records, of which the first that has an instance tells: all of a run come from one pipeline
 
 
@@ -41,16 +42,37 @@ def writes_images(run: RunFolder) -> bool:
     return written.get("image", "embedded") == "embedded"
 
 
-def holds_images(run: RunFolder) -> bool:
-    """Whether the records have images inside, where the trainer looks for them. Whether the run is one of texts or
-    videos, the first item tells."""
+def lists(run: RunFolder) -> tuple[str, ...]:
+    """The lists that a merge makes of it: what the trainer reads, and all other records."""
     if not writes_images(run):
-        return False
+        return (OTHERS,)
+    items, imageless = run.read_plan().items, planned_without_image(run)
+    return (TRAIN,) if not imageless else (OTHERS,) if imageless == items else (TRAIN, OTHERS)
+
+
+def planned_without_image(run: RunFolder) -> int:
+    """How many of its items are texts or videos."""
+    found = shards = 0
+    for entry in run.read_plan().passes:
+        if entry.imageless is not None:
+            found += entry.imageless
+        elif entry.shards and _begins_without_image(run, shards):  # the first stood for all, in an earlier version
+            found += entry.items
+        shards += entry.shards
+    return found
+
+
+def _begins_without_image(run: RunFolder, shard: int) -> bool:
     try:
-        first = next(run.items(0), None)
-    except FileNotFoundError:  # nothing is planned, or the shard is gone: whoever needs it will tell
-        return True
-    return first is None or bool(first.image)
+        first = next(run.items(shard), None)
+    except FileNotFoundError:  # whoever needs it will tell
+        return False
+    return first is not None and not first.image
+
+
+def holds_images(run: RunFolder) -> bool:
+    """Whether there are records with their images inside, where the trainer looks for them."""
+    return TRAIN in lists(run)
 
 
 def refuse_without_images(run: RunFolder, why: str) -> None:

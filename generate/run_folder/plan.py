@@ -23,6 +23,7 @@ class Pass:
     refused: int = 0  # rows that are no items: refused.jsonl says where and why
     filtered: int = 0  # rows that source.where left out
     left_out: dict[str, int] = field(default_factory=dict)  # of a folder: what was not read, by kind
+    imageless: int | None = None  # of the items: texts and videos; None where an earlier version planned
 
 
 @dataclass(frozen=True)

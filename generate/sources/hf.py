@@ -80,9 +80,7 @@ class Hf(ColumnSource):
     def _places(self, cell: str | None, batch: Any, content: Any, label: str) -> Iterator[dict[str, Any] | None] | None:
         if cell is None:
             return None
-        cells = batch.column(self.image_key)
-        if cell.endswith(".bytes"):
-            cells = cells.field("bytes")
+        cells = _bytes_in(batch.column(self.image_key), cell)
         if cells.null_count == len(cells) and cell.endswith(".bytes"):
             return None  # only the paths beside them are there
         return byte_ranges(cells, content.address, content.size, label)

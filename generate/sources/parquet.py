@@ -49,8 +49,10 @@ class Parquet(ColumnSource):
         first = 0
         for group in range(table.num_row_groups):
             there = _cells_there(table, group, columns)
-            for count, batch in _batches(table, group, columns.wanted(embedded)):
-                places = _places(label, columns, first, count) if embedded else None
+            images = _images_there(table, group, columns.cell) if embedded else repeat(True)
+            lacking = bool(embedded and columns.cell and _nulls(table, group, columns.cell))
+            for count, batch in _batches(table, group, columns.wanted(embedded, paths=lacking or not embedded)):
+                places = _places(label, columns, first, count, images) if embedded else None
                 known = _known(label, columns, first, count, there, embedded) if columns.side else None
                 yield Piece(columns, batch, first, count, label, places, known)
                 first += count
@@ -105,8 +107,16 @@ def _nulls(table: ParquetFile, group: int, cell: str) -> int | None:
     return None
 
 
-def _places(file: str, columns: Columns, first: int, count: int) -> Iterator[dict[str, Any]]:
-    return ({"file": file, "row": row, "column": columns.cell} for row in range(first, first + count))
+def _images_there(table: ParquetFile, group: int, cell: str | None) -> Iterator[bool]:
+    """Whether the next row has an image. Where the file does not say it, as if all had one: who loads it will tell."""
+    return _not_null(table, group, cell) if cell and _nulls(table, group, cell) is not None else repeat(True)
+
+
+def _places(
+    file: str, columns: Columns, first: int, count: int, there: Iterator[bool]
+) -> Iterator[dict[str, Any] | None]:
+    for row in range(first, first + count):
+        yield {"file": file, "row": row, "column": columns.cell} if next(there) else None
 
 
 def _all_null(table: ParquetFile, cell: str) -> bool:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labelyard.generate.record_json.embeddings import lists
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import is_complete
 from labelyard.launch.clusters.base import Cluster, Start, exit_code
@@ -106,7 +107,7 @@ class Slurm(Options, Cluster):
 
 def what_next(folder: RunFolder) -> str:
     """Lines to copy, and places to look at: each path as a shell takes it."""
-    run, logs, train = (shlex.quote(short(path)) for path in (folder.path, folder.logs, folder.path / "train.txt"))
+    run, logs, train = (shlex.quote(short(path)) for path in (folder.path, folder.logs, folder.path / lists(folder)[0]))
     return (
         f"look         {call('status')} {run}\nend them     {call('cancel')} {run}\n"
         f"logs         {logs}\ntrain list   {train}, once the merge job has run"

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from labelyard.generate.exporters.common.list_place import refuse_others
 from labelyard.generate.record_json.body import read_record
-from labelyard.generate.record_json.embeddings import IN_THE_RECORD, holds_images, refuse_without_images
+from labelyard.generate.record_json.embeddings import IN_THE_RECORD, OTHERS, lists, refuse_without_images
 from labelyard.generate.run_folder.layout import RunFolder, refuse_line_break
 from labelyard.generate.run_folder.manifest import kind_of_reason
 from labelyard.generate.run_folder.standing import Line, Standing
@@ -38,10 +38,12 @@ CHECKED = 100_000  # items of a run up to which every record is looked at; it ta
 class Merged:
     """What was merged. `reasons` holds, for every kind of failure, its number and one example."""
 
-    train: Path
+    train: Path  # or what is listed of a run without images
+    others: Path | None = None  # the list of texts and videos beside images
     planned: int = 0
     items: int = 0  # that the shards hold: as many, unless somebody was at them
     done: int = 0
+    listed_apart: int = 0  # of them, in `others`
     quarantined: int = 0
     damaged: int = 0  # records of finished shards that are gone or torn; they count as missing
     instances: int = 0
@@ -55,18 +57,19 @@ class Merged:
 
     @property
     def complete(self) -> bool:
-        """Every planned item stands in the train list."""
+        """Every planned item stands in a list."""
         return self.done == self.planned == self.items
 
 
 def merge(folder: RunFolder, train: Path | None = None, check: bool | None = None) -> Merged:
-    """Write train.txt, and missing.jsonl, quarantine.jsonl and stats.json beside it, each whole or not at all.
+    """Write train.txt, and missing.jsonl, quarantine.jsonl and stats.json beside it, each whole or not at all. Records
+    without an image are none for the trainer; where a run has both they stand in records.txt.
 
     `check`: look at every record, even of finished shards; by default as long as the run is small enough.
     """
     if train is not None:
         refuse_without_images(folder, IN_THE_RECORD)
-    train = (train or folder.path / list_name(folder)).resolve()
+    train = (train or folder.path / lists(folder)[0]).resolve()
     refuse_line_break(folder.path)
     refuse_place(folder, train)
     if not train.is_relative_to(folder.path):
@@ -88,10 +91,10 @@ def merge(folder: RunFolder, train: Path | None = None, check: bool | None = Non
 
 
 def _merge(folder: RunFolder, train: Path, check: bool) -> Merged:
-    merged = Merged(train)
+    merged = Merged(train, train.with_name(OTHERS) if len(lists(folder)) > 1 else None)
     with ExitStack() as stack:
-        paths = [*(train.with_name(name) for name in BESIDE), train]
-        stats, quarantined, missing, listed = stack.enter_context(latest(*paths))
+        paths = [*(train.with_name(name) for name in BESIDE), *([merged.others] if merged.others else []), train]
+        stats, quarantined, missing, *apart, listed = stack.enter_context(latest(*paths))
         failures = stack.enter_context(ByReason(train.parent))
         standing = Standing(folder, check)
         merged.planned = standing.plan.items
@@ -99,7 +102,14 @@ def _merge(folder: RunFolder, train: Path, check: bool) -> Merged:
         for shard in range(standing.shards):
             lines = standing.of(shard)
             done = [line for line in lines if line["status"] == "done"]
-            _list(listed, folder.records_of(shard), done)
+            if apart and done:
+                imageless = ids_without_image(folder, shard)
+                others = [line for line in done if line["id"] in imageless]
+                _list(apart[0], folder.records_of(shard), others)
+                _list(listed, folder.records_of(shard), [line for line in done if line["id"] not in imageless])
+                merged.listed_apart += len(others)
+            else:
+                _list(listed, folder.records_of(shard), done)
             merged.items += len(lines)
             merged.done += len(done)
             merged.instances += sum([line["instances"] for line in done])
@@ -113,26 +123,23 @@ def _merge(folder: RunFolder, train: Path, check: bool) -> Merged:
     return merged
 
 
-def list_name(folder: RunFolder) -> str:
-    """Records without images are no training data, and their list is not called so."""
-    return "train.txt" if holds_images(folder) else "records.txt"
-
-
 def refuse_place(folder: RunFolder, train: Path) -> None:
     """Neither the list nor what is written beside it may take the place of anything but a list of this run."""
-    if train.name in BESIDE:
+    named = lists(folder)
+    beside = (*BESIDE, *named[1:])
+    if train.name in beside:
         raise UserError(f"{train}: a file of this name is written beside the list. Give the list another name")
-    if train == folder.path / list_name(folder):
+    if train == folder.path / named[0]:
         return
     refuse_others(train, folder.path)
     if train.parent == folder.path:
         return
     if RunFolder(train.parent).run_json.exists():
         raise UserError(f"{train.parent} is another run. Give the list of {folder.path} another place")
-    there = [path for name in BESIDE if (path := train.with_name(name)).exists()]
+    there = [path for name in beside if (path := train.with_name(name)).exists()]
     if there and _whose(train.with_name("stats.json")) != str(folder.path):
         raise UserError(
-            f"{there[0]} is there, and not of this run. {', '.join(BESIDE)} are written beside the list: give it a "
+            f"{there[0]} is there, and not of this run. {', '.join(beside)} are written beside the list: give it a "
             f"folder of its own, for example {train.parent / folder.path.name / train.name}"
         )
 
@@ -185,12 +192,20 @@ def stats_of(folder: RunFolder, merged: Merged) -> dict[str, Any]:
     }
 
 
-def records_of(folder: RunFolder, check: bool = False) -> Iterator[list[str]]:
-    """Every record that a merge would list, shard by shard in the order of the plan."""
+def records_of(folder: RunFolder, name: str, check: bool = False) -> Iterator[list[str]]:
+    """Every record that a merge would write into the list of this name, shard by shard in the order of the plan."""
     standing = Standing(folder, check)
+    both = len(lists(folder)) > 1
     for shard in range(standing.shards):
-        place = folder.records_of(shard)
-        yield [f"{place}/{line['file']}" for line in standing.done(shard)]
+        place, done = folder.records_of(shard), standing.done(shard)
+        if both:
+            imageless = ids_without_image(folder, shard)
+            done = [line for line in done if (line["id"] in imageless) == (name == OTHERS)]
+        yield [f"{place}/{line['file']}" for line in done]
+
+
+def ids_without_image(folder: RunFolder, shard: int) -> set[str]:
+    return {item.id for item in folder.items(shard) if not item.image}
 
 
 def merge_plain_folder(folder: Path, train: Path) -> tuple[int, list[tuple[Path, str]]]:

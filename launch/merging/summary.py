@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-from labelyard.generate.record_json.embeddings import holds_images
+from labelyard.generate.record_json.embeddings import TRAIN, lists
 from labelyard.generate.run_folder.claims import at_work
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.merging.merge import Merged
@@ -43,7 +43,11 @@ def summary(folder: RunFolder, merged: Merged) -> str:
             f"{to_type('retry', folder.path)} --damaged, then the same command"
         )
     lines += used_lines(used_by(folder))
-    lines.append(f"{'train list ' if holds_images(folder) else 'list       '}  {short(merged.train)}")
+    lines.append(f"{'train list ' if TRAIN in lists(folder) else 'list       '}  {short(merged.train)}")
+    if merged.others is not None:
+        lines.append(
+            f"not in it    {short(merged.others)}   ({counted(merged.listed_apart, 'record')} of texts or videos)"
+        )
     lines.append(f"records      {short(folder.path / 'records')}")
     if merged.quarantined:
         again = f"{to_type('retry', folder.path)}, then the same command"

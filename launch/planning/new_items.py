@@ -36,6 +36,7 @@ class Sieve:
         self.filtered = 0  # rows that source.where left out
         self.duplicates = 0
         self.met = 0  # rows that an earlier pass had planned
+        self.imageless = 0  # of the new items
         self._marks = Marks()
         self._values = RowValues(source)
         self._looked_at = 0
@@ -64,6 +65,7 @@ class Sieve:
                 self.refusals.add(refusal, number)
             self.duplicates += apart.duplicates
             self.met += apart.met
+            self.imageless += _imageless(rows, apart.new)
             self._values.drop_hidden(rows, apart.new)
             self._values.number(rows, apart.new, places_of(rows, self.rows) if self._numbered else ())
             self.rows += rows.count
@@ -85,3 +87,8 @@ class Sieve:
         self._looked_at += len(rows.images)
         self.filtered += len(rows.images) - len(wanted)
         return wanted
+
+
+def _imageless(rows: Rows, new: Sequence[int]) -> int:
+    """Nearly always none, which is seen at once."""
+    return sum(not rows.images[at] for at in new) if "" in rows.images else 0

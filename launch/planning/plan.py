@@ -74,6 +74,7 @@ class Reading:
             refused=refusals.count,
             filtered=sieve.filtered,
             left_out=dict(self.source.left_out()),
+            imageless=sieve.imageless,
             shards=shards.number - self.known.shards,
             shard_size=size,
             at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -8,6 +8,7 @@ from typing import Any
 from labelyard.generate.record_json.body import instances_of, newer
 from labelyard.generate.record_json.fields import HEAVY
 from labelyard.generate.roles import opinions
+from labelyard.utils import rle
 
 NO_SIZE = (4, 3)  # of a card whose record has no image
 SEARCHED = 500  # letters of each text that the gallery's search looks through
@@ -47,7 +48,7 @@ def detail(record: Mapping[str, Any]) -> dict[str, Any]:
     asides = newer(record, "aside")
     if asides:
         light["aside"] = {
-            name: {k: [_light(one) for one in v] if k == "instances" else v for k, v in aside.items()}
+            name: {k: [_framed(record, _light(one)) for one in v] if k == "instances" else v for k, v in aside.items()}
             for name, aside in asides.items()
         }
     return light
@@ -63,6 +64,13 @@ def _shown(key: str, value: Any) -> Any:
 
 def _light(annotation: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _shown(key, value) for key, value in annotation.items()}
+
+
+def _framed(record: Mapping[str, Any], instance: dict[str, Any]) -> dict[str, Any]:
+    """An aside's instance with its mask as large as those of the record's own."""
+    if "mask" not in instance or "width" not in record:
+        return instance
+    return {**instance, "mask": rle.resize(instance["mask"], record["width"], record["height"])}
 
 
 def _rounded(score: float) -> float:

@@ -12,6 +12,7 @@ from PIL import Image
 from labelyard.generate.media.load import Load, load
 from labelyard.generate.record import Item
 from labelyard.generate.steps.contract import assert_company_does_not_matter
+from labelyard.launch import export, validate
 from tests.conftest import FAKES, call, records
 from tests.fakes import FakeWatch
 from tests.support.videos import sound, video, without_frames
@@ -66,7 +67,9 @@ def reasons(path: Path) -> list[str]:
     return [json.loads(line)["reason"] for line in path.read_text().splitlines()]
 
 
-def test_each_is_done_or_refused_or_quarantined(mixed: Path, tmp_path: Path) -> None:
+def test_each_is_done_or_refused_or_quarantined(
+    mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     done = run(mixed, out, "rewrite", "source.identity=row")
     assert done.returncode == 3, done.stdout + done.stderr
@@ -87,8 +90,23 @@ def test_each_is_done_or_refused_or_quarantined(mixed: Path, tmp_path: Path) -> 
     refused = reasons(out / "refused.jsonl")
     assert refused[0].startswith("has neither an image nor a video nor a text")
     assert refused[1] == "'video' is a number (7), not the location of a video"
+    listed = [Path(line) for name in ("train.txt", "records.txt") for line in (out / name).read_text().splitlines()]
+    assert sorted(listed) == sorted(records(out)), "each stands in one of the lists"
+    assert len((out / "train.txt").read_text().splitlines()) == 2, "the trainer can read two of them"
+    assert all(("image" in json.loads(path.read_bytes())) == (n < 2) for n, path in enumerate(listed))
+    assert "records.txt   (7 records of texts or videos)" in done.stdout
     checked = call("validate", out)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    (out / "train.txt").write_text("".join(f"{path}\n" for path in listed))
+    assert validate.main([str(out)]) == 1 and "7 lines are not finished records" in capsys.readouterr().out
+    for format, taken in (("train_list", 2), ("coco", 2), ("webdataset", 2), ("lmdb", 2), ("grand", 2), ("jsonl", 9)):
+        to = tmp_path / format / ("to.txt" if format in ("train_list", "jsonl") else "")
+        assert export.main([str(out), format, str(to)]) == 0
+        said_of_it = capsys.readouterr().out
+        assert f"{taken} records" in said_of_it, said_of_it
+        assert ("not in it: 7 records of texts or videos" in said_of_it) == (taken == 2)
+    assert export.main([str(out), "lmdb", str(tmp_path / "light"), "images=false"]) == 0
+    assert "9 records" in capsys.readouterr().out
     shown = call("view", out)
     assert shown.returncode == 0, shown.stdout + shown.stderr
 

@@ -24,6 +24,10 @@ class Upright(Exporter):
     # of the pictures: a link to where each lies, or a copy; of what would be seen otherwise always a new JPEG
     images: str = setting("link", words=HOW)
 
+    @property
+    def needs_image(self) -> bool:
+        return True
+
     def begin(self, dest: Path, run: RunFolder) -> None:
         self._root: str = run.read_run()["config"]["image_root"]
 

@@ -64,6 +64,10 @@ class Graph200k(Exporter):
         self._split = Split.of_options(self.split, self.seed, rest="data")
         self._written: set[int] = set()  # parts, by this call
 
+    @property
+    def needs_image(self) -> bool:
+        return True
+
     def refuse(self, dest: Path, run: RunFolder) -> None:
         taken = [name for name in self._split.shares if name in ("data", "coverage", "task_lists", "export")]
         if taken:

@@ -80,6 +80,10 @@ class InstructCV(Exporter):
         if self.parts and self.layout != EVALUATION:
             raise UserError(f"parts={self.parts}: lists of parts are made in layout=evaluation")
 
+    @property
+    def needs_image(self) -> bool:
+        return True
+
     def refuse(self, dest: Path, run: RunFolder) -> None:
         if self.pixels == "record":
             refuse_without_images(run, "Give pixels=original")

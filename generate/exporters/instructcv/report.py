@@ -12,6 +12,7 @@ from labelyard.generate.exporter import Damage, Part
 from labelyard.generate.exporters.instructcv.layouts import PROMPT
 from labelyard.generate.exporters.instructcv.names import ending_of
 from labelyard.generate.exporters.instructcv.tasks import Coding
+from labelyard.generate.record_json.embeddings import planned_without_image
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.utils.english import counted
@@ -27,8 +28,12 @@ def report(
         samples.update(part.facts["samples"])
         for task, counts in part.facts["classes"].items():
             classes.setdefault(task, Counter()).update(counts)
+    rows = _rows(run)
+    looked_at = sum(part.records + part.facts["nothing"] + part.facts["too_few"] + len(part.left_out) for part in parts)
+    if looked_at < rows["done"] and planned_without_image(run):
+        rows["texts_or_videos"] = rows["done"] - looked_at
     found: dict[str, Any] = {
-        "rows": _rows(run),
+        "rows": rows,
         "images": sum(part.records for part in parts),
         "nothing_for_these_tasks": sum(part.facts["nothing"] for part in parts),
         "fewer_instances_than_asked": sum(part.facts["too_few"] for part in parts),
@@ -74,6 +79,8 @@ def told(path: Path) -> list[str]:
     parts = [f"{facts['images']} with samples", f"{facts['nothing_for_these_tasks']} without any"]
     if facts["fewer_instances_than_asked"]:
         parts.append(f"{facts['fewer_instances_than_asked']} with fewer instances than asked")
+    if others := rows.get("texts_or_videos"):
+        parts.append(f"{others} texts or videos")
     parts += [f"{left_out} left out", f"{rows['quarantined']} quarantined", f"{rows['refused']} refused"]
     if rows["pending"]:
         parts.append(f"{rows['pending']} pending")

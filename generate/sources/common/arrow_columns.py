@@ -124,10 +124,16 @@ class Columns:
             raise UserError(f"{self._path}: source.images names '{name}', which is no column of side images")
         return cell
 
-    def wanted(self, embedded: bool) -> list[str]:
-        """The columns to read; of images in the table only what is beside their bytes."""
+    def wanted(self, embedded: bool, paths: bool) -> list[str]:
+        """The columns to read; of images in the table at most what is beside their bytes."""
         image = self.image if self.cell is None else self.cell.replace(".bytes", ".path")
-        named = (None if embedded else image, self._caption, self._name, self._video, self._reference)
+        named = (
+            image if paths and not (embedded and image == self.cell) else None,
+            self._caption,
+            self._name,
+            self._video,
+            self._reference,
+        )
         return list(dict.fromkeys([*filter(None, named), *self._others]))
 
     def rows(self, piece: Piece) -> list[Row]:
@@ -139,7 +145,9 @@ class Columns:
         known_of = piece.known if self._reference is None else self._with_references(piece)
         if piece.places is not None:
             names = nothing if self._name is None else _listed(batch.column(self._name))
-            rows = zip(piece.places, names, captions, videos, others, known_of or nothing, strict=True)
+            places = list(piece.places)
+            paths = self._locations(piece) if None in places and self._has_paths(piece) else nothing
+            rows = zip(places, paths, names, captions, videos, others, known_of or nothing, strict=True)
             return list(self._embedded(piece.first, piece.label, rows))
         return [
             Refusal(f"{self._path}, row {number}", self._why(lacking, image))
@@ -182,6 +190,11 @@ class Columns:
                     return f"{self._path}, row {number}: '{name}' is not UTF-8"
         return f"{self._path}, rows from {first}: not UTF-8"
 
+    def _has_paths(self, piece: Piece) -> bool:
+        """Of rows without an image inside: whether it is said where it lies."""
+        read = piece.batch is not None and self.image in piece.batch.schema.names
+        return read and self.cell is not None and self.cell.endswith(".bytes")
+
     def _locations(self, piece: Piece) -> list[str | None]:
         if self.image is None:
             return [None] * piece.count
@@ -189,15 +202,15 @@ class Columns:
         return _listed(locations if self.cell is None else locations.field("path"))
 
     def _embedded(self, first: int, label: str, rows: Any) -> Iterator[Row]:
-        for number, (place, name, caption, video, other, known) in enumerate(rows, first):
-            if (lacking := self._source.lacking(place, video, caption)) is not None:
+        for number, (place, path, name, caption, video, other, known) in enumerate(rows, first):
+            if (lacking := self._source.lacking(place or path, video, caption)) is not None:
                 yield Refusal(f"{self._path}, row {number}", self._why(lacking, None))
             elif self._name is not None and place is not None and not name:
                 yield Refusal(f"{self._path}, row {number}", f"'{self._name}' is null, and is to name the image")
             else:
                 given = dict(zip(self._others, other, strict=True))
                 given.pop(self._name, None)
-                image = "" if place is None else name or f"{label}#{number}"
+                image = path or "" if place is None else name or f"{label}#{number}"
                 yield Entry(image, caption or "", given, place=place, known=known, video=video or "")
 
     def _texts(self, batch: RecordBatch, name: str) -> list[str]:

@@ -30,12 +30,13 @@ const asides = (() => {
     if (!names.length) return [];
     return [el("h3", {}, el("span", {}, "aside")), ...names.map(([name, aside]) => {
       const instances = aside.instances || [], tags = aside.tags || [], said = aside.texts || {};
+      const masked = instances.some((one) => one.mask);
       const sums = [...counted(instances.length, "box", "boxes"), ...counted(tags.length, "tag", "tags"),
         ...counted(Object.keys(said).length, "text", "texts")];
       const box = el("input", { type: "checkbox", "data-aside": name, checked: over.has(name),
         onchange: (event) => { over[event.target.checked ? "add" : "delete"](name); change(); } });
       return el("div", { class: "aside" },
-        instances.length ? el("label", { class: "over" }, box, "boxes") : null,
+        instances.length ? el("label", { class: "over" }, box, masked ? "boxes, masks" : "boxes") : null,
         folded([name, " ", el("small", {}, sums.join(", ") || "nothing")], () => [
           el("div", { class: "chips" }, ...tags.slice(0, LISTED).map((tag) => el("span", { class: "chip tag", title: tag.name },
             el("span", {}, tag.name), el("small", {}, tag.score.toFixed(2))))),
@@ -48,13 +49,22 @@ const asides = (() => {
   }
 
   // Their boxes are in pixels of the image as it was read; the overlay is in those of the frame.
-  function boxes(aside, [width, height], original, size) {
+  function boxes(aside, [width, height], original, size, colour) {
     const x = width / original[0], y = height / original[1];
-    return (aside.instances || []).map(({ box: [left, top, right, bottom], label, score }) => svg("g", { class: "of-aside" },
-      svg("rect", { x: left * x, y: top * y, width: Math.max(0, right - left) * x, height: Math.max(0, bottom - top) * y }),
-      svg("text", { x: left * x + size * 0.2, y: bottom * y - size * 0.3, "font-size": size * 0.8 },
-        `${label} ${score.toFixed(2)}`)));
+    return (aside.instances || []).map(({ box: [left, top, right, bottom], label, score, mask }, number) => {
+      const rect = svg("rect", { x: left * x, y: top * y, width: Math.max(0, right - left) * x, height: Math.max(0, bottom - top) * y });
+      if (mask) rect.style.stroke = colour(number);
+      return svg("g", { class: "of-aside" }, rect,
+        svg("text", { x: left * x + size * 0.2, y: bottom * y - size * 0.3, "font-size": size * 0.8 },
+          `${label} ${score.toFixed(2)}`));
+    });
   }
 
-  return { findings, list, boxes };
+  // Of the page's data these are in pixels of the frame; the small ones over the large ones.
+  function layers(aside, colour) {
+    return (aside.instances || []).map(({ mask }, number) => mask && { counts: mask.counts, colour: colour(number), alpha: 115 })
+      .filter(Boolean).sort((a, b) => masks.area(b.counts) - masks.area(a.counts));
+  }
+
+  return { findings, list, boxes, layers };
 })();

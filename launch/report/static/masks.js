@@ -21,6 +21,8 @@ const masks = (() => {
     return found;
   }
 
+  const area = (counts) => runs(counts).reduce((sum, length, at) => sum + (at % 2 ? length : 0), 0);
+
   const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
   // layers: [{counts, colour, alpha}], the later over the earlier.
@@ -50,5 +52,5 @@ const masks = (() => {
     context.putImageData(image, 0, 0);
   }
 
-  return { runs, draw };
+  return { runs, area, draw };
 })();

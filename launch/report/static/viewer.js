@@ -4,7 +4,7 @@
 const viewer = (() => {
   const { el, svg, $, typing, load } = labelyard;
   let record = null, found = [], on = [], lit = [], kept = {};
-  const over = new Set(); // of the asides, those whose boxes are shown, from record to record
+  const over = new Set(); // of the asides, those whose boxes and masks are shown, from record to record
 
   const colour = (number) => gallery.colour(record, number);
 
@@ -185,11 +185,12 @@ const viewer = (() => {
     const order = found.map((_, number) => number)
       .filter((number) => on[number] && found[number].mask)
       .sort((a, b) => found[b].mask_area - found[a].mask_area);
-    masks.draw($("#canvas"), width, height, order.map((number) => ({
+    const shown = Object.entries(kept).filter(([name]) => over.has(name)).map(([, aside]) => aside);
+    masks.draw($("#canvas"), width, height, [...order.map((number) => ({
       counts: found[number].mask.counts,
       colour: colour(number),
       alpha: !lit.length ? 115 : lit.includes(number) ? 170 : 30,
-    })));
+    })), ...shown.flatMap((aside) => asides.layers(aside, colour))]);
     const overlay = $("#overlay");
     overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const size = Math.max(width, height) / 48;
@@ -205,9 +206,7 @@ const viewer = (() => {
       return group;
     }).filter(Boolean));
     for (const group of overlay.querySelectorAll(".named")) fit(group, width, size);
-    for (const [name, aside] of Object.entries(kept)) {
-      if (over.has(name)) overlay.append(...asides.boxes(aside, record.size, record.original, size));
-    }
+    for (const aside of shown) overlay.append(...asides.boxes(aside, record.size, record.original, size, colour));
   }
 
   // A name is as wide as its letters, and stays within the image: moved to the left, or made smaller, if it must be.

@@ -73,7 +73,8 @@ def test_merge_export_and_records_as_a_source_have_the_same_records(run: RunFold
     run.record(2, pending).write_text(json.dumps({"id": pending.id, "annos": []}))
     merged = merge(run)
     listed = [Path(line).name for line in (run.path / "train.txt").read_text().splitlines()]
-    assert names(run) == listed == [Path(path).name for paths in records_of(run, check=True) for path in paths]
+    of_merge = [Path(path).name for paths in records_of(run, "train.txt", check=True) for path in paths]
+    assert names(run) == listed == of_merge
     assert len(listed) == merged.done == 18 and torn.name not in listed
     assert run.record(2, pending).name not in listed
 

@@ -236,3 +236,20 @@ def test_nothing_is_written_for_a_list_without_images(tmp_path: Path) -> None:
         done = call("run", *fake_run(path, out, *said))
         assert done.returncode == 1 and reason in done.stderr, done.stdout + done.stderr
         assert not out.exists()
+
+
+@pytest.mark.parametrize("made", [parquet, hf])
+def test_of_a_table_with_images_inside_rows_without_one_are_texts(made: Callable[..., Source], tmp_path: Path) -> None:
+    cells = [{"bytes": b"JPEG", "path": "x.jpg"}, None, {"bytes": None, "path": None}, {"bytes": None, "path": "y.jpg"}]
+    texts = ("inside", "none", "neither", "elsewhere")
+    rows = [{"image": cell, "caption": text} for cell, text in zip(cells, texts, strict=True)]
+    source = made(rows, tmp_path)
+    source.serve({})
+    items = planned(source, tmp_path / "out")
+    assert [(item.caption, bool(item.image), bool(item.place)) for item in items] == [
+        ("inside", True, True),
+        ("none", False, False),
+        ("neither", False, False),
+        ("elsewhere", True, False),
+    ]
+    assert items[3].image == "y.jpg" and RunFolder(tmp_path / "out").read_plan().passes[0].imageless == 2

@@ -22,6 +22,7 @@ from labelyard.launch.report.cards import card, detail
 from labelyard.launch.report.own_media import OwnMedia
 from labelyard.launch.report.pictures import pictures as of_record
 from labelyard.launch.report.subject import Subject
+from labelyard.utils import rle
 from tests.conftest import crops
 from tests.launch.made import HOSTILE, make_run
 from tests.launch.report.test_view import data_of
@@ -86,6 +87,9 @@ def run(pictures: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -
         images[f"made{number:02d}"] = {"path": target.relative_to(run.path).as_posix(), "width": 700, "height": 500}
     images["given"] = {"file": str(place / "seen.jpg")}
     one = {"box": [16.0, 8.0, 80.0, 64.0], "score": 0.25, "label": HOSTILE, "text_embedding_before": "A" * 4096}
+    mask = np.zeros((600, 960), bool)  # of the photo as it was read, of which the record has a quarter
+    mask[100:400, 200:600] = True
+    masked = {**one, "mask": rle.encode(mask)}
     give(
         run,
         images=images,
@@ -101,7 +105,7 @@ def run(pictures: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -
         },
         found={"landmark": {"name": HOSTILE, "sure": True}},
         aside={
-            "boxes1": {"tags": [{"name": HOSTILE, "score": 0.5}], "instances": [one, {**one, "label": "cup"}]},
+            "boxes1": {"tags": [{"name": HOSTILE, "score": 0.5}], "instances": [masked, {**one, "label": "cup"}]},
             "words": {"texts": {"plain": {"text": "only words", "source": "template"}}},
         },
     )
@@ -219,13 +223,16 @@ def test_what_a_worker_writes_is_what_is_shown(pictures: list[Image.Image], tmp_
     record.clips = {"made": Clip(path=film(tmp_path / "made.mp4", [(1, 200, 2)] * 3), meta={"fps": 5})}
     record.texts = {"llava": Text("a cat", "model", (Phrase(2, 5, (0,)),), {"tokens": 1})}
     record.found = {"landmark": {"sure": True}}
-    record.aside = {"boxes1": Aside([Tag("x", 0.5)], [Instance((30, 20, 90, 60), 0.5, "dog")], None)}
+    dog = Instance((30, 20, 90, 60), 0.5, "dog", rle.encode(np.tri(200, 300, 10, dtype=bool)))
+    record.aside = {"boxes1": Aside([Tag("x", 0.5)], [dog], None)}
     outcome = write(run, 0, record, Write(short_side=100), {})
     body = json.loads((run.records_of(0) / outcome.facts["file"]).read_text())
     made = of_record(body, Beside(run.path, None), OwnMedia())
     shown = card(body, made.entry)
     assert shown["size"] == [150, 100] and shown["original"] == [300, 200] and shown["texts"] == ["a cat"]
-    assert shown["own"] == ["texts", "found", "aside"] and detail(body)["aside"] == body["aside"]
+    (dog_shown,), (dog_written,) = (each["aside"]["boxes1"].pop("instances") for each in (detail(body), body))
+    assert shown["own"] == ["texts", "found", "aside"] and dog_written["mask"]["size"] == [200, 300]
+    assert dog_shown == {**dog_written, "mask": rle.resize(dog_written["mask"], 150, 100)}
     assert [name for name, file in shown["sides"] if file in made.files] == ["given", "photo"]
     assert [(name, place) for name, file, place in shown["clips"] if file in made.files] == [
         ("made", f"../{body['clips']['made']['path']}")
@@ -291,7 +298,7 @@ def test_what_comes_from_a_list_or_a_model_is_text_here_too(page: Browser) -> No
 
 
 @needs_chromium
-def test_boxes_aside_lie_where_they_were_found_and_go_off_and_on(page: Browser) -> None:
+def test_boxes_and_masks_aside_lie_where_they_were_found_and_go_off_and_on(page: Browser) -> None:
     assert page.js("document.querySelectorAll('.of-aside').length") == 0
     page.click("#asides input[data-aside=boxes1]")
     box = page.until(
@@ -299,6 +306,14 @@ def test_boxes_aside_lie_where_they_were_found_and_go_off_and_on(page: Browser) 
         "return e && ['x', 'y', 'width', 'height'].map((name) => Number(e.getAttribute(name))); })()"
     )
     assert box == [16, 8, 64, 56]
+    width, height = page.js("[document.querySelector('#canvas').width, document.querySelector('#canvas').height]")
+    inside, outside = (
+        page.js(f"[...document.querySelector('#canvas').getContext('2d').getImageData({x}, {y}, 1, 1).data]")
+        for x, y in ((width * 580 // 960, height * 380 // 600), (width * 940 // 960, height * 580 // 600))
+    )
+    colour = page.js("gallery.colour(gallery.neighbours().find((r) => r.at === 3), 0)")
+    seen = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    assert max(abs(a - b) for a, b in zip(inside[:3], seen, strict=True)) <= 2 and inside[3] > 0 == outside[3]
     page.click("#asides input[data-aside=boxes1]")
     page.until("document.querySelectorAll('.of-aside').length === 0")
 
