@@ -22,9 +22,9 @@ class OnProcesses(Place):
     def start(self, seconds_each: float) -> bool:
         if self.driver is not None and self.driver.poll() is None:
             return False
-        slow = (f"trouble.seconds={seconds_each}", "cluster.num_jobs=3")
+        slow = (*self.scene.pace(seconds_each), "cluster.num_jobs=3")
         self.driver = subprocess.Popen(
-            command("run", *self.scene.arguments(self.scene.out, *slow)),
+            command(self.scene.program, *self.scene.arguments(self.scene.out, *slow)),
             env=environment(),
             stdout=self.scene.log,
             stderr=self.scene.log,
@@ -59,9 +59,10 @@ class OnProcesses(Place):
 
     def _extra(self) -> bool:
         """A worker more, by hand."""
-        out = self.scene.out
-        if len(self.processes()) >= 6 or not RunFolder(out).run_json.exists():
+        begun = [run for run in self.scene.runs() if RunFolder(run).run_json.exists()]
+        if len(self.processes()) >= 6 or not begun:
             return False
+        out = begun[-1]
         by_hand = [sys.executable, str(ROOT / "generate"), str(out)]
         log = self.scene.log
         self.extras.append(subprocess.Popen(by_hand, env=environment(), cwd=ROOT, stdout=log, stderr=log))

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from labelyard.generate.run_folder.layout import RunFolder
-from labelyard.launch.slurm.jobs import WORKERS, read_submissions
+from labelyard.launch.chains.standing import stand
+from labelyard.launch.slurm.jobs import NEXT, WORKERS, read_submissions
 from tests.conftest import command
 from tests.faults.place import Action, Place, send
 from tests.faults.scene import Scene
@@ -21,16 +22,23 @@ class OnSlurm(Place):
         super().__init__(scene)
         self.cluster: Cluster = bring_up(scene.folder / "slurm", os.getpid())
         self.dead: str | None = None  # a node
+        self.workers = 4 if scene.program == "run" else 2
 
     def start(self, seconds_each: float) -> bool:
         if self._tasks():
             return False
-        self._run(f"trouble.seconds={seconds_each}", "cluster.num_jobs=4")
+        self._run(*self.scene.pace(seconds_each), f"cluster.num_jobs={self.workers}")
         return True
 
     def finish(self) -> int:
         self._revive()
-        return self._run("cluster.num_jobs=3", "--wait")
+        if self.scene.program == "run":
+            return self._run("cluster.num_jobs=3", "--wait")
+        while True:  # each command goes on with what it can
+            code = self._run(*self.scene.pace(0), f"cluster.num_jobs={self.workers}")
+            wait_until(lambda: not self.cluster.squeue(), "the queue is empty", timeout=1200)
+            if code != 0 or all(stand(RunFolder(run)).complete for run in self.scene.runs()):
+                return code or 3
 
     def processes(self) -> list[int]:
         """Workers, the tasks that see to them, and merges: they name the run folder on their command line."""
@@ -61,7 +69,8 @@ class OnSlurm(Place):
 
     def _extra(self) -> bool:
         """The same command again: it adds a worker."""
-        return 0 < len(self._tasks()) < 8 and self._run("trouble.seconds=0.1", "cluster.num_jobs=1") == 0
+        more = [*self.scene.pace(0.1), "cluster.num_jobs=1"]
+        return 0 < len(self._tasks()) < 8 and self._run(*more) == 0
 
     def _requeue(self) -> bool:
         return self._of_a_task("scontrol", "requeue")
@@ -98,9 +107,10 @@ class OnSlurm(Place):
         return self.cluster.run("timeout", "3", *what, self.chance.choice(running), check=False).returncode == 0
 
     def _tasks(self) -> dict[str, str]:
-        """The run's worker tasks in the queue, and their states."""
-        submissions = read_submissions(RunFolder(self.scene.out))
-        ids = {job.id for submission in submissions for job in submission.jobs if job.kind == WORKERS}
+        """The worker tasks in the queue, and their states; of a chain, also the jobs that start its stages."""
+        folders = [*self.scene.runs(), self.scene.out / "chain"]
+        made = [job for folder in folders for one in read_submissions(RunFolder(folder)) for job in one.jobs]
+        ids = {job.id for job in made if job.kind == WORKERS or job.kind.startswith(NEXT)}
         return {row["id"]: row["state"] for row in self.cluster.squeue() if row["id"].partition("_")[0] in ids}
 
     def _is_ours(self, pid: int) -> bool:
@@ -108,11 +118,12 @@ class OnSlurm(Place):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             return False
-        programs = (b"/generate/__main__.py", b"/slurm_task.py", b"/jsons2txt.py")
-        return os.fsencode(self.scene.out) in words and any(word.endswith(programs) for word in words)
+        programs = (b"/generate/__main__.py", b"/slurm_task.py", b"/jsons2txt.py", b"/chain.py")
+        ours = {f"{before}{run}".encode() for run in (self.scene.out, *self.scene.runs()) for before in ("", "output=")}
+        return not ours.isdisjoint(words) and any(word.endswith(programs) for word in words)
 
     def _run(self, *settings: str) -> int:
-        return self._program("run", *self.scene.arguments(self.scene.out, "cluster=slurm", *settings))
+        return self._program(self.scene.program, *self.scene.arguments(self.scene.out, "cluster=slurm", *settings))
 
     def _program(self, name: str, *arguments: object) -> int:
         log = self.scene.log

@@ -6,9 +6,10 @@ import json
 import os
 from pathlib import Path
 
+from labelyard.generate.record_json.embeddings import holds_images
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
-from labelyard.launch.merging.merge import merge
+from labelyard.launch.merging.merge import list_name, merge
 from labelyard.utils.atomic import is_temporary
 
 
@@ -19,7 +20,7 @@ def outcome(run: Path) -> dict[str, object]:
         for path in sorted((run / place).rglob("*")):
             if path.is_file():
                 found[str(path.relative_to(run))] = path.read_bytes()
-    found["train"] = [line.replace(str(run), "") for line in (run / "train.txt").read_text().splitlines()]
+    found["train"] = [line.replace(str(run), "") for line in (run / list_name(RunFolder(run))).read_text().splitlines()]
     for name in ("missing.jsonl", "quarantine.jsonl"):
         found[name] = (run / name).read_bytes()
     for path in sorted((run / "done").glob("*.jsonl")):
@@ -37,13 +38,14 @@ def check_at_any_time(run: Path, aside: Path) -> dict[str, int]:
     if not folder.run_json.exists():
         return {}
     planned = folder.read_plan().items
-    merged = merge(folder, aside / "train.txt")
+    # A list of records without images has its place in the run.
+    merged = merge(folder, aside / "train.txt" if holds_images(folder) else None)
     states = [line["status"] for _, line in Standing(folder).everything()]
     if folder.read_plan().items != planned:  # a plan was committed between these looks
         return check_at_any_time(run, aside)
     assert len(states) == planned == merged.items
     assert set(states) <= {"done", "quarantined", "pending"}
-    listed = (aside / "train.txt").read_text().splitlines()
+    listed = merged.train.read_text().splitlines()
     assert len(set(listed)) == len(listed) == merged.done
     for path in listed:
         record = json.loads(Path(path).read_bytes())

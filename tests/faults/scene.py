@@ -17,16 +17,18 @@ from tests.conftest import command, environment, fake_run
 from tests.faults.outcome import outcome
 
 libc = ctypes.CDLL(None, use_errno=True)
-DISK = 64  # MB
 
 
 class Scene:
+    program, disk_size = "run", 64  # MB
+
     def __init__(self, folder: Path, chance: random.Random, items: int) -> None:
         self.folder, self.chance, self.items = folder, chance, items
         self.disk = folder / "disk"
         self.disk.mkdir(parents=True)
-        self.mounted = libc.mount(b"none", os.fsencode(self.disk), b"tmpfs", 0, b"size=%dm" % DISK) == 0
+        self.mounted = libc.mount(b"none", os.fsencode(self.disk), b"tmpfs", 0, b"size=%dm" % self.disk_size) == 0
         self.out = self.disk / "out"
+        self.clean = folder / "clean"
         self.listed = self._make_list(items)
         self.log = (folder / "log").open("ab")
 
@@ -55,19 +57,29 @@ class Scene:
         pace = ("work.batch=4", "work.max_attempts=1000", "shard_size=20", "write.short_side=32")
         return fake_run(self.listed, out, *pace, *more)
 
+    def pace(self, seconds_each: float) -> list[str]:
+        """So slow."""
+        return [f"trouble.seconds={seconds_each}"]
+
+    def runs(self) -> list[Path]:
+        return [self.out]
+
+    def outcome(self, out: Path) -> dict[str, object]:
+        return outcome(out)
+
     def undisturbed(self) -> dict[str, object]:
-        clean = self.folder / "clean"
-        done = subprocess.run(
-            command("run", *self.arguments(clean, "cluster.num_jobs=2")), env=environment(), capture_output=True
-        )
+        words = command(self.program, *self.arguments(self.clean, "cluster.num_jobs=2"))
+        done = subprocess.run(words, env=environment(), capture_output=True)
         assert done.returncode == 3, done.stderr.decode()
-        return outcome(clean)
+        return self.outcome(self.clean)
 
     def tear(self) -> None:
         """Nobody is at work. A journal, or a record of a shard that is not finished, loses its end."""
-        finished = {f"{number:05d}" for number in RunFolder(self.out).finished()}
-        records = [path for path in self.out.glob("records/*/label_*") if path.parent.name not in finished]
-        journals = [path for path in self.out.glob("journal/*.jsonl") if path.name[:5] not in finished]
+        records, journals = list[Path](), list[Path]()
+        for run in self.runs():
+            finished = {f"{number:05d}" for number in RunFolder(run).finished()}
+            records += [path for path in run.glob("records/*/label_*") if path.parent.name not in finished]
+            journals += [path for path in run.glob("journal/*.jsonl") if path.name[:5] not in finished]
         for path in self.chance.sample(sorted(records), min(2, len(records))):
             os.truncate(path, self.chance.randrange(path.stat().st_size))
         for path in self.chance.sample(sorted(journals), min(2, len(journals))):

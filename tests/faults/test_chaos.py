@@ -18,7 +18,7 @@ def chaos(*arguments: str) -> str:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -39,3 +39,11 @@ def test_a_minute_of_chaos(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_minute_of_chaos_on_slurm(seed: int) -> None:
     assert "as if nothing had happened" in chaos("--cluster", "slurm", "--seed", str(seed), "--seconds", "60")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("cluster", ["local", "any"])
+def test_a_minute_of_chaos_on_a_chain_and_its_exports(cluster: str) -> None:
+    said = chaos("--chain", "--cluster", cluster, "--seconds", "60", "--items", "60")
+    assert "a chain: as if nothing had happened" in said
