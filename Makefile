@@ -1,4 +1,4 @@
-# make demo   the whole pipeline on real photos, with small models that come with ordinary packages
+# make demo   all pipelines on real photos, with small models that come with ordinary packages, to five training sets
 # make test   everything that CI runs
 # Both make a virtual environment in .venv first. VENV=… names another place, PYTHON=… another python.
 
@@ -9,8 +9,17 @@ TESTERS ?= 4
 .DELETE_ON_ERROR:
 .PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-vllm test-slow chaos test-oldest test-install coverage
 
+EXPORT := $(PYTHON_IN) launch/export.py runs/everything/train
 demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/run.py --config-name demo
+	$(PYTHON_IN) launch/chain.py everything_demo source=photos output=runs/everything
+	$(EXPORT) train_list runs/sets/train.txt
+	$(EXPORT) graph200k runs/sets/graph200k assessment=assume
+	$(EXPORT) instructcv runs/sets/instructcv tasks=det,seg,cls
+	$(EXPORT) gcg runs/sets/gcg || test $$? = 3
+	$(EXPORT) grand runs/sets/grand
+	$(EXPORT) jsonl runs/sets/captions.jsonl texts=dense || test $$? = 3
+	$(PYTHON_IN) launch/view.py runs/everything
 
 test: $(VENV)/.with-dev $(VENV)/.with-readers slurm-packages chromium-packages
 	$(MAKE) lint
@@ -115,13 +124,14 @@ coverage: $(VENV)/.with-dev
 test-slow: $(VENV)/.with-dev
 	$(PYTHON_IN) -m pytest -m slow
 
-# Random kills, pauses, torn files, full disks and requeues, on a throw-away SLURM where there can be one: ten minutes in
-# all, for every seed SECONDS_OF_CHAOS.
+# Random kills, pauses, torn files, full disks and requeues, on a throw-away SLURM where there can be one: a run for each
+# seed, then a chain, each for SECONDS_OF_CHAOS.
 SEEDS ?= 1 2 3
 SECONDS_OF_CHAOS ?= 200
 chaos: $(VENV)/.with-dev slurm-packages
 	set -e; for seed in $(SEEDS); do \
 	$(PYTHON_IN) -m tests.faults.chaos --cluster any --seed $$seed --seconds $(SECONDS_OF_CHAOS); done
+	$(PYTHON_IN) -m tests.faults.chaos --chain --cluster any --seconds $(SECONDS_OF_CHAOS)
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -13,12 +13,14 @@ from tests.conftest import ROOT, environment
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-def walked(page: str, folder: Path) -> tuple[str, int]:
-    """All its commands, run in `folder`, and how many lines of what it says were found in what they printed."""
+def walked(page: str, folder: Path, before: str | None = None) -> tuple[str, int]:
+    """All its commands, run in `folder`, and how many lines of what it says were found in what they printed. `before`:
+    those ahead of this heading."""
     (folder / "launch").symlink_to(ROOT / "launch")
     settings = {**environment(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     commands, printed, told = "", "", 0
-    for kind, body in BLOCK.findall((ROOT / "docs" / page).read_text()):
+    text = (ROOT / "docs" / page).read_text()
+    for kind, body in BLOCK.findall(text if before is None else text[: text.index(f"\n{before}\n")]):
         if kind == "bash":
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", body],
