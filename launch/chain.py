@@ -11,6 +11,8 @@ The same command goes on where it ended. Settings are as for run.py:
 
     --again STAGE     redo it with other settings, and all that need it, in fresh
                       folders; no other stage is touched
+    --wait            on SLURM: stay until all is done, and start each stage from here,
+                      where compute nodes may not submit jobs
     --config-dir DIR  more chains (DIR/chain/NAME.yaml) and options of yours
 
 Exit code 0: every item of every stage is done (with cluster=slurm: submitted).
@@ -47,6 +49,7 @@ class Asked:
     directory: str | None
     again: tuple[str, ...]
     next: str | None  # what a job on SLURM starts
+    wait: bool = False
 
     def command(self) -> tuple[str, ...]:
         """The same for a job, which only goes on with what was decided."""
@@ -71,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     recipe = read_recipe(asked.name, asked.directory)
     chain = planned(recipe, asked.settings, asked.directory, Redo(asked.again), strict=asked.next is not None)
-    return started(chain, Again(asked.command(), Path.cwd()), asked.next)
+    return started(chain, Again(asked.command(), Path.cwd()), asked.next, asked.wait)
 
 
 def parsed(given: Sequence[str]) -> Asked | None:
@@ -79,6 +82,7 @@ def parsed(given: Sequence[str]) -> Asked | None:
     asking.add_argument("--config-dir", "-cd", help=argparse.SUPPRESS)
     asking.add_argument("--again", action="append", default=[], help=argparse.SUPPRESS)
     asking.add_argument("--next", help=argparse.SUPPRESS)
+    asking.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
     asking.add_argument("chain", nargs="?", help=argparse.SUPPRESS)
     asking.add_argument("settings", nargs="*", help=argparse.SUPPRESS)
     chosen = asking.parse_intermixed_args(given)
@@ -87,7 +91,7 @@ def parsed(given: Sequence[str]) -> Asked | None:
         return None
     if "=" in chosen.chain:
         raise UserError(f"{chosen.chain}: the name of a chain comes first. {call('chain')} says which there are")
-    return Asked(chosen.chain, tuple(chosen.settings), chosen.config_dir, tuple(chosen.again), chosen.next)
+    return Asked(chosen.chain, tuple(chosen.settings), chosen.config_dir, tuple(chosen.again), chosen.next, chosen.wait)
 
 
 def tell_chains(directory: str | None) -> None:

@@ -13,6 +13,7 @@ The same command goes on where it ended. What the YAML says may be said here:
 
     --from STEP        do this step (its number) and those behind it again, with
                        other settings; what they made is set aside
+    --wait             on SLURM: stay, and start each step from here
     --dry-run          say what would happen, and write nothing
 
     cluster=…, work.…, limit=…, step_2:cluster.partition=big     settings as for chain.py
@@ -54,6 +55,7 @@ class Asked:
     again_from: int | None
     next: str | None  # what a job on SLURM starts
     command: tuple[str, ...]  # the same for a job, which only goes on with what was decided
+    wait: bool = False
 
 
 @program
@@ -75,6 +77,7 @@ def parsed(given: Sequence[str]) -> Asked:
     asking.add_argument("--plugins", action="append", help=argparse.SUPPRESS)
     asking.add_argument("--from", type=int, dest="again_from", help=argparse.SUPPRESS)
     asking.add_argument("--dry-run", action="store_true", help=argparse.SUPPRESS)
+    asking.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
     asking.add_argument("--next", help=argparse.SUPPRESS)
     asking.add_argument("settings", nargs="*", help=argparse.SUPPRESS)
     chosen = asking.parse_intermixed_args(given)
@@ -87,7 +90,8 @@ def parsed(given: Sequence[str]) -> Asked:
     settings = tuple(one for one in chosen.settings if not one.startswith("dry_run="))
     dry = ("dry_run=true",) if chosen.dry_run or len(settings) < len(chosen.settings) else ()
     command = ["--config", chosen.config, *_again(flags), *settings]
-    return Asked(chosen.config, flags, (*settings, *dry), chosen.again_from, chosen.next, tuple(command))
+    whole = tuple(command)
+    return Asked(chosen.config, flags, (*settings, *dry), chosen.again_from, chosen.next, whole, chosen.wait)
 
 
 def _again(flags: Mapping[str, Any]) -> list[str]:

@@ -139,7 +139,10 @@ def _state(stage: StageSeen) -> str:
     if stage.waits_for:
         return f"waits for {' and '.join(stage.waits_for)}{behind}"
     if stage.log is not None:
-        return f"not begun: the job that was to start it has ended. Why: {stage.log}. The chain's command goes on"
+        return (
+            f"not begun: the job that was to start it has ended. Why: {stage.log}. The chain's command goes on "
+            "(with --wait from where it is given, if jobs may not submit others)"
+        )
     return f"not begun{behind}"
 
 

@@ -212,7 +212,10 @@ def _check_clusters(drafts: Sequence[_Draft], folder: ChainFolder) -> None:
                 f"cluster={_kind(draft)}. Let all of a chain run here, or all of it on SLURM"
             )
         if isinstance(cluster, Slurm) and cluster.wait:
-            raise UserError(f"cluster.wait=true: a chain is followed by {to_type('status', folder.path)} --watch")
+            raise UserError(
+                "cluster.wait=true: a chain is waited for with --wait, and looked at by "
+                f"{to_type('status', folder.path)} --watch"
+            )
         cluster.check(folder.run(draft.recipe.name))
 
 

@@ -8,18 +8,19 @@ from labelyard.launch.chains.dry_run import dry_run
 from labelyard.launch.chains.local import run_here
 from labelyard.launch.chains.plan import Chain
 from labelyard.launch.chains.slurm import Again, start_next, start_on_slurm
+from labelyard.launch.chains.waiting import wait_on_slurm
 from labelyard.launch.planning.plan_lock import planning
 
 
-def started(chain: Chain, again: Again, only: str | None = None) -> int:
-    """`only`: the stage that a job on SLURM is to start."""
+def started(chain: Chain, again: Again, only: str | None = None, wait: bool = False) -> int:
+    """`only`: the stage that a job on SLURM is to start; `wait`: stay, and start them from here."""
     try:
-        return _started(chain, again, only)
+        return _started(chain, again, only, wait)
     except OSError as error:
         raise explained(error, chain.folder.path) from error
 
 
-def _started(chain: Chain, again: Again, only: str | None) -> int:
+def _started(chain: Chain, again: Again, only: str | None, wait: bool) -> int:
     if chain.dry_run:
         return dry_run(chain, again)
     chain.folder.make()
@@ -28,4 +29,6 @@ def _started(chain: Chain, again: Again, only: str | None) -> int:
         frozen.write(chain.folder, chain.frozen, again.program)
     if not chain.on_slurm:
         return run_here(chain, again.ended)
+    if wait:
+        return wait_on_slurm(chain, again.ended)
     return start_next(chain, again, only) if only else start_on_slurm(chain, again)

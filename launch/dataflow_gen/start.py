@@ -43,7 +43,7 @@ def start(command: Asked) -> int:
     _tell(request, flow)
     results = _results(request, flow, base, save, {stage.name: stage.folder for stage in chain.stages})
     ended = partial(_write, results)
-    code = started(chain, Again(command.command, Path.cwd(), "dataflow", ended), command.next)
+    code = started(chain, Again(command.command, Path.cwd(), "dataflow", ended), command.next, command.wait)
     if chain.dry_run or command.next is not None:
         return code
     if chain.on_slurm and not all(stand(stage.folder).complete for stage in chain.stages):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.launch.slurm.jobs import read_submissions
 from tests.conftest import MakeList, listed, records
 from tests.launch.chains.support import STAGES, fakes
 from tests.launch.chains.test_killed import made, to_its_end
@@ -66,6 +68,20 @@ def test_one_command_and_four_stages_over_two_partitions(slurm: Cluster, make_li
     assert call(slurm, "status", out).stdout.count("  complete  ") == 4
     last = chain(slurm, train, out, "captions:cluster.num_jobs=2")
     assert last.count("nothing is submitted") == 4 and not slurm.squeue()
+
+
+@pytest.mark.slow
+def test_with_wait_the_command_starts_every_stage_itself(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
+    train, out, here = make_list(6), tmp_path / "out", tmp_path / "here"
+    said = chain(slurm, train, out, "--wait")
+    assert not slurm.squeue() and not read_submissions(RunFolder(out / "chain")), "no small jobs"
+    assert all(f"{stage}: 6 items: 6 done, 0 quarantined, 0 pending" in said for stage in STAGES)
+    to_its_end(train, here)
+    for stage in STAGES:
+        assert_all_done_once(out / stage, 6)
+        assert made(out, stage) == made(here, stage), "as here, to the byte"
+    again = chain(slurm, train, out, "--wait")
+    assert again.count("nothing is submitted") == 4
 
 
 def test_cancel_ends_all_of_it(slurm: Cluster, make_list: MakeList, tmp_path: Path) -> None:
