@@ -6,10 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from labelyard.generate.record_json.embeddings import holds_images
+from labelyard.generate.record_json.embeddings import holds_images, lists
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
-from labelyard.launch.merging.merge import list_name, merge
+from labelyard.launch.merging.merge import merge
 from labelyard.utils.atomic import is_temporary
 
 
@@ -20,7 +20,7 @@ def outcome(run: Path) -> dict[str, object]:
         for path in sorted((run / place).rglob("*")):
             if path.is_file():
                 found[str(path.relative_to(run))] = path.read_bytes()
-    found["train"] = [line.replace(str(run), "") for line in (run / list_name(RunFolder(run))).read_text().splitlines()]
+    found["train"] = [line.replace(str(run), "") for line in (run / lists(RunFolder(run))[0]).read_text().splitlines()]
     for name in ("missing.jsonl", "quarantine.jsonl"):
         found[name] = (run / name).read_bytes()
     for path in sorted((run / "done").glob("*.jsonl")):
