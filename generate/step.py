@@ -6,44 +6,18 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from labelyard.generate.checkpoint import Checkpoint, Licence, Parts, PublishedFile
 from labelyard.generate.compute.batches import AUTO, Batches
 from labelyard.generate.compute.gpu_memory import GpuMemory
 from labelyard.generate.record import Item, Record
 from labelyard.generate.settings import setting, transient
-from labelyard.generate.steps.tools.licences import Licence, licence_of
+from labelyard.generate.steps.tools.licences import licence_of
 from labelyard.generate.surroundings import Surroundings
 
 __all__ = ["Checkpoint", "Expected", "Parts", "PublishedFile", "Step", "setting", "transient"]
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Several models that work as one, each in a folder of its own, as `model_index.json` beside these lists them."""
-
-    variant: str | None = None  # of weights that are there in several forms, those with this in their names: fp16
-    without: tuple[str, ...] = ()  # of those listed, these are not needed
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Weights that a step needs before any item is touched: a file or folder here, or a hub's id."""
-
-    location: str
-    revision: str | None = None
-    files: tuple[str, ...] = ()  # patterns: of a repository with several models these files alone; empty: as usual
-    parts: Parts | None = None  # it is a folder of these; None: a model alone
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """A file that no hub repository holds, with what tells whether the right one came."""
-
-    name: str
-    url: str
-    sha256: str
 
 
 @dataclass(frozen=True)

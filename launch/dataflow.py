@@ -27,13 +27,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")
 
+from labelyard.launch.dataflow_gen.request import Command
 from labelyard.launch.program import parser, program
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import call
@@ -47,17 +47,6 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}. See {call('dataflow')} --help")
 
 
-@dataclass(frozen=True)
-class Asked:
-    config: str
-    flags: Mapping[str, Any]
-    settings: tuple[str, ...]
-    again_from: int | None
-    next: str | None  # what a job on SLURM starts
-    command: tuple[str, ...]  # the same for a job, which only goes on with what was decided
-    wait: bool = False
-
-
 @program
 def main(arguments: list[str] | None = None) -> int:
     from labelyard.launch.dataflow_gen.start import start
@@ -65,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     return start(parsed(sys.argv[1:] if arguments is None else arguments))
 
 
-def parsed(given: Sequence[str]) -> Asked:
+def parsed(given: Sequence[str]) -> Command:
     asking = parser(__doc__, Parser, usage="%(prog)s --config YAML …")
     asking.add_argument("--config", help=argparse.SUPPRESS)
     for name in TEXTS:
@@ -91,7 +80,7 @@ def parsed(given: Sequence[str]) -> Asked:
     dry = ("dry_run=true",) if chosen.dry_run or len(settings) < len(chosen.settings) else ()
     command = ["--config", chosen.config, *_again(flags), *settings]
     whole = tuple(command)
-    return Asked(chosen.config, flags, (*settings, *dry), chosen.again_from, chosen.next, whole, chosen.wait)
+    return Command(chosen.config, flags, (*settings, *dry), chosen.again_from, chosen.next, whole, chosen.wait)
 
 
 def _again(flags: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import labelyard
 from tests.conftest import ROOT, MakeList, environment, listed
 
 PUBLIC = {
-    "ModelStep", "setting",
+    "ModelStep", "setting", "Checkpoint", "Licence",
     "Step", "Source", "Exporter", "Labels", "Pictured", "Part", "Damage", "Finished", "Record", "Item", "Instance",
     "Tag", "MadeImage", "Entry", "Refusal", "Row", "Rows", "transient", "ItemError", "PassingError", "FatalError",
     "UserError", "rle", "write_atomic", "run", "__version__", "SideImage", "Clip", "Text", "Phrase", "Aside",

@@ -17,6 +17,19 @@ LAYOUTS = ("repository", "document")
 
 
 @dataclass(frozen=True)
+class Command:
+    """The command line, taken apart."""
+
+    config: str
+    flags: Mapping[str, Any]
+    settings: tuple[str, ...]
+    again_from: int | None
+    next: str | None  # what a job on SLURM starts
+    command: tuple[str, ...]  # the same for a job, which only goes on with what was decided
+    wait: bool = False
+
+
+@dataclass(frozen=True)
 class StepAsked:
     number: int  # from 1, as its folder says
     type: str

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch.chains.folder import ChainFolder
@@ -19,7 +18,7 @@ from labelyard.launch.chains.started import started
 from labelyard.launch.config.typed_values import literal
 from labelyard.launch.dataflow_gen.document import read_document
 from labelyard.launch.dataflow_gen.flow import Flow
-from labelyard.launch.dataflow_gen.request import Request, asked
+from labelyard.launch.dataflow_gen.request import Command, Request, asked
 from labelyard.launch.dataflow_gen.results import Results, Told
 from labelyard.launch.dataflow_gen.save_place import SavePlace
 from labelyard.launch.dataflow_gen.stages import flow_of, recipe_of
@@ -27,13 +26,10 @@ from labelyard.launch.merging.summary import short, to_type
 from labelyard.utils.english import counted
 from labelyard.utils.errors import UserError
 
-if TYPE_CHECKING:
-    from labelyard.launch.dataflow import Asked
-
 SHORT = re.compile(r"step_(\d+)(?=[:.])")
 
 
-def start(command: Asked) -> int:
+def start(command: Command) -> int:
     request = asked(read_document(command.config), command.flags, command.settings)
     flow = flow_of(request)
     base = Path(request.base_folder).resolve()
@@ -53,7 +49,7 @@ def start(command: Asked) -> int:
     return code
 
 
-def _planned(request: Request, flow: Flow, command: Asked) -> Chain:
+def _planned(request: Request, flow: Flow, command: Command) -> Chain:
     output = f"output={literal(request.base_folder)}"
     settings = [_in_full(setting, flow) for setting in command.settings]
     for setting in settings:

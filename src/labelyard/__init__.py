@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labelyard.generate.checkpoint import Checkpoint, Licence
     from labelyard.generate.errors import FatalError, ItemError, PassingError
     from labelyard.generate.exporter import Damage, Exporter, Labels, Part, Pictured
     from labelyard.generate.model_step import ModelStep
@@ -44,6 +45,8 @@ __version__ = "0.1.0"
 _AT = {
     "Step": "generate.step",
     "ModelStep": "generate.model_step",
+    "Checkpoint": "generate.checkpoint",
+    "Licence": "generate.checkpoint",
     "Source": "generate.source",
     "Exporter": "generate.exporter",
     "Labels": "generate.exporter",
@@ -78,6 +81,7 @@ _AT = {
 
 __all__ = [
     "Aside",
+    "Checkpoint",
     "Clip",
     "Damage",
     "Entry",
@@ -88,6 +92,7 @@ __all__ = [
     "Item",
     "ItemError",
     "Labels",
+    "Licence",
     "MadeImage",
     "ModelStep",
     "Part",

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.step import Checkpoint
 from labelyard.generate.steps.caption.captioner import Captioner, without_prompt
-from labelyard.generate.steps.tools.licences import Licence, licence_of
+from labelyard.generate.steps.tools.licences import licence_of
 from labelyard.generate.steps.tools.torch_compile import check_compile, compile_in_place
 from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
 

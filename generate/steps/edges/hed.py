@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.generate.step import Checkpoint
-from labelyard.generate.steps.tools.licences import MIT, Licence
+from labelyard.generate.steps.tools.licences import MIT
 from labelyard.generate.steps.tools.net_picture import NetPicture, as_channels, needs_opencv, resized
 from labelyard.generate.steps.tools.packaged import model_file, version
 from labelyard.generate.steps.tools.published import find_checkpoint

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step, transient
-from labelyard.generate.steps.tools.licences import MIT, Licence
+from labelyard.generate.steps.tools.licences import MIT
 from labelyard.generate.steps.tools.packaged import missing, model_file, version
 from labelyard.generate.steps.tools.weights import missing_package
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.record import MadeImage, Record
 from labelyard.generate.roles import objects_or_floating
 from labelyard.generate.steps.models.u2net.matte import PACKAGE, Matting
-from labelyard.generate.steps.tools.licences import APACHE, Licence
+from labelyard.generate.steps.tools.licences import APACHE
 from labelyard.utils.rle import decode
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.compute.threads import cores, each
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Instance, Record
 from labelyard.generate.settings import LONGEST_SIDE, setting
 from labelyard.generate.step import Step
 from labelyard.generate.steps.ground.coco import NAMES
-from labelyard.generate.steps.tools.licences import APACHE, Licence
+from labelyard.generate.steps.tools.licences import APACHE
 from labelyard.generate.steps.tools.packaged import missing, model_file, version
 from labelyard.utils.boxes import clip, nms
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.errors import FatalError
 from labelyard.generate.image_step import ImageStep
 from labelyard.generate.model_step import ModelStep, batch_of
@@ -17,7 +18,7 @@ from labelyard.generate.settings import setting
 from labelyard.generate.step import Checkpoint
 from labelyard.generate.steps.models.dsine.native import WHERE, load
 from labelyard.generate.steps.normal.normal_maps import FRAMES, LEFT, picture
-from labelyard.generate.steps.tools.licences import DSINE, Licence
+from labelyard.generate.steps.tools.licences import DSINE
 from labelyard.generate.steps.tools.net_picture import Framed, as_channels
 
 if TYPE_CHECKING:

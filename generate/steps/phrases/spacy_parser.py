@@ -9,10 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.errors import FatalError
 from labelyard.generate.step import Step
 from labelyard.generate.steps.phrases.parser import Parse, Parser, Token
-from labelyard.generate.steps.tools.licences import MIT, Licence
+from labelyard.generate.steps.tools.licences import MIT
 from labelyard.utils.text import one_line
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.record import Box, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.pose.poses import Poses, boxes_of_people
 from labelyard.generate.steps.pose.skeleton import Person, of_coco
-from labelyard.generate.steps.tools.licences import APACHE, Licence
+from labelyard.generate.steps.tools.licences import APACHE
 from labelyard.generate.steps.tools.packaged import missing, model_file, version
 
 if TYPE_CHECKING:

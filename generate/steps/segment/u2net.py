@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.record import Box, Instance, Record
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step
 from labelyard.generate.steps.models.u2net.matte import PACKAGE, Matting
 from labelyard.generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
-from labelyard.generate.steps.tools.licences import APACHE, Licence
+from labelyard.generate.steps.tools.licences import APACHE
 from labelyard.utils.rle import encode
 
 if TYPE_CHECKING:

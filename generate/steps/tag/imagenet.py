@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.compute.threads import each
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record, Tag
 from labelyard.generate.settings import setting
 from labelyard.generate.step import Step
-from labelyard.generate.steps.tools.licences import APACHE, Licence
+from labelyard.generate.steps.tools.licences import APACHE
 from labelyard.generate.steps.tools.packaged import missing, model_file, version
 
 if TYPE_CHECKING:

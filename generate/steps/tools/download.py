@@ -7,7 +7,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelyard.generate.step import Parts, PublishedFile, Step
+from labelyard.generate.checkpoint import Parts, PublishedFile
+from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.licences import CARD
 from labelyard.generate.steps.tools.model_cache import sha256
 from labelyard.generate.steps.tools.parts import INDEX, files_of_parts, listed

@@ -8,35 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from labelyard.generate.step import Checkpoint, Step
+from labelyard.generate.checkpoint import Checkpoint, Licence
 
 CARD = "README.md"
 # As licences are called in cards, and in names of licences that are none of the usual ones.
 FORBIDS = re.compile(r"(^|[-_ ])(nc|non-?commercial|research)([-_ ]|$)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Licence:
-    weights: str
-    code: str = ""  # where it is another one
-    commercial: bool = True  # whether the weights may be used commercially
-    gated: bool = False  # whether the hub asks for an account and a consent before it gives them
-    note: str = ""
-
-    def __str__(self) -> str:
-        parts = [
-            self.weights,
-            "" if self.commercial else "no commercial use",
-            f"code {self.code}" if self.code else "",
-            "gated: accept its terms at the hub, and set HF_TOKEN" if self.gated else "",
-            self.note,
-        ]
-        return "; ".join(part for part in parts if part)
 
 
 APACHE = Licence("Apache-2.0")
@@ -164,18 +144,24 @@ KNOWN: Mapping[str, Licence] = {
 }
 
 
+class Licensed(Protocol):
+    """A step, as far as licences go."""
+
+    def licences(self) -> dict[str, Licence | None]: ...
+
+
 def licence_of(checkpoint: Checkpoint) -> Licence | None:
     fitting = [start for start in KNOWN if checkpoint.location.startswith(start)]
     return KNOWN[max(fitting, key=len)] if fitting else _of_card(checkpoint)
 
 
-def told(step: Step) -> Iterator[str]:
+def told(step: Licensed) -> Iterator[str]:
     """What is known of each of a step's checkpoints."""
     for location, licence in step.licences().items():
         yield f"{location}: {licence or 'licence not known here; its model card says it'}"
 
 
-def warnings(steps: Mapping[str, Step]) -> list[str]:
+def warnings(steps: Mapping[str, Licensed]) -> list[str]:
     """Where a licence bites: a line for each checkpoint whose weights may not be used commercially."""
     return [
         f"{name}: {location} may not be used commercially ({licence})"

@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from labelyard.generate.checkpoint import Checkpoint
 from labelyard.generate.errors import FatalError
-from labelyard.generate.step import Checkpoint, Step
+from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.licences import licence_of
 from labelyard.generate.steps.tools.parts import INDEX, files_of_parts, lacking_part, listed
 from labelyard.generate.steps.tools.published import cached_hub_file, find_checkpoint, find_list, hub_file

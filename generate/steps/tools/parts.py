@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from labelyard.generate.step import Parts
+from labelyard.generate.checkpoint import Parts
 
 INDEX = "model_index.json"
 # Beside weights: settings, vocabularies, and how a text is put to them.

@@ -7,8 +7,8 @@ import os
 import re
 from pathlib import Path
 
+from labelyard.generate.checkpoint import PublishedFile
 from labelyard.generate.errors import FatalError
-from labelyard.generate.step import PublishedFile
 from labelyard.generate.steps.tools.weights import FILE_ENDINGS, how_to_fetch, missing_package
 from labelyard.utils.text import one_line
 

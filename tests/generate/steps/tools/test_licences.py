@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from labelyard.generate.checkpoint import Licence
 from labelyard.generate.settings import build
 from labelyard.generate.step import Checkpoint, Step
 from labelyard.generate.steps.caption.blip2 import BLIP2
 from labelyard.generate.steps.depth.depth_anything import DepthAnything
-from labelyard.generate.steps.tools.licences import KNOWN, Licence, licence_in, licence_of, told, warnings
+from labelyard.generate.steps.tools.licences import KNOWN, licence_in, licence_of, told, warnings
 from labelyard.launch.config.compose import CONF, FRAME, Groups
 
 LARGE = "depth-anything/Depth-Anything-V2-Large-hf"
