@@ -9,7 +9,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +85,16 @@ class Sa1b(Source):
                     if sample.annotation is not None:
                         known = {"by": TAKE, "offset": sample.annotation[0], "bytes": sample.annotation[1]}
                     place = {"file": label, "offset": offset, "bytes": size}
-                    row = self._row(f"{label}#{member}", where, known)
-                    yield replace(row, place=place) if isinstance(row, Entry) else row
+                    yield self._row(f"{label}#{member}", where, known, place)
             except (tarfile.TarError, OSError) as error:
                 raise damaged(path, last, error) from None
 
-    def _row(self, image: str, where: str, known: Mapping[str, Any] | None) -> Row:
+    def _row(
+        self, image: str, where: str, known: Mapping[str, Any] | None, place: Mapping[str, Any] | None = None
+    ) -> Row:
         if known is None:
             return Refusal(where, "has no .json beside it, so none of its masks is known")
-        return Entry(image, "", known=known)
+        return Entry(image, "", place=place, known=known)
 
 
 def take(record: Record, known: Mapping[str, Any]) -> None:

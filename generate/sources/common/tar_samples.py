@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from labelyard.generate.sources.common.tar_members import Member, Members
 from labelyard.utils.errors import UserError
 
 IMAGES = (
@@ -28,13 +30,10 @@ class Sample:
 
 
 def samples(path: Path, read_json: bool = True) -> Iterator[Sample]:
-    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+    with path.open("rb") as file:
         sample: Sample | None = None
-        for member in tar:
-            # tarfile keeps all members that it has seen, 45 MB for every hundred thousand.
-            tar.members = []  # type: ignore[attr-defined]
-            if not member.isreg():
-                continue
+        members = Members(file)
+        for member in members:
             folder, _, name = member.name.rpartition("/")
             stem, _, ending = name.partition(".")
             key = f"{folder}/{stem}" if folder else stem
@@ -45,23 +44,21 @@ def samples(path: Path, read_json: bool = True) -> Iterator[Sample]:
                     yield sample
                 sample = Sample(key)
             if ending.lower() == "json" and not read_json:
-                sample.annotation = (member.offset_data, member.size)
+                sample.annotation = (member.offset, member.size)
             else:
-                _add(sample, tar, member, ending.lower())
-        _check_end(file, tar.offset)
+                _add(sample, file, member, ending.lower())
+        _check_end(file, members.end)
         if sample is not None:
             yield sample
 
 
-def _add(sample: Sample, tar: tarfile.TarFile, member: tarfile.TarInfo, ending: str) -> None:
+def _add(sample: Sample, file: IO[bytes], member: Member, ending: str) -> None:
     sample.endings.append(ending)
     if (last := ending.rpartition(".")[2]) in IMAGES or last in VIDEOS:
         kind = sample.images if last in IMAGES else sample.videos
-        kind.append((member.name, ending, member.offset_data, member.size))
+        kind.append((member.name, ending, member.offset, member.size))
     elif ending in ("json", "txt") and member.size <= SMALL:
-        content = tar.extractfile(member)
-        assert content is not None
-        sample.texts[ending] = content.read()
+        sample.texts[ending] = os.pread(file.fileno(), member.size, member.offset)
 
 
 def _check_end(file: IO[bytes], offset: int) -> None:
