@@ -23,6 +23,7 @@ from labelyard.generate.sources.gcg import Gcg
 from labelyard.generate.sources.grand import Grand
 from labelyard.generate.sources.grand_raw import GrandRaw
 from labelyard.generate.sources.label_maps import LabelMaps
+from labelyard.generate.sources.psg import Psg
 from labelyard.generate.sources.refer import Refer
 from labelyard.generate.sources.sa1b import Sa1b
 from labelyard.generate.sources.train_json import TrainJson
@@ -270,6 +271,70 @@ def test_grounded_captions_in_both_forms(fakes: dict[str, Path]) -> None:
     path = train / "flickr_mergedGT_GCG_train.json"
     source_of_flickr = Coco(path=str(path), root=str(fakes["flickr"] / "flickr30k-images"), mask_key="sam_mask")
     assert phrases(records(source_of_flickr)[0]) == [("Two dogs", (0,)), ("a red car", (1,))]
+
+
+def test_openpsg_s_captions_are_of_the_same_form(fakes: dict[str, Path]) -> None:
+    """As GLaMM has made them of it: of COCO's pictures, train and val by one name each."""
+    for split in ("train", "val"):
+        path = fakes["grandf"] / "annotations" / "train" / f"OpenPsgGCG_{split}.json"
+        (record,) = records(Gcg(path=str(path), root=str(fakes["coco"] / "train2017")))
+        assert record.item.image == COCO_2017 and record.caption == "A cat on a mat."
+        assert phrases(record) == [("A cat", (0,)), ("a mat", (1, 2))] and area(record) == 8000
+
+
+def psg(folder: Path) -> dict[str, Any]:
+    """OpenPSG's own file, as its reader has it: the names of kinds behind the pictures, segments by their colour."""
+    numbers = (3648962, 4545879)
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    for number, (x0, y0, x1, y1) in zip(numbers, ((20, 30, 120, 110), (120, 30, 300, 220)), strict=True):
+        pixels[y0:y1, x0:x1] = [number % 256, number // 256 % 256, number // 65536]
+    (folder / "panoptic_train2017").mkdir(parents=True)
+    Image.fromarray(pixels).save(folder / "panoptic_train2017" / "000000000009.png")
+    glamm.picture(folder / "train2017" / COCO_2017)
+    entry = {
+        "file_name": f"train2017/{COCO_2017}", "height": HEIGHT, "width": WIDTH, "image_id": "9",
+        "pan_seg_file_name": "panoptic_train2017/000000000009.png",
+        "segments_info": [
+            {"id": numbers[0], "category_id": 1, "iscrowd": 0, "isthing": 1, "area": 8000},
+            {"id": numbers[1], "category_id": 2, "iscrowd": 0, "isthing": 0, "area": 34200},
+        ],
+        "relations": [[0, 1, 1]],
+        "annotations": [
+            {"bbox": [20.0, 30.0, 120.0, 110.0], "bbox_mode": 0, "category_id": 1},
+            {"bbox": [120.0, 30.0, 300.0, 220.0], "bbox_mode": 0, "category_id": 2},
+        ],
+        "coco_image_id": "9",
+    }  # fmt: skip
+    names = {"thing_classes": ["person", "cat"], "stuff_classes": ["floor-wood"], "predicate_classes": ["over", "on"]}
+    return {"data": [entry], **names, "test_image_ids": ["77"]}
+
+
+def test_openpsg_s_own_file_gives_segments_and_relations(tmp_path: Path) -> None:
+    body = psg(tmp_path / "coco")
+    glamm.write(tmp_path / "psg.json", body)
+    where: dict[str, Any] = {"path": str(tmp_path / "psg.json"), "root": str(tmp_path / "coco")}
+    (record,) = records(Psg(**where, split="train"))
+    cat, floor = record.instances
+    assert (cat.label, cat.box, cat.extra) == ("cat", XYXY, {}) and area(record) == 8000
+    assert (floor.label, floor.extra) == ("floor-wood", {"is_stuff": 1}) and area(record, 1) == 34200
+    said = {"subject": "cat", "predicate": "on", "object": "floor-wood", "annos": [0, 1]}
+    assert record.found["relations"] == [said] and record.item.given == {"image_id": "9"}
+    assert records(Psg(**where, split="test")) == []
+    for key, change, why in (
+        ("relations", [[0, 2, 1]], "segment 2 of 2"),
+        ("annotations", [{"bbox": [0, 0, 1, 1], "bbox_mode": 1}] * 2, "bbox_mode is 1"),
+        ("segments_info", [], "ValueError"),
+    ):
+        glamm.write(tmp_path / "psg.json", {**body, "data": [{**body["data"][0], key: change}, body["data"][0]]})
+        refused, good = Psg(**where).entries()
+        assert isinstance(refused, Refusal) and why in str(refused) and isinstance(good, Entry)
+    body["data"][0]["segments_info"][0]["id"] = 5
+    glamm.write(tmp_path / "psg.json", body)
+    with pytest.raises(ItemError, match=r"its map has no segment 5 \(cat\)"):
+        records(Psg(**where))
+    glamm.write(tmp_path / "psg.json", {"data": []})
+    with pytest.raises(UserError, match="it has no thing_classes and no stuff_classes"):
+        list(Psg(**where).entries())
 
 
 def test_phrases_that_are_in_no_caption_are_refused(tmp_path: Path) -> None:
