@@ -18,7 +18,7 @@ def estimate(folder: RunFolder, rate: float | None, items: int, workers: int) ->
     left = left_of(folder, items)
     seconds = left / rate
     return (
-        f"about {_hours(seconds)} GPU hours for {left} items at {rate:.3g} images/s per worker ({whence}); "
+        f"about {hours(seconds)} GPU hours for {left} items at {rate:.3g} images/s per worker ({whence}); "
         f"{duration(seconds / workers)} with {workers} workers"
     )
 
@@ -39,6 +39,6 @@ def rate_of_a_worker(folder: RunFolder) -> float | None:
     return ended / worked if worked > 0 else None
 
 
-def _hours(seconds: float) -> str:
+def hours(seconds: float) -> str:
     hours = seconds / 3600
     return f"{hours:.2g}" if hours < 10 else f"{hours:.0f}"

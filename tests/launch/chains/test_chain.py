@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from labelyard.generate.rows import Rows
+from labelyard.generate.source import Source
 from labelyard.launch import cancel, chain, jsons2txt, retry, run, status, validate
 from labelyard.launch.chains import frozen
 from labelyard.launch.chains.folder import ChainFolder
 from labelyard.launch.chains.frozen import Redo
+from labelyard.launch.planning.reading import rows_of
+from labelyard.launch.starting import dry_run
 from tests.conftest import MakeList, fake_run, listed
 from tests.launch.chains.support import STAGES, fakes, files, run_chain, without_made_by
 
@@ -175,11 +180,30 @@ def test_dry_run_tells_all_stages_and_writes_nothing(
     make_list: MakeList, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert run_chain(make_list(2), out, "dry_run=true") == 0
+    rates = [f"{stage}:rate={n}" for n, stage in enumerate(STAGES, 1)]
+    assert run_chain(make_list(2), out, "dry_run=true", *rates) == 0
     said = capsys.readouterr().out
     assert "items      2 new of 2 rows" in said and "items      those that are done in masks by then" in said
     assert "pipeline   trouble -> caption -> embed" in said
+    assert said.count("files      6: 2 records, and 4 for each shard") == 3
+    assert "files      8: 2 records, 1 images beside each" in said
+    assert "new        26 files, about 0.0016 GB, 0.0012 GPU hours at the given rates\n" in said
     assert not out.exists()
+
+
+def test_a_list_that_two_stages_read_is_counted_once(
+    make_list: MakeList, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[object]()
+
+    def ahead(source: Source, limit: int | None) -> Iterator[Rows]:
+        read.append(source)
+        return rows_of(source, limit)
+
+    monkeypatch.setattr(dry_run, "rows_of", ahead)
+    asked = fakes(make_list(3), tmp_path / "out", "cluster=debug", "dry_run=true")
+    assert chain.main(["twice", *asked[1:]]) == 0
+    assert capsys.readouterr().out.count("items      3 new of 3 rows") == 2 and len(read) == 1
 
 
 def test_dry_run_tells_every_job_of_a_cluster(
