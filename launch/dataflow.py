@@ -8,7 +8,7 @@ The same command goes on where it ended. What the YAML says may be said here:
 
     --meta_path LIST   --meta_folder DIR   --text_key, --image_key, --video_key
     --base_folder DIR  --save_folder DIR   --layout repository|document
-    --seed NUMBER      --max_cost AMOUNT   --keep_failed, --explode
+    --seed NUMBER      --max_cost AMOUNT   --keep_failed, --explode, --fuse
     --plugins FILE     classes of your own, from a Python file or a folder
 
     --from STEP        do this step (its number) and those behind it again, with
@@ -39,7 +39,7 @@ from labelyard.utils.errors import UserError
 from labelyard.utils.programs import call
 
 TEXTS = ("meta_path", "meta_folder", "base_folder", "save_folder", "text_key", "image_key", "video_key", "layout")
-SWITCHES = ("keep_failed", "explode")
+SWITCHES = ("keep_failed", "explode", "fuse")
 
 
 class Parser(argparse.ArgumentParser):

@@ -16,15 +16,20 @@ KINDS = {"text": "texts", "image": "images", "video": "clips"}  # of what a row 
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the request: a run of its own, which is a stage of the chain."""
+    """A step asked for: a run of its own, which is a stage of the chain; or one of several in a run (fusing.py)."""
 
     asked: StepAsked
     name: str  # of its folder
     role: Role
-    settings: tuple[str, ...] = ()  # of its run
+    settings: tuple[str, ...] = ()  # of its run, at the last step of that
     said: tuple[str, ...] = ()
     yaml_of: Mapping[str, str] = field(default_factory=dict)  # what the YAML calls a setting of the step
     repeats: int = 1  # images or videos that it makes of a row
+    run: str = ""  # the name of its run, which is that of the last step in it
+
+    @property
+    def is_last_of_its_run(self) -> bool:
+        return self.run == self.name
 
     @property
     def number(self) -> int:

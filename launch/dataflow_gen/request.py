@@ -60,6 +60,7 @@ class Request:
     load: Mapping[str, Any] = field(default_factory=dict)
     keep_failed: bool = False
     explode: bool = False
+    fuse: bool = False
     max_cost: float | None = None
     place: str = "local"  # where it runs: the choice of cluster
 
@@ -75,6 +76,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "load": (dict,),
     "keep_failed": (bool,),
     "explode": (bool,),
+    "fuse": (bool,),
     "max_cost": (int, float),
     "plugins": (str, list),
     "steps": (list,),

@@ -93,9 +93,11 @@ class Results:
 
     def _step(self, stage: Stage, names: Names) -> None:
         run = self.runs[stage.name]
-        with latest(run.path / FAILED, run.path / RESULT) as (failed, result):
+        folder = self._folder(stage)
+        folder.mkdir(exist_ok=True)
+        with latest(folder / FAILED, folder / RESULT) as (failed, result):
             for stood in in_order(run):
-                if stood.failed:
+                if stood.failed and self._blamed(stood, stage) is stage:
                     failed.write(dump(_failure(stood, stage)))
                 body = read_record(stood.path) if stood.done else None
                 if body is not None:
@@ -116,7 +118,7 @@ class Results:
                 made = made_file(body, kind, own, self.runs[stage.name].path)
                 if made is None:
                     break
-                path = (folder or self.runs[maker.name].path) / names.of(kind, item, number)
+                path = (folder or self._folder(maker)) / names.of(kind, item, number)
                 found.setdefault(kind, []).append(path)
                 if folder is not None or maker is stage:
                     put(made, path)
@@ -148,8 +150,17 @@ class Results:
 
     def _ended(self, stage: Stage, is_last: bool) -> Iterator[Row]:
         for stood in in_order(self.runs[stage.name]):
-            if stood.failed or (is_last and stood.done):
+            if (is_last and stood.done) or (stood.failed and self._blamed(stood, stage) is stage):
                 yield Row(stood, stage)
+
+    def _folder(self, stage: Stage) -> Path:
+        """Where its own results lie: that of its run, or one of its own where that is another's."""
+        return self.runs[stage.name].path if stage.is_last_of_its_run else self.base / stage.name
+
+    def _blamed(self, stood: Stood, stage: Stage) -> Stage:
+        """Of the steps in one run the one at which the row has failed: the first, if it did not come to any."""
+        group = [one for one in self.flow.stages if one.run == stage.run]
+        return next((one for one in group if one.name == stood.outcome.get("step")), group[0])
 
     def _lines(self, row: Row, names: Names) -> list[dict[str, Any]]:
         flow, item = self.flow, row.stood.item

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from labelyard.launch.dataflow_gen import services
 from labelyard.launch.dataflow_gen.catalogue import ALIASES, NAMES, ROLES, Known
 from labelyard.launch.dataflow_gen.classes import OwnClassSeen, by_dotted_name, classes_in
 from labelyard.launch.dataflow_gen.flow import KINDS, ROW, Flow, Keys, Stage
+from labelyard.launch.dataflow_gen.fusing import Draft, inside, run_settings, why_apart
 from labelyard.launch.dataflow_gen.request import Request, StepAsked
 from labelyard.launch.dataflow_gen.translate import TOKENS, Translated, translated
 from labelyard.utils.errors import UserError, nearest
@@ -36,6 +37,7 @@ def flow_of(request: Request) -> Flow:
     keys = Keys(request.text_key, request.image_key, request.video_key)
     own = classes_in(request.plugins, request.document.path.parent)
     stages: list[Stage] = []
+    drafts: list[Draft] = []
     listed: dict[str, str] = {}
     for asked in request.steps:
         role = ROLES[asked.type]
@@ -55,17 +57,42 @@ def flow_of(request: Request) -> Flow:
         source = (
             _first_source(request, listed) if not stages else _source(request, before, asked, columns, found.driver)
         )
-        own_settings = [one for key, value in found.step.items() for one in settings_of(f"{name}.{key}", value)]
-        run = [setting(key, value) for key, value in _run_settings(request, asked, found).items()]
-        head = ("pipeline=bare", f"+{kind[0]}@{name}={kind[1]}", f"pipeline.steps=[{name}]", *LIGHT)
-        settings = (*head, *source, *own_settings, *run)
-        stages.append(Stage(asked, name, role, settings, tuple(found.said), found.yaml_of, _repeats(found)))
-    return Flow(keys, tuple(stages), listed)
+        stage = Stage(asked, name, role, said=tuple(found.said), yaml_of=found.yaml_of, repeats=_repeats(found))
+        elsewhere = bool(found.driver.keys() & {"read", "text_from"})
+        run = _run_settings(request, asked, found)
+        drafts.append(Draft(stage, kind, tuple(reads), columns, tuple(source), found.step, run, elsewhere))
+        stages.append(stage)
+    return Flow(keys, tuple(stage for run in _runs(drafts, request.fuse) for stage in _stages(run)), listed)
+
+
+def _runs(drafts: Sequence[Draft], fuse: bool) -> list[list[Draft]]:
+    """Each with its steps."""
+    runs: list[list[Draft]] = []
+    for draft in drafts:
+        why = why_apart(draft, runs[-1]) if fuse and runs else None
+        if fuse and runs and why is None:
+            runs[-1].append(inside(draft, runs[-1]))
+            continue
+        said = (*draft.stage.said, *([f"has a run of its own: {why}"] if why else []))
+        runs.append([replace(draft, stage=replace(draft.stage, said=said))])
+    return runs
+
+
+def _stages(run: Sequence[Draft]) -> list[Stage]:
+    """The run's name and settings are those of its last step."""
+    names = [one.name for one in run]
+    kinds = [f"+{one.kind[0]}@{one.name}={one.kind[1]}" for one in run]
+    head = ("pipeline=bare", *kinds, f"pipeline.steps=[{','.join(names)}]", *LIGHT)
+    own = [word for one in run for key, value in one.step.items() for word in settings_of(f"{one.name}.{key}", value)]
+    rest = [setting(key, value) for key, value in run_settings(run).items()]
+    settings = (*head, *run[0].source, *own, *rest)
+    return [replace(one.stage, run=names[-1], settings=settings if one is run[-1] else ()) for one in run]
 
 
 def recipe_of(flow: Flow) -> Recipe:
-    before = [None, *(stage.name for stage in flow.stages)]
-    parts = zip(flow.stages, before, strict=False)
+    runs = [stage for stage in flow.stages if stage.is_last_of_its_run]
+    before = [None, *(stage.name for stage in runs)]
+    parts = zip(runs, before, strict=False)
     return Recipe(CHAIN, tuple(StageRecipe(s.name, (b,) if b else (), s.settings) for s, b in parts))
 
 

@@ -37,7 +37,8 @@ def start(command: Command) -> int:
     save.check(request.save_folder, base)
     chain = _planned(request, flow, command)
     _tell(request, flow)
-    results = _results(request, flow, base, save, {stage.name: stage.folder for stage in chain.stages})
+    folders = {stage.name: stage.folder for stage in chain.stages}
+    results = _results(request, flow, base, save, {stage.name: folders[stage.run] for stage in flow.stages})
     ended = partial(_write, results)
     code = started(chain, Again(command.command, Path.cwd(), "dataflow", ended), command.next, command.wait)
     if chain.dry_run or command.next is not None:
@@ -66,7 +67,10 @@ def _in_full(setting: str, flow: Flow) -> str:
     """`step_2:work.batch=4` and `step_2.seed=1` for the whole name of that step."""
     found = SHORT.match(setting)
     stage = found and next((stage for stage in flow.stages if stage.number == int(found[1])), None)
-    return f"{stage.name}{setting[found.end() :]}" if found and stage else setting
+    if found is None or stage is None:
+        return setting
+    rest = setting[found.end() :]
+    return f"{stage.run if rest.startswith(':') else stage.name}{rest}"
 
 
 def _redo(flow: Flow, request: Request, number: int | None) -> Redo:
@@ -76,7 +80,7 @@ def _redo(flow: Flow, request: Request, number: int | None) -> Redo:
         raise UserError(f"--from {number}: the steps are numbered from 1 to {len(flow.stages)}")
     there = ChainFolder(Path(request.base_folder).resolve()).read()
     names = list(there.stages) if there is not None else []
-    again = tuple(stage.name for stage in flow.stages if stage.number >= number)
+    again = tuple(stage.name for stage in flow.stages if stage.number >= number and stage.is_last_of_its_run)
     drop = tuple(name for name in names if _number(name) >= number and name not in again)
     return Redo(again, drop, set_aside=True, told=_by_from)
 
@@ -97,7 +101,7 @@ def _number(name: str) -> int:
 def _with_place(text: str, request: Request, flow: Flow) -> str:
     """Where in the YAML it stands, if it is a setting of a step that is wrong."""
     for stage in flow.stages:
-        rest = text.removeprefix(f"stage {stage.name}: ").removeprefix("Error merging override ")
+        rest = text.removeprefix(f"stage {stage.run}: ").removeprefix("Error merging override ")
         own = re.match(rf"{re.escape(stage.name)}\.(\w+)(?=[=:])", rest)
         if own and own[1] in stage.yaml_of:
             key = stage.yaml_of[own[1]]
