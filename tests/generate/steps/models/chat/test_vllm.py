@@ -17,7 +17,12 @@ from tests.support.processes import wait_for
 from tests.tiny.chat import make_talker
 
 COMMAND = os.environ.get("VLLM", "")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not COMMAND, reason="VLLM=… says how vLLM's server is started")]
+# It starts twice, each time a minute of a core and more.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not COMMAND, reason="VLLM=… says how vLLM's server is started"),
+]
 
 
 def test_it_is_started_asked_killed_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +34,7 @@ def test_it_is_started_asked_killed_and_ended(tmp_path: Path, monkeypatch: pytes
     served = ChatStep(**settings, dtype="float32", backend="vllm", engine=engine, max_model_len=512)
     served.around = Surroundings("w", logs=tmp_path)
     served.setup("cpu")
+    (log,) = tmp_path.glob("engine-*.log")
     here = ChatStep(**settings, dtype="float32", backend="transformers")
     here.setup("cpu")
     asked = [Request(f"why {n}?", item=str(n)) for n in range(60)]
@@ -39,5 +45,11 @@ def test_it_is_started_asked_killed_and_ended(tmp_path: Path, monkeypatch: pytes
     assert len(before) >= 3, "keeper, server, engine"
     os.kill(before[-1], signal.SIGKILL)  # the engine, below the server
     assert [answer.text for answer in served.ask(asked[:5])] == [answer.text for answer in answers[:5]]
+    servers = sum(line.startswith("$ ") for line in log.read_text().splitlines())
+    for _ in range(2):  # turns of a step in a worker that loads one at a time
+        served.rest()
+        served.setup("cpu")
+        assert served.ask(asked[5:6])[0].text == answers[5].text
+    assert sum(line.startswith("$ ") for line in log.read_text().splitlines()) == servers, "the same server"
     served.free()
     wait_for(lambda: not family(os.getpid()))
