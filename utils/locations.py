@@ -8,6 +8,7 @@ import shlex
 from urllib.parse import unquote
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+WEB = ("http", "https")
 FETCHED_BY = {
     "http": "curl -LO {url}",
     "https": "curl -LO {url}",
@@ -32,6 +33,11 @@ def scheme(location: str) -> str | None:
     """Of a URL: http, s3, …"""
     found = URL.match(location)
     return found[1].lower() if found else None
+
+
+def is_fetched(location: str) -> bool:
+    """Whether a worker may fetch it by itself, where it is let (`load.urls`)."""
+    return scheme(location) in WEB
 
 
 def how_to_fetch(url: str) -> str:

@@ -13,7 +13,6 @@ from labelyard.generate.errors import ItemError, PassingError
 from labelyard.generate.file_system import UNWELL
 from labelyard.generate.media.inside_files import read_place, resolve
 from labelyard.generate.media.parts import cut
-from labelyard.generate.media.urls import fetch, is_fetched
 from labelyard.generate.media.video import Limits, Part, Video, look_through
 from labelyard.generate.record import Item, Record
 from labelyard.generate.record_json.chosen import shown
@@ -21,7 +20,7 @@ from labelyard.generate.record_json.given import take_over
 from labelyard.generate.settings import MOST_THREADS, setting, transient
 from labelyard.utils.faults import point
 from labelyard.utils.images import UnreadableImage, decode
-from labelyard.utils.locations import scheme
+from labelyard.utils.locations import is_fetched, scheme
 
 
 @dataclass(kw_only=True)
@@ -99,6 +98,8 @@ def read(item: Item, root: str | None, max_bytes: int = Load.max_bytes, urls: bo
     """The image file's bytes. Reasons begin with what many items share: by that they are counted."""
     place = item.place if item.place and "file" in item.place else None
     if urls and place is None and is_fetched(item.image):
+        from labelyard.generate.media.urls import fetch  # what speaks HTTP, and most runs never do
+
         point("read")
         return fetch(item.image, max_bytes, item.id)
     with _told(resolve(place["file"] if place else item.image, root), item.image, item) as path:

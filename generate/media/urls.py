@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from labelyard.generate.errors import ItemError, PassingError
-from labelyard.utils.locations import scheme
+from labelyard.utils.locations import is_fetched
 
-SCHEMES = ("http", "https")
 SILENCE = 30.0  # seconds without a byte
 BLOCK = 1 << 16
 HERE = ("127.0.0.1", "localhost", "::1")
@@ -26,13 +25,9 @@ class _WebOnly(HTTPRedirectHandler):
     def redirect_request(
         self, request: Request, file: IO[bytes], code: int, why: str, headers: http.client.HTTPMessage, address: str
     ) -> Request | None:
-        if scheme(address) not in SCHEMES:
+        if not is_fetched(address):
             raise HTTPError(request.full_url, code, f"leads to {address[:80]}", headers, file)
         return super().redirect_request(request, file, code, why, headers, address)
-
-
-def is_fetched(location: str) -> bool:
-    return scheme(location) in SCHEMES
 
 
 def fetch(address: str, max_bytes: int, item_id: str) -> bytes:

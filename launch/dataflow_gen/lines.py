@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from labelyard.generate.media.inside_files import resolve
-from labelyard.generate.media.urls import is_fetched
 from labelyard.generate.record import Item
 from labelyard.generate.record_json.body import newer
 from labelyard.launch.dataflow_gen.flow import Flow
+from labelyard.utils.locations import is_fetched
 
 CURRENT = "dataflow_"  # before text, image and video: what is current, paths absolute
 BY_STEP = "text_by_step"

@@ -12,7 +12,6 @@ from labelyard.generate.record import Item
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.shard_lines import item_lines
 from labelyard.generate.step import Expected, Step
-from labelyard.launch.watching.overview import overview
 from labelyard.launch.watching.used import used_by
 from labelyard.utils.english import counted
 
@@ -50,6 +49,8 @@ def costs_later(steps: Mapping[str, Step]) -> Iterator[str]:
 
 
 def _ended(folder: RunFolder) -> int:
+    from labelyard.launch.watching.overview import overview
+
     seen = overview(folder)
     return seen.done + seen.quarantined
 

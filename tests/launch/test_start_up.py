@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT, MakeList, call, environment, fake_run
 
-HEAVY = ("torch", "transformers", "cv2", "numpy", "scipy")
+HEAVY = ("torch", "transformers", "cv2", "numpy", "scipy", "http", "ssl")
 
 
 def imported(program: str, *arguments: object) -> set[str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from labelyard.generate.errors import ItemError
 from labelyard.generate.media.inside_files import read_reference, resolve
@@ -22,6 +21,8 @@ from labelyard.utils.images import UnreadableImage, decode_as_it_is
 from labelyard.utils.jsons import dump
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -154,6 +155,8 @@ class Described:
 def voc_objects(data: bytes, file: str, record: Record) -> list[Described]:
     """Corners are whole pixels counted from 1, both inside; here the left upper one counts from 0, and the right lower
     one lies behind the last pixel."""
+    from xml.etree import ElementTree
+
     try:
         root = ElementTree.fromstring(data)
         return [

@@ -6,10 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labelyard.generate.media.inside_files import resolve
-from labelyard.generate.media.urls import is_fetched
 from labelyard.generate.record import Record
 from labelyard.generate.record_json.chosen import shown
 from labelyard.utils.images import encode_png, ending
+from labelyard.utils.locations import is_fetched
 
 INSIDE = ("offset", "row", "record", "part")  # keys of the place of an image that is no file of its own
 

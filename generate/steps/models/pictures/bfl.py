@@ -13,11 +13,12 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from labelyard.generate.errors import FatalError, ItemError, PassingError
-from labelyard.generate.media.urls import fetch, is_fetched
+from labelyard.generate.media.urls import fetch
 from labelyard.generate.steps.models.chat.messages import Answer, Request
 from labelyard.generate.steps.models.chat.verdicts import Again, Refused
 from labelyard.generate.steps.models.chat.web import NoReply, Reply, Unreachable, ask
 from labelyard.generate.steps.models.pictures.served import Painter, without_nothing
+from labelyard.utils.locations import is_fetched
 from labelyard.utils.redact import redacted
 from labelyard.utils.text import one_line
 
