@@ -155,6 +155,7 @@ class Trouble(Step):
     until: str = transient("")  # a file that each of this process's images waits for, the first `after` excepted
     after: int = transient(0)
     abort: str = transient("")  # the process ends as by a crash in C
+    leave: str = transient("")  # a C library ends the process, with a code that workers use themselves
     fail: str = transient("")  # an ordinary exception
     reject: str = transient("")  # an ItemError
     break_gpu: str = transient("")  # as CUDA does: from then on every call of this process fails
@@ -182,6 +183,8 @@ class Trouble(Step):
             name = record.item.image
             if self.abort and self.abort in name:
                 os.abort()
+            if self.leave and self.leave in name:
+                os._exit(1)
             self._broken = getattr(self, "_broken", False) or bool(self.break_gpu and self.break_gpu in name)
             if self._broken:
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")

@@ -191,7 +191,7 @@ class Slot:
         self._process = None
         if code in (ended.FINISHED, ended.STOPPED) or stopping:
             return False
-        if code in (ended.FAILED, ended.COULD_NOT_SAY):
+        if code in (ended.FAILED, ended.COULD_NOT_SAY) and not self._was_cut_short(pid):
             self.reason = self._last_words(pid)
             return False
         self._fruitless = 0 if self._finished_some(pid) else self._fruitless + 1
@@ -217,12 +217,23 @@ class Slot:
         for state in read_presence(self.run.folder):
             if state["pid"] == pid and state["state"] == "failed":
                 return str(state["reason"])
-        try:  # a full disk leaves no last words
+        if full := self._disk_is_full():  # which leaves no last words
+            return full
+        return f"worker {self.number} ended with exit code {ended.FAILED}; see {short(self._log())}"
+
+    def _was_cut_short(self, pid: int) -> bool:
+        """It was at work, and has not said why it ended, though it could have: a library under a step has ended it."""
+        at_work = any(state["pid"] == pid and state["state"] == "working" for state in read_presence(self.run.folder))
+        return at_work and not self._disk_is_full()
+
+    def _disk_is_full(self) -> str:
+        """What to say of it, if so."""
+        try:
             write_atomic(self.run.folder.logs / "probe", bytes(1 << 20))
             (self.run.folder.logs / "probe").unlink()
         except OSError as error:
             return str(explained(error, self.run.folder.path))
-        return f"worker {self.number} ended with exit code {ended.FAILED}; see {short(self._log())}"
+        return ""
 
     def _finished_some(self, pid: int) -> bool:
         folder = self.run.folder

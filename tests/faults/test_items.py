@@ -53,11 +53,13 @@ SAID = [
 
 def test_an_item_that_kills_its_worker_every_time_among_five_hundred(make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = call("run", *fake_run(make_list(501, side=24), out, "cluster.num_jobs=3", "trouble.abort=0250"))
+    killers = ["trouble.abort=0250", "trouble.leave=0100"]
+    done = call("run", *fake_run(make_list(502, side=24), out, "cluster.num_jobs=3", *killers))
     assert done.returncode == 3, done.stderr
-    assert "500 of 501 items are done" in done.stdout
-    (entry,) = lines(out / "quarantine.jsonl")
-    assert entry["image"].endswith("0250.jpg") and entry["attempts"] == 3 and "vanished 3 times" in entry["reason"]
+    assert "500 of 502 items are done" in done.stdout
+    entries = lines(out / "quarantine.jsonl")
+    assert sorted(entry["image"][-8:] for entry in entries) == ["0100.jpg", "0250.jpg"]
+    assert all(entry["attempts"] == 3 and "vanished 3 times" in entry["reason"] for entry in entries)
     assert len(set(listed(out))) == 500
 
 
