@@ -30,6 +30,7 @@ from tests.bench import synthetic
 from tests.bench.machine import machine
 
 ROOT = Path(__file__).resolve().parents[2]
+BLOCK = 1_000_000
 GOAL = 3.0  # times a pass, at most
 
 
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.one:
         print({"pass": one_pass, "plan": one_plan}[chosen.one](chosen.folder))
+        print(peak_mb())
         return
     chosen.folder.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="planning-", dir=chosen.folder))
@@ -67,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def compared(place: Path, items: int, rounds: int) -> Iterator[str]:
     listed = place / f"{items}.json"
-    synthetic.write_list(listed, items)
+    write_list(listed, items, place / "block.json")
     costs: dict[str, list[Cost]] = {"pass": [], "plan": []}
     for _ in range(rounds):
         for kind, found in costs.items():
@@ -84,19 +86,38 @@ def compared(place: Path, items: int, rounds: int) -> Iterator[str]:
     listed.unlink()
 
 
+def write_list(path: Path, items: int, block: Path) -> None:
+    """A million rows at most are made; further ones are the same under other folders."""
+    if not block.exists():
+        synthetic.write_list(block, BLOCK if items > BLOCK else items)
+    rows = block.read_text().strip("[]\n").split(",\n")
+    with path.open("w") as file:
+        for number, start in enumerate(range(0, items, len(rows))):
+            some = ",\n".join(rows[: items - start])
+            file.write(("," if start else "[") + some.replace("/datasets/", f"/datasets-{number}/"))
+        file.write("]\n")
+
+
 def cost_of(kind: str, listed: Path) -> Cost:
     command = [sys.executable, "-m", "tests.bench.planning", str(listed.resolve()), "--one", kind]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout is not None
-        told = process.stdout.read().strip()
+        lines = process.stdout.read().splitlines()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, told)
+    told, peak = lines
+    return Cost(wall, used.ru_utime + used.ru_stime, int(peak), told)
+
+
+def peak_mb() -> int:
+    """Of this process since it is this program; getrusage counts what it was forked from."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def one_pass(listed: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import overhead, planning
+from tests.bench import overhead, peers, planning
 from tests.bench.pipeline import main
 from tests.bench.published import TAGS
 from tests.tiny.caption import make_blip2_opt
@@ -83,3 +83,11 @@ def test_the_profiles_see_what_is_computed_in_threads_too(tmp_path: Path) -> Non
 def test_a_plan_is_compared_with_a_pass_over_the_same_list(tmp_path: Path) -> None:
     passed, planned = planning.compared(tmp_path, 2000, 1)
     assert "2000 values by ijson.items, backend" in passed and '"items": 2000' in planned
+
+
+@pytest.mark.slow
+def test_other_systems_make_the_same_records(tmp_path: Path) -> None:
+    compare = peers.Compare(tmp_path, ["labelyard", "pool"], 300.0)
+    *_, ours, theirs = compare.speed(6, 1)
+    assert ours.startswith("labelyard") and theirs.startswith("pool")
+    assert ours.endswith("6 of 6") and theirs.endswith("6 of 6")
