@@ -59,8 +59,13 @@ def main(arguments: list[str] | None = None) -> int:
         with TemporaryDirectory() as place:
             write_list(rows, Path(place) / "list.jsonl")
             return start(settings(chosen, target, Path(place) / "list.jsonl"))
+    made = [path for path in (target / LISTED).parents if not path.exists()]
     write_list(rows, target / LISTED)
     code = start(settings(chosen, target, target / LISTED))
+    if made and not (target / RUN).exists():  # it was refused, and nothing stays of it
+        (target / LISTED).unlink()
+        for path in made:
+            path.rmdir()
     if code in (DONE, INCOMPLETE) and (target / RUN).is_dir():
         print(f"{copy_out(target / RUN, target)} of {len(rows)} pictures are in {target}", flush=True)
     return code

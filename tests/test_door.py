@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 import labelyard
 from tests.conftest import ROOT, MakeList, environment, listed
 
@@ -35,7 +37,9 @@ def test_nothing_comes_in_before_it_is_asked_for() -> None:
 def test_a_run_from_python(make_list: MakeList, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = [f"source.path={make_list(2)}", f"output={out}", "pipeline=demo", "pipeline.steps=[edges]"]
-    assert labelyard.run([*arguments, "cluster.num_jobs=1"]) == 0
+    limit = Image.MAX_IMAGE_PIXELS
+    assert labelyard.run([*arguments, "cluster=debug", "load.max_pixels=1000001"]) == 0
+    assert limit == Image.MAX_IMAGE_PIXELS != 1000001, "this process is not Labelyard's"
     assert len(listed(out)) == 2
     assert labelyard.run([*arguments, "edges.hight=3"]) == 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,18 @@ class Decoded:
     image: Image
     unchanged: bool  # the file shows exactly `image`, to any reader that just converts it to RGB
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def keeping_pillow_s_limit() -> Iterator[None]:
+    """Around what decodes in a process that is not ours alone: `decode` sets Pillow's limit, which is one for all."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def decode(data: bytes, max_pixels: int, max_aspect: float) -> Decoded:

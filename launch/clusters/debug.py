@@ -11,6 +11,7 @@ from labelyard.launch.clusters.base import Cluster, Start, exit_code, visible_gp
 from labelyard.launch.exit_codes import FAILED, INTERRUPTED
 from labelyard.launch.merging.merge import merge
 from labelyard.launch.merging.summary import summary
+from labelyard.utils.images import keeping_pillow_s_limit
 
 
 @dataclass(kw_only=True)
@@ -30,7 +31,8 @@ class Debug(Cluster):
 
         stop = Stop()
         stop.listen()
-        code = work(start.folder, json.loads(start.config.read_bytes()), stop)
+        with keeping_pillow_s_limit():
+            code = work(start.folder, json.loads(start.config.read_bytes()), stop)
         merged = merge(start.folder)
         print(summary(start.folder, merged))
         if stop.asked:

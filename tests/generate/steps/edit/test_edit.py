@@ -163,6 +163,7 @@ def test_what_is_wrong_is_one_line_before_anything_is_written(
         ("--input", str(imgs), "--output", str(out), "--task", "seg"): "what does % stand for? Say so by --target",
         ("--input", str(imgs), "--output", str(out), "--task", "sge"): "--task sge: one of det, seg, depes",
         ("--input", str(imgs), "--edit", "x"): "required: --output",
+        ("--input", str(imgs), "--output", str(out / "a"), "--edit", "x", "--ckpt", "nobody/has"): "nobody/has",
     }.items():
         assert edit_cli.main(list(words)) == 1
         assert told in capsys.readouterr().err
