@@ -32,6 +32,8 @@ def reworded(lines: Sequence[str], word: str, number: int, reword: Reworder) -> 
     found, seen = Reworded(), set[str]()
     for line, others in zip(lines, reword([hidden(line) for line in lines], number), strict=True):
         _add(line, found, seen)
+        if not others:
+            found.dropped["not answered as asked"] += 1
         for other in others:
             text = shown(other)
             if Counter(PLACE.findall(text)) != Counter(PLACE.findall(line)):
@@ -110,8 +112,9 @@ Answer in JSON: {{"sentences": ["…", "…"]}}"""
 
 def by_chat(settings: Mapping[str, Any], device: str) -> Reworder:
     """Any language model, by the settings of a step that asks one."""
+    from labelyard.generate.errors import ItemError
     from labelyard.generate.settings import made
-    from labelyard.generate.steps.models.chat.messages import Request
+    from labelyard.generate.steps.models.chat.messages import Answer, Request
     from labelyard.generate.steps.models.chat.step import ChatStep
 
     step: ChatStep = made(ChatStep, {"temperature": 0.8, "max_tokens": 2048, **settings})
@@ -128,6 +131,19 @@ def by_chat(settings: Mapping[str, Any], device: str) -> Reworder:
             )
             for sentence in sentences
         ]
-        return [list(answer.value["sentences"])[:number] for answer in step.ask(asked)]
+        answers = answered(asked)
+        return [list(answers[one.item].value["sentences"])[:number] if one.item in answers else [] for one in asked]
+
+    def answered(asked: Sequence[Request]) -> dict[str, Answer]:
+        """By their sentences; without those to which none of the tries was an answer. Nothing is asked twice."""
+        left = list(asked)
+        while left:
+            try:
+                return dict(zip([one.item for one in left], step.ask(left), strict=True))
+            except ItemError as error:
+                left, before = [one for one in left if one.item != error.item_id], len(left)
+                if len(left) == before:
+                    raise
+        return {}
 
     return reword

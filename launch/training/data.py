@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from labelyard.generate.exporter import Damage
+from labelyard.generate.exporters.instructcv.names import ending_of
 from labelyard.generate.exporters.instructcv.report import checked
 from labelyard.generate.exporters.instructcv.seeds import SEEDS
 from labelyard.launch.training.recipe import Recipe
@@ -62,7 +63,7 @@ def _check_pairs(folder: Path) -> None:
     try:
         listed = json.loads(path.read_bytes())
         for name, (seed, *_) in [*islice(listed, LOOKED_AT), *listed[-LOOKED_AT:]]:
-            checked(folder / name, seed)
+            checked(folder / name, seed, ending_of(seed))
     except (ValueError, TypeError, Damage) as error:
         raise UserError(f"{path} does not read back: {error}") from None
     if not listed:

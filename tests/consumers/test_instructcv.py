@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import environment
+from tests.consumers.checkouts import checkout
 from tests.generate.exporters.instructcv.conftest import export, facts, given
 from tests.support import datasets
 
@@ -136,3 +137,18 @@ def test_the_originals_reader_of_voc_takes_our_json(tmp_path: Path) -> None:
         images, classes, numbers = names["preproc_voc"](str(voc))
     assert numbers == {f"2007_{n + 32:06d}.jpg": n + 1 for n in range(3)} and len(classes) == 20
     assert images["1"][1]["bbox"] == [[10, 10, 50, 40]] and len(images["1"][15]["segmentation"]) == 1
+
+
+@pytest.mark.parametrize("name", ["coco", "nyu_mdet", "derain"])
+def test_instruct_pix2pix_s_own_classes_load_what_is_made_for_them(name: str, tmp_path: Path) -> None:
+    repository = checkout("instruct-pix2pix")
+    source, make, tasks, more = ALL[name]
+    assert given(source, make(tmp_path / "data"), tmp_path / "run", *more).returncode == 0
+    options = [f"tasks={tasks}", "layout=instruct_pix2pix", "split=all=1"]
+    assert export(tmp_path / "run", "instructcv", tmp_path / "out", *options).returncode == 0
+    script, folder = Path(__file__).with_name("instructcv_reads.py"), tmp_path / "out" / "all"
+    command = [sys.executable, str(script), str(repository), str(folder)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout).values()
+    assert found["faults"] == [] and found["eval"] == len(json.loads((folder / "seeds.json").read_text())) > 0

@@ -45,7 +45,8 @@ class InstructCV(Exporter):
     size = 64
 
     tasks: str = "det,seg"  # of det, seg, cls, depes, panoptic, restore
-    layout: str = setting(PAIRS, words=LAYOUTS)  # evaluation: for inference; parquet: a table, for diffusers' trainer
+    # evaluation: for inference; parquet: a table, for diffusers' trainer; instruct_pix2pix: for that one's own loader
+    layout: str = setting(PAIRS, words=LAYOUTS)
     seed: int = 0  # another one makes other choices, and another split
     split: str | None = None  # train=.9,val=.05,test=.05: a folder each; null: the loader cuts the list itself
     templates: str | None = None  # a folder of your own sentences (det.txt, …), or fixed: one sentence per task
@@ -194,7 +195,8 @@ class InstructCV(Exporter):
         name = self._taken.of(name, item.id)
         line = asked(self._templates[sample.word], sample, self.seed, item.id)
         group = "" if self._shares is None else self._shares.name_at(seeds.place_of(_image(picture), self.seed))
-        return Ready(sample, name, layouts.seed_name(self.layout, name, image_id), line, group)
+        seed = layouts.seed_name(self.layout, name, image_id)
+        return Ready(sample, name, seed, line, layouts.ending(self.layout, seed), group)
 
     def _made(self, dest: Path, picture: Picture, ready: list[Ready]) -> list[tuple[str, Mapping[str, Any]]] | str:
         """All samples of a picture, on disk or as rows of their subsets; or why there are none."""
@@ -262,7 +264,7 @@ class InstructCV(Exporter):
             for name, seed in seeds.read_back(dest / group / seeds.SEEDS):
                 if listed.get(name) != seed:
                     raise Damage(f"{dest / group / seeds.SEEDS} names {name}, which was not written")
-                checked(dest / group / name, seed)
+                checked(dest / group / name, seed, layouts.ending(self.layout, seed))
 
     def told(self, dest: Path) -> list[str]:
         return told(dest / "report.json")

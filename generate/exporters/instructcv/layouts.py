@@ -15,8 +15,8 @@ from labelyard.generate.exporters.instructcv.pictures import Picture
 from labelyard.generate.exporters.instructcv.tasks import Coding, Sample, target
 from labelyard.utils.atomic import sweep, temporary_beside, write_atomic, writer_is_gone
 
-PAIRS, EVALUATION, PARQUET = "image_pairs", "evaluation", "parquet"
-LAYOUTS = (PAIRS, EVALUATION, PARQUET)
+PAIRS, EVALUATION, PARQUET, PIX2PIX = "image_pairs", "evaluation", "parquet", "instruct_pix2pix"
+LAYOUTS = (PAIRS, EVALUATION, PARQUET, PIX2PIX)
 PROMPT = "prompt.json"
 
 
@@ -28,11 +28,17 @@ class Ready:
     name: str  # of the folder
     seed: str  # what its files' names begin with
     sentence: str
+    ending: str  # of the target's file
     group: str = ""  # the folder above, where an export is split
 
 
 def seed_name(layout: str, name: str, image_id: str) -> str:
     return image_id if layout == EVALUATION else name
+
+
+def ending(layout: str, seed: str) -> str:
+    """InstructPix2Pix's own loader opens JPEGs alone, whatever is in them."""
+    return "jpg" if layout == PIX2PIX else ending_of(seed)
 
 
 def put(above: Path, layout: str, picture: Picture, ready: Ready, coding: Coding, link: bool) -> None:
@@ -42,12 +48,11 @@ def put(above: Path, layout: str, picture: Picture, ready: Ready, coding: Coding
         folder.mkdir(parents=True)
     except FileExistsError:
         sweep(folder, writer_is_gone)
-    ending = ending_of(ready.seed)
-    made = target(picture, ready.sample, coding, ending)
+    made = target(picture, ready.sample, coding, ready.ending)
     _put_input(folder / f"{ready.seed}_0.jpg", picture, link)
-    write_atomic(folder / f"{ready.seed}_1.{ending}", made, sync=False)
+    write_atomic(folder / f"{ready.seed}_1.{ready.ending}", made, sync=False)
     if layout == EVALUATION:
-        truth = made if ending == "png" else target(picture, ready.sample, coding, "png")
+        truth = made if ready.ending == "png" else target(picture, ready.sample, coding, "png")
         write_atomic(folder / f"{ready.name}_gt.png", truth, sync=False)
     if ready.sample.boxes:
         boxes = json.dumps({"bbox": [list(box) for box in ready.sample.boxes]})
@@ -73,11 +78,11 @@ def _put_input(path: Path, picture: Picture, link: bool) -> None:
 
 
 def row(picture: Picture, ready: Ready, coding: Coding) -> dict[str, Any]:
-    ending = ending_of(ready.seed)
+    edited = target(picture, ready.sample, coding, ready.ending)
     return {
         "input_image": {"bytes": picture.jpeg, "path": f"{ready.seed}_0.jpg"},
         "edit_prompt": ready.sentence,
-        "edited_image": {"bytes": target(picture, ready.sample, coding, ending), "path": f"{ready.seed}_1.{ending}"},
+        "edited_image": {"bytes": edited, "path": f"{ready.seed}_1.{ready.ending}"},
         "task": ready.sample.word,
         "class": ready.sample.label,
         "image_id": ready.seed,

@@ -10,7 +10,6 @@ from typing import Any
 
 from labelyard.generate.exporter import Damage, Part
 from labelyard.generate.exporters.instructcv.layouts import PROMPT
-from labelyard.generate.exporters.instructcv.names import ending_of
 from labelyard.generate.exporters.instructcv.tasks import Coding
 from labelyard.generate.record_json.embeddings import planned_without_image
 from labelyard.generate.run_folder.layout import RunFolder
@@ -102,13 +101,13 @@ def told(path: Path) -> list[str]:
     return lines
 
 
-def checked(folder: Path, seed: str) -> None:
+def checked(folder: Path, seed: str, ending: str) -> None:
     """As the training code's loader opens it, but for the pixels."""
     from PIL import Image
 
     sizes = []
     try:
-        for name in (f"{seed}_0.jpg", f"{seed}_1.{ending_of(seed)}"):
+        for name in (f"{seed}_0.jpg", f"{seed}_1.{ending}"):
             with Image.open(folder / name) as picture:
                 sizes.append(picture.size)
                 if picture.mode != "RGB":

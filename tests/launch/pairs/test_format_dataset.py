@@ -143,6 +143,7 @@ def test_a_dataset_is_recognised_and_gets_its_own_tasks(name: str, tmp_path: Pat
 
 
 def test_exports_are_pooled_by_a_list_that_cuts_no_image_in_two(tmp_path: Path) -> None:
+    from labelyard.generate.exporters.instructcv.names import ending_of
     from labelyard.generate.exporters.instructcv.report import checked
     from labelyard.launch.format_dataset import main
     from tests.launch.pairs.test_voc2coco import called
@@ -156,7 +157,7 @@ def test_exports_are_pooled_by_a_list_that_cuts_no_image_in_two(tmp_path: Path) 
         assert done.returncode == 0 and "samples of 19 images" in done.stdout, done.stderr
     listed = json.loads((tmp_path / "all" / "seeds.json").read_text())
     for name, (seed,) in listed:
-        checked(tmp_path / "all" / name, seed)
+        checked(tmp_path / "all" / name, seed, ending_of(seed))
     assert {Path(name).parent.name for name, _ in listed} == {"pets", "coco"}
     cut = int(0.9 * len(listed))
     notes = [path for export in exports for path in Path(export).glob(".parts/*.jsonl")]

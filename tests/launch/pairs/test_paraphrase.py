@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from labelyard.generate.errors import ItemError
 from labelyard.generate.exporters.instructcv.templates import templates
-from labelyard.launch.pairs.paraphrases import HIDDEN, hidden, reworded, shown
+from labelyard.generate.steps.models.chat.messages import Answer, Request
+from labelyard.launch.pairs.paraphrases import HIDDEN, by_chat, hidden, reworded, shown
 from tests.launch.pairs.test_voc2coco import called
 
 
@@ -50,6 +52,22 @@ def test_a_folder_of_sentences_becomes_one_of_more_and_goes_on(tmp_path: Path, m
     assert done.returncode == 0 and "det.txt: 1 sentences became 4; dropped: 2 lost or doubled" in done.stdout
     assert len(templates(str(tmp_path / "out"))["det"]) == 4 and not (tmp_path / "out" / "seg.txt").exists()
     assert "det.txt is there" in called(paraphrase.main, arguments).stdout
+
+
+def test_a_sentence_that_gets_no_answer_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from labelyard.generate.steps.models.chat.step import ChatStep
+
+    def ask(step: ChatStep, requests: Sequence[Request]) -> list[Answer]:
+        for request in requests:
+            if "box" in request.item:
+                raise ItemError("answered 3 times, and never as asked", request.item)
+        return [Answer("", value={"sentences": ["so " + request.item]}) for request in requests]
+
+    monkeypatch.setattr(ChatStep, "setup", lambda step, device: None)
+    monkeypatch.setattr(ChatStep, "ask", ask)
+    found = reworded(["Find the %.", "Draw a box.", "Box a %."], "det", 3, by_chat({"checkpoint": "x"}, "cpu"))
+    assert found.lines == ["Find the %.", "so Find the %.", "Draw a box.", "Box a %.", "so Box a %."]
+    assert found.dropped == {"not answered as asked": 1}
 
 
 @pytest.mark.slow

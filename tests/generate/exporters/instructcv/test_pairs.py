@@ -114,6 +114,17 @@ def test_every_sample_has_a_name_of_its_own_and_the_ending_that_its_loader_looks
     assert words and all("  " not in edit and " ." not in edit for edit in words)
 
 
+def test_for_instruct_pix2pix_every_target_is_a_jpeg_that_says_the_same(
+    pairs: Path, coco_run: Path, tmp_path: Path
+) -> None:
+    assert export(coco_run, "instructcv", tmp_path / "out", "tasks=seg", "layout=instruct_pix2pix").returncode == 0
+    assert list((tmp_path / "out").rglob("*.png")) == []
+    for folder in folders(tmp_path / "out", "seg"):
+        with Image.open(folder / f"{folder.name}_1.jpg") as shown, opened(pairs / folder.name, 1) as meant:
+            assert shown.format == "JPEG" and (codings.mask_in(shown) == codings.mask_in(meant)).all()
+        assert (folder / "prompt.json").read_bytes() == (pairs / folder.name / "prompt.json").read_bytes()
+
+
 def test_two_images_of_one_stem_make_different_samples(tmp_path: Path) -> None:
     for folder, label in (("one", "muscls"), ("two", "muscls"), ("three", "detour")):
         datasets.put(tmp_path / "data" / folder / "7.jpg", datasets.photo(len(folder)))
