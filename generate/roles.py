@@ -16,6 +16,7 @@ ATTRIBUTES = "attributes"
 ROLE = "role"
 OBJECT, FLOATING = "object", "floating"
 MASK_SOURCE = "mask_source"
+SYNONYMS, THRESHOLD = "synonyms", "threshold"  # of a tag: what else is asked for, and the least score of what is found
 AGREEMENT = "agreement"  # how far others agree that it is what its label says, by the step that asked them
 
 

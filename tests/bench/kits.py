@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from labelyard.generate.record import Instance, Record, Tag
 from labelyard.generate.step import Step
-from tests.bench.published import STEPS, TAGS, published
+from tests.bench import today
+from tests.bench.published import TAGS, Published, networks
 
 Steps = dict[str, Step]
 
@@ -122,24 +123,43 @@ class Full:
     caption: str = "blip2-opt-2.7b"
     dtype: str = "bfloat16"
     boxes: int = 8
+    pipeline: str = "instances"
     options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of single steps, beyond the defaults
 
     def kit(self) -> Kit:
         return Kit("full", self._build, self._make)
 
-    def in_float32(self) -> Full:
-        return replace(self, dtype="float32")
+    @property
+    def networks(self) -> dict[str, Published]:
+        return networks(self.pipeline, self.segment, self.caption)
 
     def _make(self) -> None:
-        for step in STEPS:
-            published(step, self.segment, self.caption).made(self.folder)
+        for network in self.networks.values():
+            network.made(self.folder)
 
     def _build(self, singly: bool) -> Steps:
         steps: Steps = {}
-        for name in STEPS:
+        for name, network in self.networks.items():
             options = {"batch_size": 1, "dtype": "float32"} if singly else {"dtype": self.dtype}
             more = {} if singly else self.options.get(name, {})
-            steps[name] = published(name, self.segment, self.caption).build(self.folder, **{**options, **more})
+            steps[name] = network.build(self.folder, **{**options, **more})
         steps["tag"] = Given(inner=steps["tag"])
         steps["ground"] = Given(inner=steps["ground"], boxes=self.boxes)
         return steps
+
+
+def tiny_today(folder: Path) -> Kit:
+    """The pipeline `instances2026` with tiny networks, which find what they find."""
+
+    def setup() -> None:
+        if not folder.exists():
+            today.make_tiny(folder)
+
+    def build(singly: bool) -> Steps:
+        one: dict[str, Any] = {"batch_size": 1} if singly else {}
+        return {
+            name: network.build(folder, **{"dtype": "float32", **today.SMALL.get(name, {}), **one})
+            for name, network in today.networks().items()
+        }
+
+    return Kit("tiny", build, setup)

@@ -4,6 +4,11 @@
     python -m tests.bench.pipeline tiny                    the published architectures, tiny and random, CPU
     python -m tests.bench.pipeline full --weights FOLDER   the published sizes, random weights, for a GPU
 
+`tiny` and `full` take --pipeline instances2026: the models of today. On one GPU, both with the same photos and boxes:
+
+    python -m tests.bench.pipeline full --weights FOLDER --device cuda
+    python -m tests.bench.pipeline full --weights FOLDER --device cuda --pipeline instances2026
+
 `sequential` handles one image and one crop at a time, in float32, with everything inline (tests/bench/sequential.py);
 the engine is a worker as run.py starts it. Both ways' records are compared. It prints a table; --json keeps
 the figures.
@@ -26,7 +31,7 @@ from labelyard.generate.record import Item
 from labelyard.generate.step import Step
 from labelyard.generate.steps.segment.box_masks import BoxMasks
 from labelyard.generate.worker.work import Work
-from tests.bench import kits, photos
+from tests.bench import kits, photos, today
 from tests.bench.compare import Agreement, compare
 from tests.bench.encoder import encoder_rates
 from tests.bench.engine import engine, plan
@@ -36,6 +41,7 @@ from tests.bench.published import CAPTIONERS, VISION
 from tests.bench.sequential import sequential
 
 MADE_BY = {"labelyard": "bench"}
+PIPELINES = ("instances", "instances2026")
 KITS = ("demo", "tiny", "full")
 
 
@@ -55,6 +61,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kit", choices=KITS)
+    parser.add_argument("--pipeline", choices=PIPELINES, default=PIPELINES[0], help="of tiny and full")
     parser.add_argument("--photos", type=int, default=48)
     parser.add_argument("--sequential-photos", type=int, help="the slow way on the first so many only")
     parser.add_argument("--batch", type=int, default=Work.batch, help="images in flight together")
@@ -66,11 +73,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     full = parser.add_argument_group("full")
     full.add_argument("--weights", type=Path, help="where random weights are made, and kept")
     full.add_argument("--segment", choices=tuple(VISION), default="h")
-    full.add_argument("--caption", choices=CAPTIONERS, default="blip2-opt-2.7b")
+    full.add_argument("--caption", choices=(*CAPTIONERS, *today.MODELS), help="blip2-opt-2.7b, or qwen3-vl-4b")
     full.add_argument("--dtype", default="bfloat16", help="of the engine; the slow way has float32")
     full.add_argument("--boxes", type=int, default=8)
     full.add_argument("--set", action="append", default=[], metavar="STEP.OPTION=JSON", help="an option of a step")
     chosen = parser.parse_args(arguments)
+    if chosen.caption is None:
+        chosen.caption = today.MODELS[-1] if chosen.pipeline == "instances2026" else "blip2-opt-2.7b"
+    elif (chosen.caption in today.MODELS) != (chosen.pipeline == "instances2026"):
+        parser.error(f"--caption {chosen.caption} is none of --pipeline {chosen.pipeline}")
     if chosen.kit == "full" and chosen.weights is None:
         parser.error("full: say where the weights are to be made: --weights FOLDER (40 GB)")
     return chosen
@@ -86,6 +97,7 @@ def measure(chosen: argparse.Namespace, place: Path) -> dict[str, Any]:
     agreement = _agreement(place, len(few) < len(items))
     return {
         "kit": chosen.kit,
+        "pipeline": chosen.pipeline,
         "machine": machine(chosen.device),
         "photos": len(items),
         "instances": agreement.instances,
@@ -101,13 +113,14 @@ def _kit(chosen: argparse.Namespace, place: Path) -> kits.Kit:
     if chosen.kit == "demo":
         return kits.demo(place)
     if chosen.kit == "tiny":
-        return kits.tiny(place / "tiny")
+        return kits.tiny_today(place / "tiny") if chosen.pipeline == "instances2026" else kits.tiny(place / "tiny")
     options: dict[str, dict[str, Any]] = {}
     for setting in chosen.set:
         name, _, value = setting.partition("=")
         step, _, option = name.partition(".")
         options.setdefault(step, {})[option] = json.loads(value)
-    return kits.Full(chosen.weights, chosen.segment, chosen.caption, chosen.dtype, chosen.boxes, options).kit()
+    sizes = (chosen.segment, chosen.caption, chosen.dtype, chosen.boxes, chosen.pipeline)
+    return kits.Full(chosen.weights, *sizes, options).kit()
 
 
 def _set_up(kit: kits.Kit, singly: bool, device: str) -> dict[str, Step]:
@@ -188,7 +201,8 @@ def table(found: dict[str, Any]) -> str:
     slow, fast = found["sequential"], found["engine"]
     names = [*slow["by_step"], *(name for name in fast["by_step"] if name not in slow["by_step"])]
     lines = [
-        f"{found['kit']}: {found['photos']} photos, {found['instances']} instances compared; ms per photo",
+        f"{found['kit']}, {found['pipeline']}",
+        f"{found['photos']} photos, {found['instances']} instances compared; ms per photo",
         f"{'':<20}{'sequential':>12}{'engine':>12}{'ratio':>8}",
     ]
     for name in names:

@@ -43,6 +43,15 @@ class Published:
         return step
 
 
+def networks(pipeline: str, segment: str = "b", caption: str = "blip") -> dict[str, Published]:
+    """Of a pipeline, by step, in its order."""
+    if pipeline == "instances2026":
+        from tests.bench import today
+
+        return today.networks(caption if caption in today.MODELS else today.MODELS[-1])
+    return {step: published(step, segment, caption) for step in STEPS}
+
+
 def published(step: str, segment: str = "b", caption: str = "blip") -> Published:
     kinds = "labelyard.generate.steps"
     if step == "tag":
@@ -61,13 +70,20 @@ def published(step: str, segment: str = "b", caption: str = "blip") -> Published
 def make_ram(folder: Path) -> None:
     from tests.tiny import tag
 
+    tag.make_ram(folder, grown_ram())
+
+
+def grown_ram() -> tuple[str, ...]:
+    """Has the tiny makers make networks of the published size; as many tags as those have."""
+    from tests.tiny import tag
+
     # The tiny maker's own sizes, grown to the published ones.
     grown = {"DIM": 192, "DEPTHS": (2, 2, 18, 2), "HEADS": (6, 12, 24, 48), "WINDOW": 12}
     grown |= {"WIDTH": 512, "HEAD_WIDTH": 768, "HIDDEN": 3072}
     for name, value in grown.items():
         setattr(tag, name, value)
     tag._vision_and_head.__defaults__ = (512,)
-    tag.make_ram(folder, (*TAGS, *(f"thing {n}" for n in range(4585 - len(TAGS)))))
+    return (*TAGS, *(f"thing {n}" for n in range(4585 - len(TAGS))))
 
 
 def make_ground(folder: Path) -> None:

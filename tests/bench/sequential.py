@@ -21,7 +21,7 @@ from labelyard.generate.record_json.files import encoded
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.step import Step
 
-BOX_BY_BOX = ("BLIP", "BLIP2", "Florence2", "VLM", "CLIP", "MiniLM")  # classes of steps
+BOX_BY_BOX = ("BLIP", "BLIP2", "Florence2", "VLM", "CLIP", "MiniLM", "SiglipOpinion")  # classes of steps
 
 
 def sequential(

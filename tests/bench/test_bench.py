@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import overhead, peers, planning
+from tests.bench import overhead, peers, planning, today
 from tests.bench.pipeline import main
 from tests.bench.published import TAGS
 from tests.tiny.caption import make_blip2_opt
@@ -64,6 +64,24 @@ def test_both_ways_of_working_make_the_same_records(
     assert steps <= found["sequential"]["by_step"].keys() and steps <= found["engine"]["by_step"].keys()
     assert json.loads(kept.read_text())["ratio"] == pytest.approx(found["ratio"])
     assert "whole" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_pipeline_of_today_goes_to_its_end_and_makes_the_same_records_both_ways(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--photos", "3", "--batch", "2", "--shard-size", "2", "--pipeline", "instances2026"]
+    outputs = main(["tiny", *few])["outputs"]
+    assert outputs["records"] == outputs["same_tags"] == outputs["same_boxes"] == 3 and outputs["instances"] > 0
+    assert outputs["same_masks"] == outputs["masks"] and outputs["same_captions"] == outputs["captions"]
+    today.make_tiny(tmp_path)
+    small = [f"{step}.{name}={value}" for step, some in today.SMALL.items() for name, value in some.items()]
+    sets = [part for one in small for part in ("--set", one)]
+    found = main(["full", "--weights", str(tmp_path), *few, "--boxes", "2", "--dtype", "float32", *sets])
+    assert found["instances"] == 6 and set(found["engine"]["by_step"]) >= {*today.STEPS}
+    with pytest.raises(SystemExit):
+        main(["full", "--weights", str(tmp_path), *few, "--caption", "blip"])
+    assert "--caption blip is none of --pipeline instances2026" in capsys.readouterr().err
 
 
 def test_a_pipeline_that_does_nothing_writes_what_the_bare_loop_writes(tmp_path: Path) -> None:

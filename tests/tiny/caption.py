@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +156,18 @@ def make_llava(folder: Path, seed: int = 0) -> Path:
 QWENS = ("Qwen2VL", "Qwen2_5_VL", "Qwen3VL")  # by the names of their classes
 
 
-def make_qwen(folder: Path, kind: str, seed: int = 0) -> Path:
-    """For caption=vlm: it watches films as well, and gets as many tokens as a picture has squares of pixels."""
+def make_qwen(
+    folder: Path,
+    kind: str,
+    seed: int = 0,
+    text: Mapping[str, Any] | None = None,
+    vision: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, int] | None = None,
+    spread: float = 0.5,
+    **others: Any,
+) -> Path:
+    """For caption=vlm: it watches films as well, and gets as many tokens as a picture has squares of pixels. It need
+    not stay tiny: what is given goes before its own sizes."""
     import json
 
     import torch
@@ -170,7 +181,7 @@ def make_qwen(folder: Path, kind: str, seed: int = 0) -> Path:
         for name, mark in zip(("pad", "eos", "vision_start", "vision_end", "image", "video"), marks, strict=True)
     }
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
-    text = {
+    words = {
         "vocab_size": len(tokenizer),
         **LAYERS,
         "num_key_value_heads": 2,
@@ -182,9 +193,10 @@ def make_qwen(folder: Path, kind: str, seed: int = 0) -> Path:
         "pad_token_id": ids["pad_token_id"],
         "bos_token_id": ids["pad_token_id"],
         "eos_token_id": ids["eos_token_id"],
+        **(text or {}),
     }
     patch = 16 if kind == "Qwen3VL" else 14
-    vision: dict[str, Any] = {
+    sees: dict[str, Any] = {
         "depth": 2,
         "num_heads": 2,
         "patch_size": patch,
@@ -194,21 +206,23 @@ def make_qwen(folder: Path, kind: str, seed: int = 0) -> Path:
     width: dict[str, Any] = (
         {"embed_dim": 32, "hidden_size": 32} if kind == "Qwen2VL" else {"hidden_size": 32, "out_hidden_size": 32}
     )
-    vision |= {**width, "intermediate_size": 64, "initializer_range": 0.5}
-    vision |= {"fullatt_block_indexes": [1]} if kind == "Qwen2_5_VL" else {}
-    vision |= {"deepstack_visual_indexes": [0], "num_position_embeddings": 64} if kind == "Qwen3VL" else {}
-    config = getattr(ports, f"{kind}Config")(text_config=text, vision_config=vision, **ids)
+    sees |= {**width, "intermediate_size": 64, "initializer_range": 0.5}
+    sees |= {"fullatt_block_indexes": [1]} if kind == "Qwen2_5_VL" else {}
+    sees |= {"deepstack_visual_indexes": [0], "num_position_embeddings": 64} if kind == "Qwen3VL" else {}
+    config = getattr(ports, f"{kind}Config")(
+        text_config=words, vision_config={**sees, **(vision or {})}, **ids, **others
+    )
     torch.manual_seed(seed)
     model = getattr(ports, f"{kind}ForConditionalGeneration")(config)
     for weight in model.parameters():
         if weight.dim() > 1:
-            torch.nn.init.normal_(weight, std=0.5)
+            torch.nn.init.normal_(weight, std=spread)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     images = {
         "image_processor_type": f"Qwen2VLImageProcessor{'' if kind == 'Qwen2VL' else 'Fast'}",
         "processor_class": f"{kind}Processor",
-        "size": {"shortest_edge": (2 * patch) ** 2, "longest_edge": (4 * patch) ** 2},
+        "size": dict(pictures or {"shortest_edge": (2 * patch) ** 2, "longest_edge": (4 * patch) ** 2}),
         "patch_size": patch,
         "temporal_patch_size": 2,
         "merge_size": 2,

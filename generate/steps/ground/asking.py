@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from labelyard.generate.model_step import ModelStep
 from labelyard.generate.record import Record, Tag, Text
+from labelyard.generate.roles import SYNONYMS, THRESHOLD
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.ground.detections import Detection
 
@@ -18,6 +19,7 @@ TEXTS = "texts."
 class Asked(NamedTuple):
     name: str  # the label of what is found
     prompt: str  # what is asked for
+    least: float | None = None  # score of what goes by this name; None: as the step's own threshold says
 
 
 @dataclass(kw_only=True)
@@ -43,15 +45,27 @@ class Asking(ModelStep):
         return ("image", *(one if one == OWN or one.startswith(TEXTS) else f"aside.{one}" for one in asked))
 
     def asked(self, record: Record) -> list[Asked]:
-        """Without white space alone, and without repeats."""
-        found: dict[str, Asked] = {}
+        """Without white space alone, and without repeats. For synonyms is asked beside the name, each by itself."""
+        found: dict[str, list[Asked]] = {}
         for tag in self._tags(record):
-            if tag.name.strip():
-                found.setdefault(tag.name, Asked(tag.name, tag.prompt or tag.name))
-        return list(found.values())
+            if tag.name.strip() and tag.name not in found:
+                prompts = dict.fromkeys((tag.prompt or tag.name, *synonyms_of(tag)))
+                found[tag.name] = [Asked(tag.name, prompt, threshold_of(tag)) for prompt in prompts]
+        return [one for several in found.values() for one in several]
 
-    def best(self, found: Sequence[Detection]) -> list[Detection]:
-        """As many of each name as are wanted, in the order in which they came."""
+    @property
+    def usual_least(self) -> float:
+        """The score that a box must have that has no threshold of its own."""
+        return float(getattr(self, "box_threshold", 0.0))
+
+    def floor(self, asked: Sequence[Asked]) -> float:
+        """The least score with which any of them is taken."""
+        return min([self.usual_least, *(one.least for one in asked if one.least is not None)])
+
+    def best(self, found: Sequence[Detection], asked: Sequence[Asked] = ()) -> list[Detection]:
+        """As many of each name as are wanted, with the score that it wants, in the order in which they came."""
+        own = {one.name: one.least for one in asked if one.least is not None}
+        found = [one for one in found if not own or one.score > own.get(one.label, self.usual_least)]
         if self.per_name is None:
             return list(found)
         by_name: dict[str, list[int]] = {}
@@ -71,6 +85,15 @@ class Asking(ModelStep):
                 yield from kept.tags or ()
                 yield from phrases([*(kept.texts or {}).values()])
         yield from (Tag(name, 1.0) for name in self.add)
+
+
+def synonyms_of(tag: Tag) -> list[str]:
+    return [str(one) for one in tag.extra.get(SYNONYMS, ())]
+
+
+def threshold_of(tag: Tag) -> float | None:
+    least = tag.extra.get(THRESHOLD)
+    return None if least is None else float(least)
 
 
 def phrases(texts: Sequence[Text]) -> Iterator[Tag]:

@@ -49,4 +49,6 @@ class Florence2Boxes(Asking):
         for (place, _, one), regions in zip(asked, answers, strict=True):
             found[place] += [Detection(r.box, r.score, one.name) for r in regions if r.score > self.box_threshold]
         for record, detections in zip(records, found, strict=True):
-            record.instances = to_instances(self.best(detections), record.width, record.height, self.iou_threshold)
+            record.instances = to_instances(
+                self.best(detections, self.asked(record)), record.width, record.height, self.iou_threshold
+            )

@@ -84,7 +84,7 @@ class OmDet(Asking):
         answers = self.map(self._find, questions, self._company, self._framed, full=False)
         found = {id(question.record): its for question, its in zip(questions, answers, strict=True)}
         for record in records:
-            detections = self.best(found.get(id(record), []))
+            detections = found.get(id(record), [])
             record.instances = to_instances(detections, *record.image.size, self.iou_threshold)
 
     def _company(self, question: Question) -> tuple[Any, ...]:
@@ -118,11 +118,11 @@ class OmDet(Asking):
         width, height = question.record.image.size
         best, places = scores.max(dim=1)
         found = []
-        for query in (best > self.box_threshold).nonzero()[:, 0].tolist():
+        for query in (best > self.floor(question.asked)).nonzero()[:, 0].tolist():
             x, y, w, h = (value * side for value, side in zip(boxes[query].tolist(), (width, height) * 2, strict=True))
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
             found.append(Detection(box, float(best[query]), question.asked[int(places[query])].name))
-        return found
+        return self.best(found, question.asked)
 
     def _read_new(self, prompts: set[str]) -> None:
         """A name by itself, so that it does not depend on what else is asked for; once, as long as they are not too

@@ -62,13 +62,13 @@ class Owlv2(Asking):
         for record in records:  # each has its own tags, and so its own shape
             asked = self.asked(record)
             found = self._found(record, asked) if asked else []
-            record.instances = to_instances(self.best(found), record.width, record.height, self.iou_threshold)
+            record.instances = to_instances(self.best(found, asked), record.width, record.height, self.iou_threshold)
 
     def _found(self, record: Record, asked: Sequence[Asked]) -> list[Detection]:
         scores, boxes = self._answer(record, [one.prompt for one in asked])
         width, height = self.spans(record)
         found = []
-        for query in (scores.max(axis=1) > self.box_threshold).nonzero()[0]:
+        for query in (scores.max(axis=1) > self.floor(asked)).nonzero()[0]:
             best = int(scores[query].argmax())
             x, y, w, h = (float(v) * side for v, side in zip(boxes[query], (width, height) * 2, strict=True))
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)

@@ -47,6 +47,7 @@ class Question:
     size: Size  # to which the image is brought
     prompt: Prompt
     length: int  # in tokens, with padding
+    least: float  # score of a box
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ class PromptedDetector(Asking):
         found: list[list[Detection]] = [[] for _ in records]
         for question, (scores, boxes) in zip(questions, answers, strict=True):
             record = records[question.record]
-            found[question.record].extend(self._detections(scores, boxes, question.prompt, record))
+            found[question.record].extend(self._detections(scores, boxes, question, record))
         for record, detections in zip(records, found, strict=True):
-            record.instances = to_instances(self.best(detections), record.width, record.height, self.iou_threshold)
+            record.instances = to_instances(
+                self.best(detections, self.asked(record)), record.width, record.height, self.iou_threshold
+            )
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A tag that spells a special token, '[SEP]', is text like any other.
@@ -113,7 +116,10 @@ class PromptedDetector(Asking):
         tokens = self._tokens([one.prompt.lower() for one in asked])
         prompts = self._prompts([one.name for one in asked], tokens)
         size = size_by_short_side(record.image.size, self.short_side, self.long_side)
-        return [Question(position, record.image, size, prompt, self._padded(len(prompt.ids))) for prompt in prompts]
+        least = self.floor(asked)
+        return [
+            Question(position, record.image, size, prompt, self._padded(len(prompt.ids)), least) for prompt in prompts
+        ]
 
     def _prompts(self, names: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[Prompt]:
         frame, limit = self.loaded.frame, self.loaded.network.limit
@@ -151,12 +157,12 @@ class PromptedDetector(Asking):
         return list(zip(scores.float().cpu().numpy(), boxes.float().cpu().numpy(), strict=True))
 
     def _detections(
-        self, scores: NDArray[np.float32], boxes: NDArray[np.float32], prompt: Prompt, record: Record
+        self, scores: NDArray[np.float32], boxes: NDArray[np.float32], question: Question, record: Record
     ) -> list[Detection]:
         best = scores.max(axis=1)
         found = []
-        for query in (best > self.box_threshold).nonzero()[0]:
-            label = winning_tag(scores[query], prompt, self.text_threshold)
+        for query in (best > question.least).nonzero()[0]:
+            label = winning_tag(scores[query], question.prompt, self.text_threshold)
             if label is None:  # it answers to the words between the tags: to nothing that anyone asked
                 continue
             x, y, w, h = (float(value) for value in boxes[query])

@@ -61,7 +61,7 @@ class Sam3(Asking):
 
         found = dict(zip(map(id, looked_at), self.map(self._find, looked_at, prepare=framed), strict=True))
         for record in records:
-            record.instances = self._apart(found.get(id(record), []), record.image.size)
+            record.instances = self._apart(found.get(id(record), []), asked[id(record)], record.image.size)
 
     def _find(self, framed: Sequence[Framed]) -> list[list[Thing]]:
         network: Sam3Network = self.loaded.network
@@ -70,7 +70,7 @@ class Sam3(Asking):
         for number, one in enumerate(framed):
             if id(one.record) not in done:
                 prompts = [name.prompt for name in one.asked]
-                things = network.things(seen, number, prompts, self.box_threshold, self.at_once(self.names_at_once))
+                things = network.things(seen, number, prompts, self.floor(one.asked), self.at_once(self.names_at_once))
                 done[id(one.record)] = [
                     thing
                     for name, its in zip(one.asked, things, strict=True)
@@ -87,10 +87,10 @@ class Sam3(Asking):
             for (x1, y1, x2, y2), score, mask in zip(corners, found.scores, masks, strict=True)
         ]
 
-    def _apart(self, things: Sequence[Thing], size: tuple[int, int]) -> list[Instance]:
+    def _apart(self, things: Sequence[Thing], asked: Sequence[Asked], size: tuple[int, int]) -> list[Instance]:
         """Best first, inside the image, and each thing once."""
         masks = {id(one.detection): one.mask for one in things}
-        found = self.best([one.detection for one in things])
+        found = self.best([one.detection for one in things], asked)
         return [
             Instance(box, found[number].score, found[number].label, mask=masks[id(found[number])].result())
             for number, box in kept(found, *size, self.iou_threshold)

@@ -10,13 +10,15 @@ from typing import Any
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Record, Tag
+from labelyard.generate.roles import SYNONYMS, THRESHOLD
 from labelyard.generate.step import Step
 
 
 @dataclass(kw_only=True)
 class ListedNames(Step):
-    """An entry is a name, or `name = prompt`: what a detector asks for, where that is not the name itself. A name
-    counts once, where it stands first; empty lines and those that begin with # count for nothing."""
+    """An entry is a name, or `name = prompt | synonym | synonym @ 0.4`: what a detector asks for, where that is not the
+    name itself, what it asks for besides, and the least score of what it finds by that name. A name counts once, where
+    it stands first; empty lines and those that begin with # count for nothing."""
 
     writes = ("tags",)
 
@@ -37,10 +39,10 @@ class ListedNames(Step):
 
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:
-            record.tags = [Tag(tag.name, tag.score, tag.prompt) for tag in self._tags]
+            record.tags = [Tag(tag.name, tag.score, tag.prompt, dict(tag.extra)) for tag in self._tags]
 
     def model(self) -> dict[str, Any]:
-        told = "\n".join(f"{tag.name}={tag.prompt}" for tag in self._tags)
+        told = "\n".join(f"{tag.name}={tag.prompt}{tag.extra or ''}" for tag in self._tags)
         digest = hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
         return {"name": "list", "checkpoint": None, "names": len(self._tags), "digest": digest}
 
@@ -54,14 +56,32 @@ def lines(file: str | None) -> list[str]:
         raise FatalError(f"file={file}: can't be read ({error}); give a UTF-8 text, one name a line") from None
 
 
+def _with_threshold(text: str) -> tuple[str, dict[str, Any]]:
+    """An entry without it, and what it says of it. An @ before anything but a number is part of a name."""
+    rest, at, number = text.rpartition(" @ ")
+    try:
+        least = float(number) if at else None
+    except ValueError:
+        return text, {}
+    if least is None:
+        return text, {}
+    if not 0 <= least <= 1:
+        raise ValueError(f"{text!r}: a threshold is a number from 0 to 1")
+    return rest.strip(), {THRESHOLD: least}
+
+
 def read(entries: Sequence[str]) -> list[Tag]:
     found: dict[str, Tag] = {}
     for entry in entries:
         text = " ".join(entry.split())
         if not text or text.startswith("#"):
             continue
-        name, equals, prompt = (part.strip() for part in text.partition("="))
-        if not name or (equals and not prompt):
-            raise ValueError(f"{text!r} is neither a name nor `name = prompt`")
-        found.setdefault(name, Tag(name, 1.0, prompt))
+        rest, extra = _with_threshold(text)
+        name, equals, asked = (part.strip() for part in rest.partition("="))
+        prompts = [part.strip() for part in asked.split("|")]
+        if not name or (equals and not all(prompts)):
+            raise ValueError(f"{text!r} is neither a name nor `name = prompt`, nor `name = prompt | synonym @ 0.4`")
+        if len(prompts) > 1:
+            extra[SYNONYMS] = prompts[1:]
+        found.setdefault(name, Tag(name, 1.0, prompts[0], extra))
     return list(found.values())

@@ -62,7 +62,7 @@ class SiglipTags(ModelStep):
         for record, picture in zip(records, seen, strict=True):
             scores = matching.scores(picture, texts)
             found = [
-                Tag(tag.name, float(score), tag.prompt)
+                Tag(tag.name, float(score), tag.prompt, dict(tag.extra))
                 for tag, score in zip(tags, scores, strict=True)
                 if score >= self.thresholds.get(tag.name, self.threshold)
             ]

@@ -40,15 +40,18 @@ QWEN_RESEARCH = Licence("Qwen Research License", "Apache-2.0", commercial=False)
 MARIGOLD = Licence("OpenRAIL++-M", "Apache-2.0", note="with restrictions of use; by its authors' repository")
 DSINE = Licence("Imperial College London's of DSINE", commercial=False, note="research only, the code too")
 OPENPOSE = Licence("CMU's of OpenPose", commercial=False, note="academic or non-profit research only")
+GEMMA = Licence("Gemma Terms of Use", "Apache-2.0", gated=True, note="free to use, but for what its policy prohibits")
 SAM3 = Licence("SAM License", gated=True, note="free to use; passed on under the same terms, and with uses it forbids")
 ROBOFLOW = Licence("Platform Model License 1.0", "Apache-2.0", note="Roboflow's own, which says who may use it")
 NVIDIA = Licence("NVIDIA Source Code License", commercial=False)
 # By the beginning of a hub's id, or of a path at the hub; the longest that fits counts.
 KNOWN: Mapping[str, Licence] = {
+    "HuggingFaceTB/SmolVLM": APACHE,
     "IDEA-Research/grounding-dino-": APACHE,
     "Intel/dpt-": APACHE,
     "Lightricks/LTX-Video": LTX,
     "LiheYoung/depth-anything-": APACHE,
+    "OpenGVLab/InternVL3_5-": APACHE,
     "PekingU/rtdetr_": APACHE,
     "Qwen/Qwen-Image": APACHE,
     "Qwen/Qwen2-VL-2B-Instruct": APACHE,
@@ -104,6 +107,7 @@ KNOWN: Mapping[str, Licence] = {
     "facebook/sam3": SAM3,
     "florence-community/Florence-2-": MIT,
     "google-bert/bert-": APACHE,
+    "google/gemma-3-": GEMMA,
     "google/owlv2-": APACHE,
     "google/owlvit-": APACHE,
     "google/siglip-": APACHE,

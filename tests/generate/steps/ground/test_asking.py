@@ -14,6 +14,8 @@ from labelyard.generate.record import Aside, Instance, Phrase, Record, Tag, Text
 from labelyard.generate.record_json.asides import tag_from_json, tag_to_json
 from labelyard.generate.step import Step
 from labelyard.generate.steps.ground.asking import Asked
+from labelyard.generate.steps.ground.detections import Detection
+from labelyard.generate.steps.ground.owlv2 import Owlv2
 from labelyard.generate.steps.merge.boxes import MergeBoxes
 from labelyard.generate.steps.tag.names import ListedNames
 from labelyard.utils.errors import UserError
@@ -80,6 +82,30 @@ def test_a_list_of_names_has_one_on_each_line_and_prompts_of_its_own(tmp_path: P
     file.write_text("dog\nbus = a blue bus\n", encoding="utf-8")
     step.setup("cpu")
     assert step.model()["digest"] != told["digest"]
+
+
+def test_synonyms_are_asked_for_besides_and_a_name_may_have_a_threshold_of_its_own() -> None:
+    step = ListedNames(names=["dog = a dog | puppy | hound @ 0.6", "e@mail", "cat @ .1", "cow"])
+    step.setup("cpu")
+    one = record()
+    step([one])
+    assert [tag.name for tag in one.tags] == ["dog", "e@mail", "cat", "cow"], "a name is written once"
+    assert tag_from_json(tag_to_json(one.tags[0])) == one.tags[0]
+    detector = KnownPlaces(places={})
+    asked = detector.asked(one)
+    assert asked == [
+        Asked("dog", "a dog", 0.6), Asked("dog", "puppy", 0.6), Asked("dog", "hound", 0.6),
+        Asked("e@mail", "e@mail"), Asked("cat", "cat", 0.1), Asked("cow", "cow"),
+    ]  # fmt: skip
+    owl = Owlv2(box_threshold=0.3)
+    assert owl.floor(asked) == 0.1 and owl.floor(asked[3:4]) == 0.3
+    found = [Detection((0, 0, 1, 1), score, label) for label, score in (
+        ("dog", 0.61), ("dog", 0.6), ("cat", 0.2), ("cow", 0.2), ("cow", 0.31), ("cat", 0.05),
+    )]  # fmt: skip
+    assert [(one.label, one.score) for one in owl.best(found, asked)] == [("dog", 0.61), ("cat", 0.2), ("cow", 0.31)]
+    for wrong in ("dog = a | | b", "dog @ 2", "dog = @ 0.5"):
+        with pytest.raises(ValueError, match=r"is neither a name nor|a threshold is a number from 0 to 1"):
+            ListedNames(names=[wrong])
 
 
 @pytest.mark.parametrize(

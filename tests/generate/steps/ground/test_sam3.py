@@ -103,3 +103,15 @@ def test_what_is_asked_may_differ_from_the_name_and_things_overlap_once(step: Sa
     (found,) = run_on_copies(asking, [one])
     # Both names ask for the same, and so find the same: the first keeps it.
     assert found.instances and {i.label for i in found.instances} == {"puss"}
+
+
+def test_a_name_s_own_threshold_holds_and_its_synonyms_go_by_it(step: Sam3) -> None:
+    one = small(record("chelsea", ["cat", "dog"]))
+    (plain,) = run_on_copies(step, [one])
+    scores = sorted(i.score for i in plain.instances if i.label == "cat")
+    middle = scores[len(scores) // 2]
+    one.tags = [Tag("cat", 1.0, extra={"threshold": middle}), Tag("beast", 1.0, "dog", {"synonyms": ["cow"]})]
+    (found,) = run_on_copies(step, [one])
+    own = [i.score for i in found.instances if i.label == "cat"]
+    assert len(scores) > 2 and own and min(own) > middle
+    assert {i.label for i in found.instances} == {"cat", "beast"}
