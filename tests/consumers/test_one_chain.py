@@ -22,6 +22,7 @@ from tests.consumers import test_instancediffusion as instancediffusion
 from tests.consumers import test_visualcloze as visualcloze
 from tests.consumers.checkouts import checkout
 from tests.generate.exporters.conftest import export
+from tests.launch.dataflow_gen.support import UPPER
 from tests.launch.test_everything import EXPORTS, FAKE, FILES
 from tests.support.grand import small_pictures
 
@@ -92,7 +93,7 @@ def test_glamm_reads_each_grounded_caption(sets: Path, tmp_path: Path) -> None:
 def test_dataflow_gen_takes_each_line(sets: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in lines(sets / "captions.jsonl")]
     keys = {"image_key": "image", "text_key": "dense"}
-    config = dataflow.prepared(tmp_path / "flow", [dataflow.UPPER], "jsonl", rows, **keys)
+    config = dataflow.prepared(tmp_path / "flow", [UPPER], "jsonl", rows, **keys)
     assert dataflow.theirs(tmp_path, config) == [None]
     made = [json.loads(line) for line in lines(tmp_path / "flow" / "out" / "result.jsonl")]
     assert len(made) == len(rows)
