@@ -72,6 +72,8 @@ def settled(folder: ChainFolder, name: str, wanted: Wanted, redo: Redo, location
     for stage, is_now in wanted.items():
         before = there.stages.get(stage)
         place = stage if before is None else before.folder
+        if redo.set_aside and _holds_something_else(folder, place):
+            old[place] = _fresh_name(folder, f"{place}.old")
         if before is not None and stage in fresh and _begun(folder, before):
             fresh_name = _fresh_name(folder, f"{place}.old" if redo.set_aside else stage)
             if redo.set_aside:
@@ -86,7 +88,8 @@ def settled(folder: ChainFolder, name: str, wanted: Wanted, redo: Redo, location
 def make_room(folder: ChainFolder, old: Mapping[str, str]) -> None:
     """Set aside what is done again."""
     for place in old:
-        if workers := at_work(folder.run(place)):
+        run = folder.run(place)
+        if run.claims.exists() and (workers := at_work(run)):
             owner = next(iter(workers))
             raise UserError(
                 f"{folder.path / place} is being worked on, by process {owner.pid} on {owner.host} first of all. End "
@@ -116,6 +119,12 @@ def _check_again(again: Sequence[str], wanted: Wanted) -> None:
 
 def _begun(folder: ChainFolder, stage: Frozen) -> bool:
     return folder.run(stage.folder).plan_json.exists()
+
+
+def _holds_something_else(folder: ChainFolder, place: str) -> bool:
+    """Than a run: what a step wrote there whose run was another's."""
+    run = folder.run(place)
+    return run.path.is_dir() and not any(path.exists() for path in (run.run_json, run.plan_json, run.claims))
 
 
 def _fresh_name(folder: ChainFolder, stage: str) -> str:

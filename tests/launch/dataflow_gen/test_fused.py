@@ -95,3 +95,20 @@ def test_who_can_t_share_a_run_says_why(tmp_path: Path) -> None:
         first.settings
     )
     assert len(recipe_of(flow_of(asked(read_document(str(config)), {}))).stages) == 6
+
+
+@pytest.mark.slow
+def test_steps_may_be_fused_and_taken_apart_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSED_KEY", "secret")
+    write_rows(tmp_path / "list.jsonl", [{"text": "a"}, {"text": "b"}])
+    with FaultServer() as server:
+        servers = [f"step_{number}.base_url={server.address}" for number in (1, 2)]
+        found = []
+        for fuse, more in ((True, []), (False, ["--from", 2]), (True, ["--from", 1]), (True, [])):
+            assert run(pipeline(tmp_path, [SAY, SAY], fuse=fuse), *servers, *more) == 0
+            found.append(lines(tmp_path / "out" / "result.jsonl"))
+        assert found[1:] == found[:-1] and len(found[0]) == 2
+    first, last = (f"step_{number}_TextGenerator_GPTTextGenerator" for number in (1, 2))
+    assert sorted(path.name for path in (tmp_path / "base").glob("step_[12]_*")) == [
+        first, f"{first}.old-1", f"{first}.old-2", last, f"{last}.old-1", f"{last}.old-2",
+    ]  # fmt: skip

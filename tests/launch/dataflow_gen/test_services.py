@@ -126,23 +126,15 @@ def test_another_service_is_refused_with_those_that_are(
     assert not (tmp_path / "base").exists()
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"model": "flux-pro-1.1"},
-        {"model": "bfl:flux-pro-1.1"},
-        {"model": "flux-pro-1.1", "api_url": "https://api.bfl.ml/v1/x"},
-    ],
-)
-def test_what_is_called_flux_is_asked_where_flux_is(
-    config: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_called_flux_is_asked_where_flux_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BFL_API_KEY", KEY)
     write_rows(tmp_path / "list.jsonl", [{"text": "fine"}])
+    configs: list[dict[str, str]] = [{"model": "flux-pro-1.1"}, {"model": "bfl:flux-pro-1.1"}]
+    configs.append({"model": "flux-pro-1.1", "api_url": "https://api.bfl.ml/v1/x"})
     with task_server() as server:
-        asked = pipeline(tmp_path, [{**PAINTER, "config": config}])
-        assert run(asked, f"step_1.base_url={server.address}") == 0
-        assert [body["path"] for body in server.bodies] == ["/v1/flux-pro-1.1"]
+        asked = pipeline(tmp_path, [{**PAINTER, "config": config} for config in configs], fuse=True)
+        assert run(asked, *(f"step_{number}.base_url={server.address}" for number in (1, 2, 3))) == 0
+        assert [body["path"] for body in server.bodies] == ["/v1/flux-pro-1.1"] * 3
     (line,) = lines(tmp_path / "out" / "result.jsonl")
     with Image.open(line["image"]) as drawn:
         assert drawn.size == (24, 10)
