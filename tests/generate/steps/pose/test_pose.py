@@ -111,6 +111,13 @@ def test_movenet_finds_the_astronaut_and_nobody_in_a_cat() -> None:
     step.of = "instances"
     (still,) = run_on_copies(step, [cat])
     assert still.images["pose"].meta["people"] == 0
+    bent = photo("camera")
+    bent.image = bent.image.convert("RGB")
+    bent.instances = [Instance((0, 61, 302, 508), 0.9, "person")]
+    (done,) = run_on_copies(step, [bent])
+    (joints,) = done.images["pose"].meta["joints"]
+    missing = [number for number, joint in enumerate(joints) if joint is None]
+    assert missing == [10, 13], "his feet are not in the picture; both hands and knees are found"
 
 
 def test_vitpose_finds_joints_in_the_boxes_of_people(tmp_path: Path) -> None:
@@ -146,7 +153,7 @@ def test_vitpose_looks_at_the_people_that_its_detector_finds(tmp_path: Path) -> 
 
 
 def test_a_person_is_looked_at_with_something_around() -> None:
-    assert around((10, 20, 30, 60)) == (-10, 10, 50, 70)
+    assert around((10, 20, 30, 60)) == (-6, 14, 46, 66)
 
 
 def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
