@@ -19,9 +19,13 @@ from labelyard.utils.programs import program
 
 
 def check_installed(steps: Mapping[str, Step]) -> None:
-    lacking = [f"  {in_full(problem, name, type(step))}" for name, step in steps.items() if (problem := step.lacking())]
+    lacking = not_installed(steps)
     if lacking:
-        raise UserError("not installed here:\n" + "\n".join(lacking))
+        raise UserError("not installed here:\n" + "\n".join(f"  {line}" for line in lacking))
+
+
+def not_installed(steps: Mapping[str, Step]) -> list[str]:
+    return [in_full(problem, name, type(step)) for name, step in steps.items() if (problem := step.lacking())]
 
 
 def check_models(composed: Composed, models: Mapping[str, Any], steps: Mapping[str, Step]) -> None:

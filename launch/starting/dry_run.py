@@ -17,7 +17,7 @@ from labelyard.generate.steps.tools import licences, model_cache
 from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging.summary import short
 from labelyard.launch.planning.reading import reading, rows_of
-from labelyard.launch.starting.checks import check_plan
+from labelyard.launch.starting.checks import check_plan, not_installed
 from labelyard.launch.starting.cost import SAMPLE, costs, items_of
 from labelyard.launch.starting.estimate import estimate, left_of
 from labelyard.launch.starting.forecast import Forecast, forecast, in_gb
@@ -89,6 +89,7 @@ def tell(folder: RunFolder, wish: Wish, found: Counted) -> Forecast:
         f"shards     {coming.shards} of {size}" + (f", behind {known.shards} planned before" if known.shards else ""),
         f"pipeline   {' -> '.join(wish.config['steps'])}",
         *(line for name, node in wish.config["steps"].items() for line in step_lines(name, node, wish.steps[name])),
+        *(f"missing    {line}" for line in [*not_installed(wish.steps), *model_cache.missing(wish.steps)]),
         *(f"workers    {text}" for text in wish.cluster.describe(folder)),
         f"time       {estimate(folder, wish.rate, items, wish.cluster.workers())}",
         *costs(folder, wish.steps, left_of(folder, items), found.sample),

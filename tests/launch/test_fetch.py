@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from labelyard.launch import run
 from tests.conftest import FAKES, MakeList, command, environment
 from tests.launch.hub import COMMIT, Files, Hub, serve
 
@@ -62,10 +63,10 @@ def test_the_licence_is_told_by_fetch_by_dry_run_and_where_it_bites_by_every_sta
     with serve(hub) as url:
         brought = fetch(tmp_path, url, *ONLY_EMBED)
         assert f"embed: {CLIP}: cc-by-nc-4.0; no commercial use" in brought.stdout, brought.stderr
-        run = (f"source.path={train}", f"output={out}", *ONLY_EMBED)
-        dry = fetch(tmp_path, url, *run, "dry_run=true", program="run")
+        given = (f"source.path={train}", f"output={out}", *ONLY_EMBED)
+        dry = fetch(tmp_path, url, *given, "dry_run=true", program="run")
         assert f"{CLIP}: cc-by-nc-4.0; no commercial use" in dry.stdout, dry.stderr
-        planned = fetch(tmp_path, url, *run, "plan_only=true", program="run")
+        planned = fetch(tmp_path, url, *given, "plan_only=true", program="run")
         assert planned.stdout.count(f"embed: {CLIP} may not be used commercially (cc-by-nc-4.0") == 1, planned.stderr
     assert json.loads((out / "run.json").read_text())["models"]["embed"][0]["licence"].startswith("cc-by-nc-4.0")
 
@@ -97,16 +98,16 @@ def test_a_run_without_its_models_is_refused_with_the_command_that_brings_them(
     hub: Hub, make_list: MakeList, tmp_path: Path
 ) -> None:
     train, out = make_list(2), tmp_path / "out"
-    run = ("run", f"source.path={train}", f"output={out}", *ONLY_EMBED, f"models.cache={tmp_path / 'models'}")
+    given = (f"source.path={train}", f"output={out}", *ONLY_EMBED, f"models.cache={tmp_path / 'models'}")
     with serve(hub) as url:
-        refused = fetch(tmp_path / "unused", url, *run[1:], program="run")
+        refused = fetch(tmp_path / "unused", url, *given, program="run")
         assert refused.returncode == 1 and not out.exists()
         assert f"embed: {CLIP}: not in the hub's cache here" in refused.stderr
         suggested = shlex.split(refused.stderr.partition("launch/fetch.py ")[2])
         brought = fetch(tmp_path / "unused", url, *suggested)
         assert brought.returncode == 0, brought.stderr
         hub.repositories.clear()
-        planned = fetch(tmp_path / "unused", url, *run[1:], "plan_only=true", program="run")
+        planned = fetch(tmp_path / "unused", url, *given, "plan_only=true", program="run")
     assert planned.returncode == 0, planned.stderr
     (model,) = json.loads((out / "run.json").read_text())["models"]["embed"]
     assert model["checkpoint"] == CLIP and model["revision"] == COMMIT
@@ -129,11 +130,14 @@ def test_a_half_fetched_model_is_no_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("location", ["weights/ram.pth", "./folder"])
-def test_local_weights_that_are_not_there(location: str, make_list: MakeList, tmp_path: Path) -> None:
-    done = subprocess.run(
-        command("run", f"source.path={make_list(1)}", f"output={tmp_path / 'out'}", "pipeline=instances",
-                "pipeline.steps=[tag]", f"tag.checkpoint={location}"),
-        env=environment(), capture_output=True, text=True,
-    )  # fmt: skip
+def test_local_weights_that_are_not_there(
+    location: str, make_list: MakeList, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [f"source.path={make_list(1)}", f"output={tmp_path / 'out'}", "pipeline=instances", "pipeline.steps=[tag]"]
+    given.append(f"tag.checkpoint={location}")
+    done = subprocess.run(command("run", *given), env=environment(), capture_output=True, text=True)
     assert done.returncode == 1 and f"tag: {location}: " in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+    assert run.main([*given, "dry_run=true"]) == 0  # it says so, too, and what else there is to say
+    told = capsys.readouterr().out
+    assert f"missing    tag: {location}: there is no such " in told and "Nothing was written" in told
