@@ -14,13 +14,15 @@ from labelyard.generate.media.side_images import Clip, SideImage
 from labelyard.utils.images import UnreadableImage, decode_as_it_is, ending
 
 Json = dict[str, Any]
+# Where a picture begins in a file, if it is said how long it is; else what is added to a depth's numbers.
+OFFSET, SIZE = "offset", "bytes"
 
 
 def image_to_json(image: SideImage, path: str) -> Json:
     """`path`: where it lies within the run folder, unless it was given."""
-    meta = {key: value for key, value in image.meta.items() if key not in (*PLACE, "path")}
     if image.place is not None:
-        return {**image.place, **meta}
+        meta = {key: value for key, value in image.meta.items() if key not in (*PLACE, "path") or key == OFFSET}
+        return {**meta, **image.place}
     width, height = image.size
     return {"path": path, "width": width, "height": height, **image.meta}
 
@@ -58,8 +60,9 @@ def given_image(place: Mapping[str, Any], root: str | None, item_id: str, meta: 
 
 
 def place_of(entry: Json) -> Json:
-    return {key: entry[key] for key in PLACE if key in entry}
+    return {key: entry[key] for key in PLACE if key in entry and (key != OFFSET or SIZE in entry)}
 
 
 def _meta(entry: Json) -> Json:
-    return {key: value for key, value in entry.items() if key not in (*PLACE, "path")}
+    place = PLACE if SIZE in entry else [key for key in PLACE if key != OFFSET]
+    return {key: value for key, value in entry.items() if key not in (*place, "path")}

@@ -93,8 +93,8 @@ class Beside:
 
 
 def _is_inside(entry: Mapping[str, Any]) -> bool:
-    """So many bytes of a larger file, or a cell of a table."""
-    return not entry.keys().isdisjoint(("offset", "row", "record"))
+    """So many bytes of a larger file, or a cell of a table. An `offset` alone is what is added to a depth's numbers."""
+    return "path" not in entry and not entry.keys().isdisjoint(("bytes", "row", "record"))
 
 
 def first_frame(path: Path) -> Image | None:

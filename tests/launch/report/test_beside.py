@@ -147,6 +147,15 @@ def test_of_a_pair_in_one_picture_the_half_is_shown(tmp_path: Path) -> None:
     assert shown.size == (10, 10) and shown.getcolors() == [(100, (255, 0, 0))]
 
 
+def test_what_is_added_to_a_depth_s_numbers_is_no_place_in_a_file(tmp_path: Path) -> None:
+    Image.new("I;16", (6, 4)).save(tmp_path / "depth.png")
+    entries = {
+        "made": {"path": "depth.png", "scale": 0.5, "offset": 0.25},
+        "given": {"file": "depth.png", "offset": 1.5},
+    }
+    assert list(Beside(tmp_path, str(tmp_path)).images(entries, "0" * 16)) == ["made", "given"]
+
+
 def test_what_lies_outside_of_the_run_is_no_file_of_the_run(run: RunFolder, tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "secret.png")
     beside = Beside(run.path, None)
