@@ -1,59 +1,22 @@
-"""pipeline=graph200k from photos to the trainer's list, with small random networks in place of the published ones."""
+"""pipeline=graph200k from photos to the trainer's list, with small networks in the place of all published ones."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from labelyard.utils.graph200k import SINGLE
-from tests.conftest import MakeList, call, records
-from tests.generate.steps.semantic.test_semantic import make_segmenter
-from tests.tiny import states
-from tests.tiny.depth import make_depth_anything
-from tests.tiny.pose import make_vitpose
-from tests.tiny.segment import make_sam2
+from labelyard.utils.graph200k import FILL_EDITS, IMAGES, STYLES, style_references
+from tests.conftest import call, crops, records
+from tests.support.browser import CHROMIUM, chromium
+from tests.tiny.graph200k import NAMES, SAID, drawn_by_others, tiny
 
-NAMES = ["a vase", "a lamp", "a clock", "a jug", "a bowl", "a book", "a ball"]
-
-
-def settings(folder: Path) -> list[str]:
-    """Of the steps that ask a model that sees, two go without; the judge is left out."""
-    (folder / "things.txt").write_text("\n".join(NAMES), encoding="utf-8")
-    sam2 = make_sam2(folder / "sam2")
-    return [
-        "pipeline=graph200k",
-        "pipeline.steps=[ground,segment,foreground,description,ref,qwen_2_5_bounding_box,qwen_2_5_mask,sam2_mask,canny,"
-        "hed,mlsd,openpose,depth,normal,uniformer,propose]",
-        "describe@description=caption",
-        "ground=coco_ssd",
-        "ground.box_threshold=0.05",
-        f"segment.checkpoint={sam2}",
-        f"sam2_mask.checkpoint={sam2}",
-        "sam2_mask.points=2",
-        "sam2_mask.least_score=0",
-        "sam2_mask.least_stability=0",
-        f"foreground.checkpoint={states.saved(states.birefnet(), folder / 'birefnet.pth')}",
-        "foreground.side=64",
-        f"hed.checkpoint={states.saved(states.hed(), folder / 'hed.pth')}",
-        f"mlsd.checkpoint={states.saved(states.mlsd(), folder / 'mlsd.pth')}",
-        f"openpose.checkpoint={make_vitpose(folder / 'vitpose')}",
-        "openpose.of=instances",
-        "openpose.keep_empty=true",
-        "qwen_2_5_mask.keep_empty=true",
-        "qwen_2_5_bounding_box.keep_empty=true",
-        f"depth.checkpoint={make_depth_anything(folder / 'depth')}",
-        "normal=from_depth",
-        f"uniformer.checkpoint={make_segmenter(folder / 'semantic')}",
-        "propose=list",
-        f"propose.file={folder / 'things.txt'}",
-        "hed.short_side=64",
-        "mlsd.short_side=64",
-        "cluster=debug",
-    ]
+NUMBER, SIDE = 12, 96
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 
 def digests(run: Path) -> dict[str, str]:
@@ -61,28 +24,97 @@ def digests(run: Path) -> dict[str, str]:
     return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.mark.slow
-def test_photos_become_rows_of_graph200k_twice_the_same(make_list: MakeList, tmp_path: Path) -> None:
-    given = [f"source.path={make_list(4, side=96)}", *settings(tmp_path)]
+def bodies(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in records(run)]
+
+
+def left_out(body: dict[str, Any]) -> bool:
+    """Whether its subject is nearly all of the picture: its mask is a random network's."""
+    return "of the picture" in body["models"]["FillEdit"].get("left_out", "")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Image.Image]) -> Path:
+    """With two runs, one and other, on the same photos."""
+    made = tmp_path_factory.mktemp("graph200k")
+    (made / "photos").mkdir()
+    for number, picture in enumerate(crops(photos, NUMBER, SIDE)):
+        picture.convert("RGB").save(made / "photos" / f"{number:02}.jpg", quality=90)
+    models = made / "models"
+    models.mkdir()
+    given = ["source=folder", f"source.path={made / 'photos'}", "cluster=debug", *tiny(models)]
     for name in ("one", "other"):
-        done = call("run", *given, f"output={tmp_path / name}")
-        assert done.returncode == 0, done.stderr
-    made = digests(tmp_path / "one")
-    assert made == digests(tmp_path / "other")
-    bodies = [json.loads(path.read_text()) for path in records(tmp_path / "one")]
-    assert len(bodies) == 4
-    for body in bodies:
-        assert (
-            set(SINGLE) - {"DepthEdit"} <= set(body["images"]) and body["images"]["normal"]["frame"] == "left_up_near"
-        )
-        assert body["found"]["description"]["item"] and len(body["found"]["proposals"]["replacements"]) == 5
-        assert len(body["found"]["qwen_2_5_meta"]) == sum("pad" not in one for one in body["annos"])
-    done = call("export", tmp_path / "one", "graph200k", tmp_path / "data")
-    assert done.returncode == 0, done.stderr
-    listed = json.loads((tmp_path / "data" / "data.json").read_text())
-    assert len(listed) == 4
+        done = call("run", *given, f"output={made / name}", timeout=1200)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return made
+
+
+def test_every_image_of_twelve_photos_twice_the_same(folder: Path) -> None:
+    references = sum(len(style_references(style)) for style in STYLES)  # they stay where they lie
+    made, twice = digests(folder / "one"), digests(folder / "other")
+    told, again = bodies(folder / "one"), bodies(folder / "other")
+    without = sum(map(left_out, told))
+    assert len(told) == NUMBER and without < NUMBER / 2
+    assert made == twice and len(made) == NUMBER * (len(IMAGES) - references) - without * len(FILL_EDITS)
+    for body, other in zip(told, again, strict=True):
+        absent = set(FILL_EDITS) if left_out(body) else set()
+        assert set(IMAGES) - absent == body["images"].keys() and body["images"] == other["images"]
+        assert body["found"] == other["found"] and body["annos"] == other["annos"]
+        assert {name: SAID[name] for name in ("description", "quality_assessment")}.items() <= body["found"].items()
+        if not absent:
+            meta = body["found"]["FillEdit_meta"]
+            assert meta["name"] == NAMES and meta["subject"] == "brass jug"
+        assert body["images"]["DepthEdit"]["prompt"] == "a brass jug. It stands on a beach."
+        assert body["images"]["ref"]["prompt"].startswith("A product photo of a brass jug")
+        assert len(body["found"]["qwen_2_5_meta"]) == 3
+    drawn = (*FILL_EDITS, "DepthEdit", "ref")
+    of_all = [body["images"][name]["seed"] for body in told for name in drawn if name in body["images"]]
+    assert len(set(of_all)) == len(of_all), "every picture is drawn from noise of its own"
+
+
+def test_the_trainer_s_list_has_them_all(folder: Path) -> None:
+    done = call("export", folder / "one", "graph200k", folder / "data")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lists of training that are safe: 129 of 129" in done.stdout
+    listed = json.loads((folder / "data" / "data.json").read_text())
+    assert len(listed) == NUMBER
+    filled = sum("FillEdit" in element["condition"] for element in listed)
+    assert filled == NUMBER - sum(map(left_out, bodies(folder / "one"))) > 4
     for element in listed:
-        with Image.open(element["condition"]["target"]) as target:
+        condition = element["condition"]
+        assert element["quality_assessment"]["objectConsistency"] == 5
+        with Image.open(condition["target"]) as target:
             for kind in ("canny", "hed", "mlsd", "openpose", "depth", "normal", "foreground", "uniformer", "sam2_mask"):
-                with Image.open(element["condition"][kind]) as image:
+                with Image.open(condition[kind]) as image:
                     assert image.size == target.size, kind
+
+
+def test_the_other_pipelines_draw_on_those_records(folder: Path) -> None:
+    given = ["source=records", f"source.path={folder / 'one'}", "limit=4", "cluster=debug"]
+    given += drawn_by_others(folder / "models")
+    for name in ("again", "again2"):
+        done = call("run", *given, f"output={folder / name}", timeout=1200)
+        assert done.returncode == 0, done.stdout + done.stderr
+    made = digests(folder / "again")
+    assert made == digests(folder / "again2")
+    before = digests(folder / "one")
+    drawn = [name for name in made if name.split("/")[1].startswith(("FillEdit", "DepthEdit", "Instant", "Redux"))]
+    without = sum(map(left_out, bodies(folder / "again")))
+    assert len(drawn) == 4 * (5 + 1 + 3 + 3) - 5 * without and not {made[name] for name in drawn} & {*before.values()}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_the_gallery_shows_all_images_of_a_record(folder: Path) -> None:
+    done = call("view", folder / "one")
+    assert done.returncode == 0, done.stderr
+    with chromium() as page:
+        page.size(1400, 1000)
+        page.open(folder / "one" / "report" / "index.html")
+        page.until("document.querySelectorAll('#grid .card').length === 12")
+        page.screenshot(folder / "gallery.png")
+        whole = next(number for number, body in enumerate(bodies(folder / "one")) if not left_out(body))
+        page.js(f"document.querySelectorAll('.card')[{whole}].click()")
+        page.until("document.querySelectorAll('#sides .side').length > 1")
+        shown = set(page.js("[...document.querySelectorAll('#sides .side')].map((one) => one.title)"))
+        page.screenshot(folder / "record.png")
+        assert set(IMAGES) <= shown and page.errors == []
