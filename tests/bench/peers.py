@@ -83,7 +83,8 @@ class Compare:
         yield f"{number} photos, the median of {rounds} rounds in turn (the best in brackets)"
         yield f"{'':<11}{'photos/s':>17}{'first, s':>17}{'CPU s':>9}{'peak MB':>9}{'equal records':>15}"
         for name, used in found.items():
-            rates, firsts = [number / u.wall for u in used], [u.first or float("nan") for u in used]
+            rates = [number / u.wall if u.code == 0 else 0.0 for u in used]  # none, where it was given up
+            firsts = [u.first or float("nan") for u in used]
             yield (
                 f"{name:<11}{median(rates):>8.1f} ({max(rates):>6.1f}){median(firsts):>8.1f} ({min(firsts):>6.1f})"
                 f"{median(u.cpu for u in used):>9.1f}{max(u.peak_mb for u in used):>9.0f}"
