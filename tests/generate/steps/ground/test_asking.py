@@ -160,6 +160,9 @@ def test_two_taggers_two_detectors_a_list_and_a_merge(staged: bool) -> None:
         assert [tag.name for tag in one.aside["tag2text"].tags or ()] == ["puppy", "dog"]
         assert [i.label for i in one.aside["one"].instances or ()] == ["dog", "cat"]
         assert [i.label for i in one.aside["two"].instances or ()] == ["puppy", "bus", "trees"]
+        assert [[sight["by"] for sight in i.extra.pop("seen")] for i in one.instances] == [["one", "two"]] * 2 + [
+            ["two"]
+        ]
         assert one.instances == [
             Instance((0, 0, 10, 10), 0.9, "dog", extra={"labels": ["dog", "puppy"]}),
             Instance((50, 50, 70, 90), 0.8, "cat", extra={"labels": ["cat", "trees"]}),
