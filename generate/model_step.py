@@ -9,7 +9,7 @@ from typing import Any
 from labelyard.generate.compute.batches import AUTO
 from labelyard.generate.settings import transient
 from labelyard.generate.step import Checkpoint, Step
-from labelyard.generate.steps.tools.weights import check_dtype
+from labelyard.generate.steps.tools.weights import check_dtype, load_pretrained, load_processor
 
 
 def batch_of(usual: int) -> Any:
@@ -35,6 +35,15 @@ class ModelStep(Step):
     def load(self) -> None:
         """Fill `self.loaded`, for `self.device`. Heavy imports belong here."""
         raise NotImplementedError
+
+    def pretrained(self, network: Any, **options: Any) -> Any:
+        """The checkpoint as this network of transformers, where the step computes."""
+        at: Any = {"device": self.device, "dtype": self.dtype, "revision": self.revision}
+        return load_pretrained(network, self.checkpoint, **at, **options)
+
+    def processor(self, kind: Any, **options: Any) -> Any:
+        """What the checkpoint has beside its weights: a tokenizer, an image processor, its configuration."""
+        return load_processor(kind, self.checkpoint, self.revision, **options)
 
     def setup(self, device: str) -> None:
         self.device = device

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.steps.caption.captioner import Captioner, without_prompt
 from labelyard.generate.steps.tools.torch_compile import compile_in_place
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.tools.weights import torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,20 +24,11 @@ class BLIP(Captioner):
     def load(self) -> None:
         from transformers import AutoImageProcessor, AutoTokenizer, BlipForConditionalGeneration
 
-        self.loaded.model = cast(
-            Any,
-            load_pretrained(
-                BlipForConditionalGeneration,
-                self.checkpoint,
-                device=self.device,
-                dtype=self.dtype,
-                revision=self.revision,
-            ),
-        )
+        self.loaded.model = self.pretrained(BlipForConditionalGeneration)
         if self.compile:
             compile_in_place(self.loaded.model.vision_model)
-        self.loaded.images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
-        self.loaded.tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+        self.loaded.images = self.processor(AutoImageProcessor)
+        self.loaded.tokenizer = self.processor(AutoTokenizer)
         self.loaded.prompt = self.loaded.tokenizer(self.prompt)["input_ids"]
         self.loaded.prompt[0] = self.loaded.model.config.text_config.bos_token_id
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.checkpoint import Licence
 from labelyard.generate.step import Checkpoint
 from labelyard.generate.steps.caption.captioner import Captioner, without_prompt
 from labelyard.generate.steps.tools.licences import licence_of
 from labelyard.generate.steps.tools.torch_compile import check_compile, compile_in_place
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.tools.weights import torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,20 +55,11 @@ class BLIP2(Captioner):
             return
         from transformers import AutoImageProcessor, AutoTokenizer, Blip2ForConditionalGeneration
 
-        self.loaded.model = cast(
-            Any,
-            load_pretrained(
-                Blip2ForConditionalGeneration,
-                self.checkpoint,
-                device=self.device,
-                dtype=self.dtype,
-                revision=self.revision,
-            ),
-        )
+        self.loaded.model = self.pretrained(Blip2ForConditionalGeneration)
         if self.compile:
             compile_in_place(self.loaded.model.vision_model)
-        self.loaded.images = cast(Any, load_processor(AutoImageProcessor, self.checkpoint, self.revision))
-        self.loaded.tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+        self.loaded.images = self.processor(AutoImageProcessor)
+        self.loaded.tokenizer = self.processor(AutoTokenizer)
         # The same for every crop, so nothing is ever padded: the places of the picture, then the prompt's tokens
         # (an empty one is not nothing: T5 gets its end mark, OPT its start mark, as in LAVIS).
         config = self.loaded.model.config

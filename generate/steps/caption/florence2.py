@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from labelyard.generate.steps.caption.captioner import Captioner
 from labelyard.generate.steps.tools.pixels import aligned
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.tools.weights import torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,17 +31,8 @@ class Florence2(Captioner):
     def load(self) -> None:
         from transformers import AutoProcessor, Florence2ForConditionalGeneration
 
-        self.loaded.processor = cast(Any, load_processor(AutoProcessor, self.checkpoint, self.revision))
-        self.loaded.model = cast(
-            Any,
-            load_pretrained(
-                Florence2ForConditionalGeneration,
-                self.checkpoint,
-                device=self.device,
-                dtype=self.dtype,
-                revision=self.revision,
-            ),
-        )
+        self.loaded.processor = self.processor(AutoProcessor)
+        self.loaded.model = self.pretrained(Florence2ForConditionalGeneration)
 
     def describe(self, images: Sequence[Image]) -> list[str]:
         import torch

@@ -11,7 +11,7 @@ from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Box, Instance, MadeImage, Record
 from labelyard.generate.roles import objects_or_floating
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, on_pillow, torch_dtype
+from labelyard.generate.steps.tools.weights import on_pillow, torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,10 +70,8 @@ class DepthMaps(ImageStep, ModelStep):
         import transformers
 
         ports: Any = transformers
-        self.loaded.processor = load_processor(ports.AutoImageProcessor, self.checkpoint, self.revision, **on_pillow())
-        self.loaded.model = load_pretrained(
-            self.model_class(), self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
-        )
+        self.loaded.processor = self.processor(ports.AutoImageProcessor, **on_pillow())
+        self.loaded.model = self.pretrained(self.model_class())
         self.loaded.kind = self.kind(self.loaded.model.config)
 
     def __call__(self, records: Sequence[Record]) -> None:

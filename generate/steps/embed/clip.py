@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.steps.tools.torch_compile import compile_in_place
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,13 +38,8 @@ class CLIP(ModelStep):
         from transformers import AutoTokenizer, CLIPTextModel
 
         # Not CLIPModel: transformers 5 made its pooled text the projected one.
-        self.loaded.model = cast(
-            Any,
-            load_pretrained(
-                CLIPTextModel, self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
-            ),
-        )
-        self.loaded.tokenizer = cast(Any, load_processor(AutoTokenizer, self.checkpoint, self.revision))
+        self.loaded.model = self.pretrained(CLIPTextModel)
+        self.loaded.tokenizer = self.processor(AutoTokenizer)
         self.loaded.longest = int(self.loaded.model.config.max_position_embeddings)
         end = getattr(self.loaded.tokenizer, "eos_token_id", None)
         if end is None or self.loaded.tokenizer.vocab_size > self.loaded.model.config.vocab_size:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.settings import setting
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, on_pillow
+from labelyard.generate.steps.tools.weights import on_pillow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,10 +48,8 @@ class ClosedDetector(ModelStep):
         from transformers import AutoImageProcessor
 
         processors: Any = AutoImageProcessor
-        self.loaded.processor = load_processor(processors, self.checkpoint, self.revision, **on_pillow())
-        self.loaded.model = load_pretrained(
-            self.model_class(), self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
-        )
+        self.loaded.processor = self.processor(processors, **on_pillow())
+        self.loaded.model = self.pretrained(self.model_class())
         self.loaded.kinds = self.loaded.model.config.id2label
 
     def framed(self, record: Record) -> Framed:

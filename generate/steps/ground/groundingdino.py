@@ -12,7 +12,6 @@ from labelyard.generate.steps.tools.published import find_checkpoint
 from labelyard.generate.steps.tools.weights import (
     kind,
     load_converted,
-    load_pretrained,
     load_processor,
     read_state_dict,
 )
@@ -61,14 +60,8 @@ class GroundingDino(PromptedDetector):
             )
             tokenizer = load_processor(AutoTokenizer, self.tokenizer)
         else:
-            model = load_pretrained(
-                GroundingDinoForObjectDetection,
-                self.checkpoint,
-                device=device,
-                dtype=self.dtype,
-                revision=self.revision,
-            )
-            tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
+            model = self.pretrained(GroundingDinoForObjectDetection)
+            tokenizer = self.processor(AutoTokenizer)
         return PortNetwork(model, self.dtype), tokenizer
 
     def model(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelyard.generate.steps.ground.prompted import Network, PortNetwork, PromptedDetector
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor
 
 
 @dataclass(kw_only=True)
@@ -19,12 +18,6 @@ class MMGroundingDino(PromptedDetector):
     def load_network(self, device: str) -> tuple[Network, Any]:
         from transformers import AutoTokenizer, MMGroundingDinoForObjectDetection
 
-        model = load_pretrained(
-            MMGroundingDinoForObjectDetection,
-            self.checkpoint,
-            device=device,
-            dtype=self.dtype,
-            revision=self.revision,
-        )
-        tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
+        model = self.pretrained(MMGroundingDinoForObjectDetection)
+        tokenizer = self.processor(AutoTokenizer)
         return PortNetwork(model, self.dtype), tokenizer

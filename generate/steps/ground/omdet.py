@@ -13,7 +13,7 @@ from labelyard.generate.settings import setting
 from labelyard.generate.steps.ground.asking import Asked, Asking
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.tools.pixels import aligned
-from labelyard.generate.steps.tools.weights import kind, load_pretrained, load_processor, on_pillow, torch_dtype
+from labelyard.generate.steps.tools.weights import kind, on_pillow, torch_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,15 +66,9 @@ class OmDet(Asking):
         from transformers import AutoImageProcessor, AutoTokenizer, OmDetTurboForObjectDetection
 
         images: Any = AutoImageProcessor
-        self.loaded.processor = load_processor(images, self.checkpoint, self.revision, **on_pillow())
-        self.loaded.tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
-        self.loaded.model = load_pretrained(
-            OmDetTurboForObjectDetection,
-            self.checkpoint,
-            device=self.device,
-            dtype=self.dtype,
-            revision=self.revision,
-        )
+        self.loaded.processor = self.processor(images, **on_pillow())
+        self.loaded.tokenizer = self.processor(AutoTokenizer)
+        self.loaded.model = self.pretrained(OmDetTurboForObjectDetection)
         self.loaded.names = {}
         self.loaded.tasks = {}
 

@@ -11,7 +11,7 @@ from labelyard.generate.settings import setting
 from labelyard.generate.steps.ground.asking import Asked, Asking
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.tools.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
+from labelyard.generate.steps.tools.weights import torch_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,10 +40,8 @@ class Owlv2(Asking):
     def load(self) -> None:
         from transformers import AutoTokenizer
 
-        self.loaded.tokenizer = load_processor(AutoTokenizer, self.checkpoint, self.revision)
-        self.loaded.model = load_pretrained(
-            self.model_class(), self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
-        )
+        self.loaded.tokenizer = self.processor(AutoTokenizer)
+        self.loaded.model = self.pretrained(self.model_class())
 
     def model_class(self) -> Any:
         from transformers import Owlv2ForObjectDetection

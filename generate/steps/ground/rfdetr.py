@@ -15,7 +15,6 @@ from labelyard.generate.steps.ground.coco import NAMES
 from labelyard.generate.steps.ground.detections import Detection, kept
 from labelyard.generate.steps.ground.whole_masks import whole_masks
 from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor
 from labelyard.utils.rle import Rle, encode
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class RfDetr(ClosedDetector):
         from transformers.image_processing_base import ImageProcessingMixin
 
         ports: Any = transformers
-        config: Any = load_processor(ports.AutoConfig, self.checkpoint, self.revision)
+        config = self.processor(ports.AutoConfig)
         segments = SEGMENTS in (config.architectures or ())
         if self.masks and not segments:
             raise FatalError(
@@ -56,10 +55,8 @@ class RfDetr(ClosedDetector):
                 "(Roboflow/rf-detr-seg-large), or masks=false and a step segment"
             )
         network = SEGMENTS if segments else "RfDetrForObjectDetection"
-        self.loaded.model = load_pretrained(
-            getattr(ports, network), self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
-        )
-        framing: Any = load_processor(ImageProcessingMixin, self.checkpoint, self.revision)
+        self.loaded.model = self.pretrained(getattr(ports, network))
+        framing: Any = self.processor(ImageProcessingMixin)
         size: Any = getattr(framing, "size", None) or {}
         side = config.backbone_config.image_size
         self.loaded.rows_columns = (int(size.get("height", side)), int(size.get("width", side)))

@@ -12,7 +12,7 @@ from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.steps.semantic.class_maps import in_order, picture
 from labelyard.generate.steps.tools.pixels import aligned
-from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, on_pillow, torch_dtype
+from labelyard.generate.steps.tools.weights import on_pillow, torch_dtype
 from labelyard.utils.ade20k import COLOURS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Segmenter(ImageStep, ModelStep):
         import transformers
 
         ports: Any = transformers
-        config: Any = load_processor(ports.AutoConfig, self.checkpoint, self.revision)
+        config = self.processor(ports.AutoConfig)
         if len(config.id2label) > len(COLOURS):
             raise FatalError(
                 f"checkpoint={self.checkpoint}: knows {len(config.id2label)} classes, and a palette is there for "
@@ -43,10 +43,8 @@ class Segmenter(ImageStep, ModelStep):
         universal = type(config) in ports.AutoModelForUniversalSegmentation._model_mapping
         kind = ports.AutoModelForUniversalSegmentation if universal else ports.AutoModelForSemanticSegmentation
         self.loaded.names = in_order(config.id2label)
-        self.loaded.processor = load_processor(ports.AutoImageProcessor, self.checkpoint, self.revision, **on_pillow())
-        self.loaded.net = load_pretrained(
-            kind, self.checkpoint, device=self.device, dtype=self.dtype, revision=self.revision
-        )
+        self.loaded.processor = self.processor(ports.AutoImageProcessor, **on_pillow())
+        self.loaded.net = self.pretrained(kind)
 
     def __call__(self, records: Sequence[Record]) -> None:
         found = self.map(self._classes, [record.image for record in records], key=lambda image: image.size, full=False)
