@@ -95,6 +95,8 @@ class DiffusersFill(PhotoStep):
         if subject is None:
             return "nothing was found in it"
         part = size_of(subject) / (record.width * record.height)
+        if not part and self.shape == "mask":
+            return "the mask of its subject is empty"
         return f"its subject is {part:.0%} of the picture" if part > MOST else ""
 
     def model_of(self, record: Record) -> dict[str, Any]:

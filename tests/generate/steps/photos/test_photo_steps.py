@@ -18,6 +18,7 @@ from labelyard.generate.record import Instance, Item, Record
 from labelyard.generate.settings import target
 from labelyard.generate.steps.contract import run_on_copies
 from labelyard.generate.steps.depth.depth_maps import picture
+from labelyard.generate.steps.fill.diffusers import DiffusersFill
 from labelyard.generate.steps.fill.masks import fill_mask, pasted, without_holes
 from labelyard.generate.steps.models.diffusers.photos import PhotoStep
 from labelyard.generate.steps.style.instant import outlines
@@ -169,6 +170,7 @@ def test_the_seam_is_soft_within_the_mask() -> None:
 
 def test_without_a_subject_there_are_no_pictures_and_models_says_why(filler: Path, tmp_path: Path) -> None:
     step = build("fill/flux", filler, tmp_path)
+    assert isinstance(step, DiffusersFill)
     empty, whole, usual = record("chelsea"), record("chelsea", "b"), record("coffee", "c")
     empty.instances = []
     whole.instances[0].mask, whole.instances[0].box = rle.encode(np.ones((100, 120), bool)), (0, 0, 120, 100)
@@ -179,6 +181,9 @@ def test_without_a_subject_there_are_no_pictures_and_models_says_why(filler: Pat
     assert [sorted(made(one)) for one in alive] == [[], [], ["Made_image_0", "Made_image_1"]]
     assert empty.models["Made"]["left_out"] == "nothing was found in it" and "Made_meta" not in empty.found
     assert whole.models["Made"]["left_out"] == "its subject is 100% of the picture"
+    usual.instances[0].mask = rle.encode(np.zeros((110, 90), bool))
+    assert step.left_out(usual) == "the mask of its subject is empty"  # five copies of the picture, else
+    usual.instances[0].mask = whole.instances[0].mask
     assert "left_out" not in usual.models["Made"]
     with pytest.raises(ItemError, match=r"found\.proposals has 3 replacements, where 5 are asked for"):
         build("fill/flux", filler, tmp_path, count=5)([record("chelsea")])
