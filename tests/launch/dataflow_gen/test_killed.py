@@ -56,7 +56,8 @@ def prepared(folder: Path) -> Path:
     pictures(folder, names)
     write_rows(folder / "list.jsonl", [{"image": name, "id": name} for name in names])
     steps = [{**one, "config": {"batch_size": 1}} for one in (CAPTION, UPPER, PAINT)]
-    config = pipeline(folder, steps, cluster={"num_jobs": 3}, work={"batch": 2})
+    work = {"batch": 2, "max_attempts": KILLS + 1}  # on a busy machine one row may be hit again and again
+    config = pipeline(folder, steps, cluster={"num_jobs": 3}, work=work)
     with (folder / "mine.py").open("a") as file:
         file.write(SPEAKING.format(log=str(folder / "asked.txt")))
     return config
