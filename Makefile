@@ -7,7 +7,7 @@ PYTHON_IN := $(VENV)/bin/python
 # Processes that the tests share: more than cores, since those on SLURM mostly wait.
 TESTERS ?= 4
 .DELETE_ON_ERROR:
-.PHONY: demo test lint unit slurm-packages chromium-packages clean test-native test-vllm test-slow chaos test-oldest test-install coverage
+.PHONY: demo test tests-compiled lint unit slurm-packages chromium-packages clean test-native test-vllm test-slow chaos test-oldest test-install coverage
 
 EXPORT := $(PYTHON_IN) launch/export.py runs/everything/train
 demo: $(VENV)/.with-demo
@@ -22,8 +22,13 @@ demo: $(VENV)/.with-demo
 	$(PYTHON_IN) launch/view.py runs/everything
 
 test: $(VENV)/.with-dev $(VENV)/.with-readers slurm-packages chromium-packages
-	$(MAKE) lint
-	$(PYTHON_IN) -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(MAKE) -j 2 lint tests-compiled
+	$(TESTS) -n $(TESTERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+
+# pytest rewrites each file of tests before it runs it; here once, beside lint, and not in each of TESTERS processes.
+TESTS := PYTHONDONTWRITEBYTECODE= $(PYTHON_IN) -m pytest
+tests-compiled: $(VENV)/.with-dev
+	@$(TESTS) --collect-only >/dev/null || true
 
 lint: $(VENV)/.with-dev
 	$(PYTHON_IN) -m ruff check .
