@@ -8,13 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
 
 from tests.kinds import starts_processes
+from tests.support.photos import photo
 
 with suppress(ImportError):  # the environment of salesforce-lavis has none, nor tests that need it
     from hypothesis import settings
@@ -65,20 +65,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def photos() -> dict[str, Image.Image]:
     """Real photos, by name, from installed packages."""
-    import skimage.data
-
-    names = ("astronaut", "chelsea", "coffee", "rocket")
-    found = {name: Image.fromarray(getattr(skimage.data, name)()) for name in names}
-    return found | {name: _of_sklearn(name) for name in ("china", "flower")}
-
-
-def _of_sklearn(name: str) -> Image.Image:
-    """The file itself: to import the package takes as long as a test."""
-    package = find_spec("sklearn")
-    assert package is not None and package.origin is not None
-    with Image.open(Path(package.origin).parent / "datasets" / "images" / f"{name}.jpg") as file:
-        image: Image.Image = file.convert("RGB")
-    return image
+    names = ("astronaut", "chelsea", "coffee", "rocket", "china", "flower")
+    return {name: photo(name) for name in names}
 
 
 def crops(photos: dict[str, Image.Image], number: int, side: int) -> list[Image.Image]:

@@ -15,7 +15,6 @@ from tests.tiny.caption import make_blip2_opt
 from tests.tiny.embed import make_clip
 from tests.tiny.ground import make_groundingdino
 from tests.tiny.segment import make_sam_hq
-from tests.tiny.tag import make_ram
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +30,8 @@ def _subnormal_numbers_come_back() -> Iterator[None]:
 def test_full_goes_to_its_end_with_any_weights_that_lie_under_its_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from tests.tiny.tag import make_ram  # torch with it
+
     weights = tmp_path / "weights"
     for name, make in (
         ("ram-swin-l", lambda folder: make_ram(folder, (*TAGS, *(f"thing {n}" for n in range(8))))),

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from labelyard.generate.record import Box, Instance, Item, Record, Tag
+from tests.support.photos import photo
 
 PHOTOS = ("china", "flower", "chelsea", "astronaut", "coffee")
-
-
-def photo(name: str) -> Any:
-    from PIL import Image
-
-    if name in ("china", "flower"):
-        from sklearn.datasets import load_sample_image
-
-        return Image.fromarray(load_sample_image(f"{name}.jpg"))
-    import skimage.data
-
-    return Image.fromarray(getattr(skimage.data, name)())
 
 
 def record(name: str, tags: list[str] | None = None, boxes: list[Box] | None = None, index: int = 0) -> Record:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from skimage import data
-from sklearn.datasets import load_sample_image
 
 from labelyard.utils.colours import colour_word, lch
+from tests.support.photos import photo
 
 
 def pixels(*parts: tuple[tuple[int, int, int], int]) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_silent_about_mixtures_and_about_too_little() -> None:
 
 # What anyone would call them, or where one had better not: box (x1, y1, x2, y2) on a photo.
 @pytest.mark.parametrize(
-    ("photo", "box", "word"),
+    ("name", "box", "word"),
     [
         ("coffee", (120, 230, 170, 320), "red"),  # the saucer
         ("motorcycle", (540, 270, 620, 310), "red"),  # the front mudguard
@@ -67,10 +67,7 @@ def test_silent_about_mixtures_and_about_too_little() -> None:
         ("astronaut", (30, 130, 60, 260), None),  # a flag
     ],
 )
-def test_real_surfaces(photo: str, box: tuple[int, int, int, int], word: str | None) -> None:
-    if photo == "china":
-        image = load_sample_image("china.jpg")
-    else:
-        image = data.stereo_motorcycle()[0] if photo == "motorcycle" else getattr(data, photo)()
+def test_real_surfaces(name: str, box: tuple[int, int, int, int], word: str | None) -> None:
+    image = data.stereo_motorcycle()[0] if name == "motorcycle" else np.asarray(photo(name))
     x1, y1, x2, y2 = box
     assert colour_word(image[y1:y2, x1:x2].reshape(-1, 3)) == word

@@ -95,7 +95,7 @@ def test_what_can_do_nothing_ends_the_worker(text: str, of: str, told: str, tmp_
 
 
 def test_a_captioner_gets_the_path_of_an_image_that_is_no_file_of_its_own(tmp_path: Path) -> None:
-    from tests.tiny.records import photo
+    from tests.support.photos import photo
 
     (tmp_path / "mine.py").write_text(PLUGIN)
     record = Record(Item("coffee", 0, "coffee.png", ""), photo("coffee"))

@@ -13,8 +13,8 @@ from labelyard.generate.steps.contract import assert_company_does_not_matter
 from labelyard.generate.steps.dense.florence2 import Florence2Dense
 from labelyard.generate.steps.models.florence2.regions import Florence2Regions, Question, Region, read_regions
 from labelyard.generate.steps.phrases.florence2 import Florence2Phrases, head_of
+from tests.support.photos import photo
 from tests.tiny.caption import make_florence2
-from tests.tiny.records import photo
 
 BINS = {100 + n: n for n in range(1000)}
 PLACE = [100 + n for n in (0, 100, 499, 999)]

@@ -15,8 +15,8 @@ from labelyard.generate.record import Item, Record, SideImage
 from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_not_matter, run_on_copies
 from labelyard.generate.steps.edit.diffusers import DiffusersEdit
 from labelyard.launch import edit_cli
+from tests.support.photos import photo
 from tests.tiny.pipelines import KLEIN, make_instruct_pix2pix, make_klein, make_kontext
-from tests.tiny.records import photo
 
 SMALL: dict[str, Any] = {"steps": 2, "dtype": "float32", "resolution": 64, "guidance": 7.5, "image_guidance": 1.5}
 

@@ -19,8 +19,8 @@ from labelyard.generate.steps.contract import run_on_copies
 from labelyard.generate.steps.film.diffusers import DiffusersFilm
 from labelyard.launch import run, validate
 from tests.conftest import ROOT
+from tests.support.photos import photo
 from tests.tiny import films
-from tests.tiny.records import photo
 
 SHORT = {"max_sequence_length": 16}
 # The smallest film that each can make; those behind the line are made by `make test-slow`.

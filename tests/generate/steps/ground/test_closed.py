@@ -13,8 +13,8 @@ from labelyard.generate.steps.ground.closed import Framed
 from labelyard.generate.steps.ground.detr import Detr
 from labelyard.generate.steps.ground.mask2former import Mask2Former, box_of
 from labelyard.utils.rle import decode
+from tests.support.photos import photo
 from tests.tiny.ground import make_dfine, make_mask2former
-from tests.tiny.records import photo
 
 
 def small(name: str, size: tuple[int, int]) -> Record:

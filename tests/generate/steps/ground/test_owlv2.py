@@ -6,8 +6,9 @@ import pytest
 from labelyard.generate.steps.contract import assert_company_does_not_matter, run_on_copies
 from labelyard.generate.steps.ground.owlv2 import Owlv2
 from labelyard.generate.steps.tools.pixels import CLIP_MEAN, CLIP_STD, square_by_blur
+from tests.support.photos import photo
 from tests.tiny.ground import make_owlv2
-from tests.tiny.records import photo, record
+from tests.tiny.records import record
 
 
 @pytest.fixture(scope="module")

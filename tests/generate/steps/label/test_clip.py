@@ -15,8 +15,8 @@ from labelyard.generate.steps.classify.clip import ClipClasses, read_names
 from labelyard.generate.steps.contract import assert_company_does_not_matter, run_on_copies
 from labelyard.generate.steps.label.clip import ClipLabel
 from labelyard.generate.steps.models.clip.matching import Matching
+from tests.support.photos import photo
 from tests.tiny.embed import make_clip_that_sees, make_siglip
-from tests.tiny.records import photo
 
 NAMES = ["a Woman", "woman", "hat", "rocket suit", "flag"]
 

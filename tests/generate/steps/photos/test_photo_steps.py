@@ -24,8 +24,8 @@ from labelyard.generate.steps.models.diffusers.photos import PhotoStep
 from labelyard.generate.steps.style.instant import outlines
 from labelyard.utils import rle
 from tests.conftest import ROOT
+from tests.support.photos import photo
 from tests.tiny import pipelines as tiny
-from tests.tiny.records import photo
 
 SHORT = {"max_sequence_length": 16}
 Make = Callable[[Path], Path]

@@ -9,27 +9,26 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from skimage import data
-from sklearn.datasets import load_sample_image
 
 from labelyard.generate.errors import FatalError
 from labelyard.generate.record import Item, Record
 from labelyard.generate.steps.contract import assert_batches_differ_by_rounding_only, assert_company_does_not_matter
 from labelyard.generate.steps.tag.ram import RAM
 from labelyard.generate.steps.tag.tagger import as_tensor
+from tests.support.photos import photo
 from tests.tiny.tag import IMAGE_SIZE, TAGS, make_ram, make_ram_plus
 
 
 def photos() -> list[Record]:
-    pixels = {
-        "cat": data.chelsea(),
-        "coffee": data.coffee(),
-        "temple": load_sample_image("china.jpg"),
-        "flower": load_sample_image("flower.jpg"),
+    images = {
+        "cat": photo("chelsea"),
+        "coffee": photo("coffee"),
+        "temple": photo("china"),
+        "flower": photo("flower"),
     }
     return [
-        Record(item=Item(name, index, f"{name}.png", ""), image=Image.fromarray(array))
-        for index, (name, array) in enumerate(pixels.items())
+        Record(item=Item(name, index, f"{name}.png", ""), image=image)
+        for index, (name, image) in enumerate(images.items())
     ]
 
 
