@@ -6,7 +6,7 @@ dataclass and one yaml, its keys and types are strict, and a new group is a new 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from hydra import compose, initialize
 from hydra.core.config_store import ConfigNode, ConfigStore
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -26,7 +26,7 @@ from labelyard.generate.steps.tools.model_cache import Models
 from labelyard.generate.worker.work import Work
 from labelyard.launch.config.asked import Asked
 from labelyard.launch.config.override_errors import Culprit, is_choice
-from labelyard.launch.config.typed_values import as_typed, needs_a_look
+from labelyard.launch.config.typed_values import as_typed, find, needs_a_look
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import call
 
@@ -174,13 +174,35 @@ def told_to_hydra(overrides: Sequence[str], name: str, groups: Groups, sweeps: b
     """The overrides with text as it was typed; within Hydra's `initialize`."""
     overrides = [_dropped(override, groups) for override in overrides]
     choices = [override for override in overrides if is_choice(override, groups.options)]
-    if all(override in choices or not needs_a_look(override) for override in overrides):
+    open_ones = [override for override in overrides if override not in choices and needs_a_look(override)]
+    if all(_is_never_text(override.partition("=")[0], choices, groups) for override in open_ones):
         return overrides
     try:
         config = compose(name, choices)
     except (HydraException, OmegaConfBaseException):
         return overrides  # the choices are wrong; Hydra will say so
     return [override if override in choices else as_typed(override, config, sweeps) for override in overrides]
+
+
+def _is_never_text(key: str, choices: Sequence[str], groups: Groups) -> bool:
+    """Whether it shows at a glance that what stands there is a number or a list: to compose is half of a start."""
+    section, _, rest = key.partition(".")
+    repo = ConfigStore.instance().repo
+    if section not in groups.options:
+        places = [find(repo["config.yaml"].node, key)]
+    elif rest:
+        chosen = [name for group, _, name in (choice.partition("=") for choice in choices) if group == section]
+        options = [repo[section].get(f"{name}.yaml") for name in chosen or _whichever(section, groups)]
+        places = [option and find(option.node, key if option.package == "_global_" else rest) for option in options]
+    else:
+        return False
+    known = [place for place in places if place is not None]
+    return bool(known) and not any(isinstance(place, StringNode) for place in known)
+
+
+def _whichever(section: str, groups: Groups) -> Iterable[str]:
+    """Its options where none is chosen on the command line, if there are few."""
+    return groups.options[section] if section == "cluster" else ()
 
 
 def _dropped(override: str, groups: Groups) -> str:

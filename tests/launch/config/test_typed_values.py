@@ -6,9 +6,11 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from hydra import compose as hydra_compose
 from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
@@ -149,3 +151,34 @@ def test_several_runs_in_one_command_are_still_had_by_commas(tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out_1" / "plan.json").exists() and (tmp_path / "out_2" / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "looks"),
+    [
+        (["work.batch=2", "shard_size=3", "limit=null", "write.short_side=16"], 0),
+        (["cluster.num_jobs=2"], 0),
+        (["pipeline=bare", "pipeline.steps=[]"], 0),
+        (["ground=coco_ssd", "ground.box_threshold=0.3"], 0),
+        (["cluster=slurm", "cluster.partition=3"], 1),  # the name of a partition
+        (["cluster.partition=3", "cluster=slurm"], 1),
+        (["output=007"], 1),
+        (["ground.box_threshold=0.3"], 1),  # of which step the configuration has to say
+    ],
+)
+def test_numbers_where_no_text_can_stand_are_understood_at_a_glance(
+    overrides: list[str], looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed_with: list[object] = []
+
+    def counted(*given: Any, **others: Any) -> Any:
+        composed_with.append(given)
+        return hydra_compose(*given, **others)
+
+    monkeypatch.setattr("labelyard.launch.config.compose.compose", counted)
+    config = composed(["source.path=a", *overrides]).config
+    assert len(composed_with) == 1 + looks
+    if "cluster.partition=3" in overrides:
+        assert config.cluster.partition == "3"
+    if "output=007" in overrides:
+        assert config.output == "007"
