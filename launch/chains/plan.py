@@ -129,7 +129,7 @@ def _drafts(recipe: Recipe, given: Given, directory: str | None) -> list[_Draft]
 
 
 def _composed(stage: StageRecipe, settings: Sequence[str], directory: str | None) -> Composed:
-    own = ["source=records", "source.path=the records of a stage", "source.max_refused=1"] if stage.needs else []
+    own = ["source=records", "source.path=records-of-a-stage", "source.max_refused=1"] if stage.needs else []
     with _Told(stage.name):
         return composed(merged([*own, *settings]), directory=directory)
 

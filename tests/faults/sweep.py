@@ -21,12 +21,10 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -37,6 +35,7 @@ from labelyard.launch.chains.recipe import read_recipe
 from labelyard.utils import faults
 from tests.conftest import FAKES
 from tests.faults.outcome import check_at_any_time, difference, outcome, temporaries_in
+from tests.support.composing import remembered
 
 KINDS = ("write", "rename", "renamed", "journal")
 KILLED = -signal.SIGKILL
@@ -224,14 +223,6 @@ class OfChain(Sweep):
 
     def _compose(self) -> None:
         """Each stage's settings once. They are looked up by what they are, as a chain asks for them more than once."""
-        compose, known = labelyard.launch.config.compose.composed, dict[str, Any]()
-
-        def remembered(settings: Sequence[str], **others: Any) -> Any:
-            key = repr((list(settings), others))
-            if key not in known:
-                known[key] = compose(settings, **others)
-            return deepcopy(known[key])
-
         vars(plan)["composed"] = remembered  # where chains look it up
         plan.planned(read_recipe("small", FAKES), self._arguments()[3:], FAKES)
 
