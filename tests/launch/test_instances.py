@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from labelyard.launch import run, validate
 from tests.conftest import call, listed
 from tests.tiny.caption import make_blip2
 from tests.tiny.embed import make_clip
@@ -48,20 +49,30 @@ def train(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Image.Imag
     return folder / "train_data.json"
 
 
-def run(train: Path, out: Path, models: list[str], *more: str) -> dict[str, bytes]:
-    done = call("run", f"source.path={train}", f"output={out}", "pipeline=instances", *models, *more)
-    assert done.returncode == 0, done.stderr
+def given(train: Path, out: Path, models: list[str], *more: str) -> list[str]:
+    return [f"source.path={train}", f"output={out}", "pipeline=instances", *models, *more]
+
+
+def in_here(*arguments: str) -> int:
+    """Where the networks' libraries are imported already: to import them takes a process longer than these photos."""
+    code: int = run.main([*arguments, "cluster=debug"])
+    return code
+
+
+def records_in(out: Path) -> dict[str, bytes]:
     return {Path(path).name: Path(path).read_bytes() for path in listed(out)}
 
 
 def test_fused_staged_alone_and_in_company_make_the_same_records(
     train: Path, models: list[str], tmp_path: Path
 ) -> None:
-    fused = run(train, tmp_path / "fused", models)
+    done = call("run", *given(train, tmp_path / "fused", models))
+    assert done.returncode == 0, done.stderr
+    fused = records_in(tmp_path / "fused")
     assert len(fused) == 7
-    assert run(train, tmp_path / "staged", models, "work.schedule=staged") == fused
-    alone = run(train, tmp_path / "alone", models, "work.batch=1", "shard_size=1")
-    assert alone == fused
+    for name, *how in (("staged", "work.schedule=staged"), ("alone", "work.batch=1", "shard_size=1")):
+        assert in_here(*given(train, tmp_path / name, models, *how)) == 0
+        assert records_in(tmp_path / name) == fused, name
     checked = call("validate", tmp_path / "fused")
     assert checked.returncode == 0, checked.stdout
     instances = [anno for record in map(json.loads, fused.values()) for anno in record["annos"] if "pad" not in anno]
@@ -74,14 +85,15 @@ def test_fused_staged_alone_and_in_company_make_the_same_records(
 
 
 def test_no_box_at_all_is_a_record_without_instances(train: Path, models: list[str], tmp_path: Path) -> None:
-    found = run(train, tmp_path / "out", models, "ground.box_threshold=0.999")
+    assert in_here(*given(train, tmp_path / "out", models, "ground.box_threshold=0.999")) == 0
+    found = records_in(tmp_path / "out")
     assert len(found) == 7 and all(json.loads(record)["annos"] == [] for record in found.values())
-    assert call("validate", tmp_path / "out").returncode == 0
+    assert validate.main([str(tmp_path / "out")]) == 0
 
 
 @pytest.mark.parametrize("damage", ["truncated", "another model", "absent", "code"])
 def test_a_bad_checkpoint_is_told_before_any_item_is_touched(
-    damage: str, train: Path, models: list[str], tmp_path: Path
+    damage: str, train: Path, models: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     import torch
 
@@ -96,9 +108,9 @@ def test_a_bad_checkpoint_is_told_before_any_item_is_touched(
         torch.save({"model": {"some.other.weight": torch.zeros(3)}}, bad)
     elif damage == "code":
         torch.save({"model": Trap(str(tmp_path / "it-ran"))}, bad)
-    done = call("run", f"source.path={train}", f"output={tmp_path / 'out'}", *models, f"tag.checkpoint={bad}")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "ram.pth" in done.stderr and EXPECTED[damage] in done.stderr, done.stderr
+    assert in_here(*given(train, tmp_path / "out", models, f"tag.checkpoint={bad}")) == 1
+    said = capfd.readouterr().err
+    assert "ram.pth" in said and EXPECTED[damage] in said and "Traceback" not in said, said
     assert not (tmp_path / "it-ran").exists()
     assert not list(tmp_path.glob("out/records/*")) and not list(tmp_path.glob("out/journal/*"))
 
