@@ -90,3 +90,10 @@ def logits_of(step: Any, calls: Sequence[Sequence[Record]] | None = None) -> np.
         for records in calls or [sample()]:
             run_on_copies(step, records)
     return np.concatenate(found)
+
+
+def halved(record: Record) -> Record:
+    """A photo of half the width and height: what takes each pixel's time takes a quarter."""
+    width, height = record.image.size
+    record.image = record.image.resize((width // 2, height // 2))
+    return record

@@ -13,7 +13,7 @@ from labelyard.generate.steps.contract import assert_company_does_not_matter, ph
 from labelyard.generate.steps.segment.grabcut import GrabCut, apart, window, without_specks
 from labelyard.utils.errors import UserError
 from labelyard.utils.rle import area
-from tests.generate.steps.segment.checks import masks_of, with_boxes
+from tests.generate.steps.segment.checks import halved, masks_of, with_boxes
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +108,9 @@ def test_threads_do_not_change_the_masks_and_leave_no_trace_of_others() -> None:
 
 
 def test_company_does_not_matter(step: GrabCut) -> None:
-    china = with_boxes(photo("china"), (60, 20, 330, 427), (30, 0, 640, 200))
-    assert_company_does_not_matter(step, [with_boxes(photo("chelsea"), (9, 1, 407, 295)), photo("flower"), china])
+    china = with_boxes(halved(photo("china")), (30, 10, 165, 213), (15, 0, 320, 100))
+    cat = with_boxes(halved(photo("chelsea")), (5, 1, 203, 147))
+    assert_company_does_not_matter(step, [cat, halved(photo("flower")), china])
 
 
 def test_a_mask_by_colour_is_no_longer_called_a_box(step: GrabCut) -> None:

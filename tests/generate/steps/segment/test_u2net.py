@@ -13,7 +13,7 @@ from labelyard.generate.steps.models.u2net import matte
 from labelyard.generate.steps.segment.u2net import U2Net
 from labelyard.utils.errors import UserError
 from labelyard.utils.rle import area
-from tests.generate.steps.segment.checks import masks_of, with_boxes
+from tests.generate.steps.segment.checks import halved, masks_of, with_boxes
 
 MOTORCYCLE = (103.0, 65.0, 680.0, 444.0)
 
@@ -74,8 +74,8 @@ def test_a_box_that_covers_no_pixel_has_an_empty_mask(step: U2Net, box: Box) -> 
 
 def test_company_does_not_matter(step: U2Net, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matte, "SIDE", 160)  # in a quarter of the time; the masks are coarser
-    cat = with_boxes(photo("chelsea"), (60, 10, 420, 295))
-    coffee = with_boxes(photo("coffee"), (3, 1, 597, 398), (173, 14, 411, 239))
+    cat = with_boxes(halved(photo("chelsea")), (30, 5, 210, 147))
+    coffee = with_boxes(halved(photo("coffee")), (2, 1, 298, 199), (87, 7, 205, 119))
     assert_company_does_not_matter(step, [cat, coffee])
 
 
