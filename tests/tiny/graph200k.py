@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tests.generate.steps.normal.test_normal import make_marigold
 from tests.generate.steps.semantic.test_semantic import make_segmenter
+from tests.support.photos import photo
 from tests.tiny import pipelines, states
 from tests.tiny.chat import make_sayer
 from tests.tiny.depth import make_depth_anything
 from tests.tiny.pose import make_rtdetr, make_vitpose
-from tests.tiny.records import photo
 from tests.tiny.segment import make_sam2
 
 NAMES = ["a clay vase", "a desk lamp", "a wall clock", "a wooden bowl", "a thick book"]

@@ -13,8 +13,8 @@ from labelyard.generate.steps.contract import as_on_a_gpu, assert_company_does_n
 from labelyard.generate.steps.ground.coco import NAMES
 from labelyard.generate.steps.ground.rfdetr import RfDetr
 from labelyard.utils.rle import decode
+from tests.support.photos import photo
 from tests.tiny.ground import make_rfdetr
-from tests.tiny.records import photo
 
 LEAST = 0.2
 
