@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,15 @@ def test_many_rows_are_the_rows_one_by_one(tmp_path_factory: pytest.TempPathFact
 
 
 NAME = st.text(min_size=1, max_size=5) | st.sampled_from(["100%", "%s", "{x}", '"', "image2"])
+
+
+def is_writable(text: str) -> bool:
+    """Python 3.10's csv writes no NUL."""
+    return sys.version_info >= (3, 11) or "\0" not in text
+
+
 CELLS = {
-    "string": st.none() | st.text(max_size=5),
+    "string": st.none() | st.text(max_size=5).filter(is_writable),
     "int64": st.none() | st.integers(-(2**63), 2**63 - 1),
     "double": st.none() | st.floats(),
     "float": st.none() | st.floats(width=32),
@@ -115,7 +123,9 @@ CELLS = {
     "timestamp[s]": st.none() | st.integers(0, 2**31),
 }
 KINDS = st.dictionaries(
-    NAME.filter(lambda name: name not in ("image", "caption")), st.sampled_from(sorted(CELLS)), max_size=4
+    NAME.filter(lambda name: name not in ("image", "caption") and is_writable(name)),
+    st.sampled_from(sorted(CELLS)),
+    max_size=4,
 )
 
 
