@@ -69,11 +69,11 @@ def test_what_can_t_be_read_of_a_source_is_the_source_s_matter(
     """A dry run sees it as well as a start; neither calls the run folder moved or cleaned."""
     photos = make_list(3).parent / "pictures"
 
-    def refuse(self: Folder) -> None:
+    def refuse(self: Folder, urls: bool = False) -> None:
         raise refusal(errno.ENOENT, photos / "0001.jpg")
 
     if method == "entries":
-        monkeypatch.setattr(Folder, "peek", lambda self: None)
+        monkeypatch.setattr(Folder, "peek", lambda self, urls=False: None)
     monkeypatch.setattr(Folder, method, refuse)
     assert (
         run.main([*map(str, fake_run(photos, tmp_path / "out", "source=folder", "source.caption_key=null", how))]) == 1

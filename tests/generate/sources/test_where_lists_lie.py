@@ -333,7 +333,7 @@ def test_urls_in_a_list(tmp_path: Path) -> None:
         Auto(path=str(tmp_path / "list.json")).peek()
     (tmp_path / "list.json").write_text(json.dumps([*ROWS, *rows]))
     Auto(path=str(tmp_path / "list.json")).peek()
-    with pytest.raises(ItemError, match=r"^a URL; fetch it to a disk first \(img2dataset does that\): https://"):
+    with pytest.raises(ItemError, match=r"^a URL; fetch it .*img2dataset.*load.urls=true: https://"):
         read(item("https://example.org/a.jpg"), str(tmp_path))
     mirrored = tmp_path / "https:" / "example.org"
     mirrored.mkdir(parents=True)
