@@ -73,7 +73,7 @@ def test_a_box_that_covers_no_pixel_has_an_empty_mask(step: U2Net, box: Box) -> 
 
 
 def test_company_does_not_matter(step: U2Net, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matte, "SIDE", 160)  # in a quarter of the time; the masks are coarser
+    monkeypatch.setattr(matte, "SIDE", 96)  # in a tenth of the time; the masks are coarser
     cat = with_boxes(halved(photo("chelsea")), (30, 5, 210, 147))
     coffee = with_boxes(halved(photo("coffee")), (2, 1, 298, 199), (87, 7, 205, 119))
     assert_company_does_not_matter(step, [cat, coffee])
