@@ -7,8 +7,9 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -56,6 +57,19 @@ def asked_well(server: FaultServer) -> dict[int, int]:
     return {int(text.rpartition(" ")[2].rstrip("?")): n for text, n in server.answered.items() if "number" in text}
 
 
+def hanging_after(number: int) -> Callable[[Asked, int], Fault | None]:
+    """So many pictures are spoken of, whoever asks at the same time; about others nothing is heard."""
+    heard, one_by_one = set[int](), Lock()
+
+    def script(asked: Asked, time: int) -> Fault | None:
+        with one_by_one:
+            if len(heard) < number:
+                heard.add(number_of(asked))
+            return None if number_of(asked) in heard else Fault(hang=True)
+
+    return script
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultServer]:
     with FaultServer(faulty) as started:
@@ -99,16 +113,16 @@ def test_killed_stopped_by_its_budget_and_gone_on_with(make_list: MakeList, tmp_
     budget = ("describe.price_in=1000", "describe.price_out=1000")  # 0.015 an answer
     with FaultServer() as server:
         held = server.script
-        server.script = lambda asked, time: Fault(hang=True) if len(server.answered) >= 16 else None
+        server.script = hanging_after(16)
         asked = arguments(photos, out, server, "cluster.num_jobs=1", *budget)
         process = subprocess.Popen(command("run", *asked), env=environment(), stdout=subprocess.PIPE, text=True)
         wait_for(lambda: len(server.asked) >= 20 and len(list(out.glob("records/*/*.json"))) == 16)
         wait_for(lambda: used_by(RunFolder(out)).get("describe", {}).get("requests") == 16)  # it has said so
         worker = next(pid for pid in family(process.pid)[1:])
-        server.script = held
         os.kill(process.pid, signal.SIGKILL)
         os.kill(worker, signal.SIGKILL)
         process.communicate()
+        server.script = held
         assert len(asked_well(server)) == 16
         short = call("run", *arguments(photos, out, server, "cluster.num_jobs=1", *budget, "describe.max_cost=0.39"))
         assert short.returncode == 1 and "max_cost=0.39: " in short.stderr and "Nothing was marked" in short.stderr
