@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from PIL import Image
+
+from tests.support.loopback import answering, bound
 
 
 def picture(width: int, kind: str = "PNG") -> bytes:
@@ -24,8 +25,7 @@ class PicturesServer:
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = bound(_handler(self))
 
     @property
     def address(self) -> str:
@@ -35,14 +35,8 @@ class PicturesServer:
 @contextmanager
 def pictures_server() -> Iterator[PicturesServer]:
     server = PicturesServer()
-    thread = threading.Thread(target=server._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with answering(server._server):
         yield server
-    finally:
-        server._server.shutdown()
-        server._server.server_close()
-        thread.join()
 
 
 def _handler(server: PicturesServer) -> type[BaseHTTPRequestHandler]:

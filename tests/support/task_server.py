@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from tests.support.loopback import answering, bound
 from tests.support.pictures_server import picture
 
 
@@ -22,8 +22,7 @@ class TaskServer:
         self.keys: dict[str, set[str | None]] = defaultdict(set)  # by what was asked: post, look, picture
         self.looks: Counter[str] = Counter()
         self.fetched: Counter[str] = Counter()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = bound(_handler(self))
 
     @property
     def root(self) -> str:
@@ -46,14 +45,8 @@ class TaskServer:
 @contextmanager
 def task_server() -> Iterator[TaskServer]:
     server = TaskServer()
-    thread = threading.Thread(target=server._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with answering(server._server):
         yield server
-    finally:
-        server._server.shutdown()
-        server._server.server_close()
-        thread.join()
 
 
 def _handler(server: TaskServer) -> type[BaseHTTPRequestHandler]:
