@@ -1,13 +1,16 @@
 """Files of every name there may be, listed in every text format, run and taken out again.
 
-python -m tests.letters_run 10000       so many paths in each format; it takes minutes
+python -m tests.letters_run 10000               so many paths in each format; it takes minutes
+python -m tests.letters_run 10000 --sbatch      by slurm/generate.sbatch and merge.sbatch, in a shell that has a SLURM
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +21,7 @@ from PIL import Image
 
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.launch import export, run, status
-from tests.conftest import fake_run
+from tests.conftest import ROOT, fake_run
 from tests.letters import ODD, names
 
 FOLDER = ODD[1] + " ü"  # of the photos, and a part of the run folder's name
@@ -78,18 +81,42 @@ def problems(out: Path, number: int) -> list[str]:
     return found
 
 
-def main(number: int) -> int:
+def _here(listed: Path, out: Path) -> int:
+    return run.main([str(word) for word in fake_run(listed, out, "cluster=local", "cluster.num_jobs=2")])
+
+
+def _sbatch(listed: Path, out: Path) -> int:
+    """Workers as an array and the merge behind them, submitted as the scripts say; waits for both."""
+    found = {"LABELYARD": str(ROOT), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHON": sys.executable}
+    submit = ["sbatch", "--parsable", "--wait"]
+    settings = [str(word) for word in fake_run(listed, out)]
+    codes = [
+        subprocess.run([*submit, *job], env=os.environ | found, cwd=listed.parent, stdout=subprocess.DEVNULL).returncode
+        for job in (
+            ["--array=0-1", str(ROOT / "slurm" / "generate.sbatch"), *settings],
+            [str(ROOT / "slurm" / "merge.sbatch"), str(out)],
+        )
+    ]
+    return max(codes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("number", type=int, nargs="?", default=10_000)
+    parser.add_argument("--sbatch", action="store_true")
+    chosen = parser.parse_args(arguments)
+    start = _sbatch if chosen.sbatch else _here
     with tempfile.TemporaryDirectory() as place:
         for ending in FORMATS:
             began = time.monotonic()
             top = Path(place) / ending
-            listed, out = make(top, ending, number), top / f"run {FOLDER}"
+            listed, out = make(top, ending, chosen.number), top / f"run {FOLDER}"
             codes = [
-                run.main([str(word) for word in fake_run(listed, out, "cluster=local", "cluster.num_jobs=2")]),
+                start(listed, out),
                 status.main([str(out)]),
                 export.main([str(out), "coco", str(top / f"coco {FOLDER}"), "images=false"]),
             ]
-            found = problems(out, number)
+            found = problems(out, chosen.number)
             print(f"{ending}: exit codes {codes}, {found or 'all done'}, {time.monotonic() - began:.0f} s", flush=True)
             if any(codes) or found:
                 return 1
@@ -97,4 +124,4 @@ def main(number: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+    sys.exit(main())
