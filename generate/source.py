@@ -27,7 +27,7 @@ from labelyard.generate.sources.common.input_folder import InputFolder, fitting,
 from labelyard.generate.sources.common.where import Where
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.jsons import finite
-from labelyard.utils.locations import how_to_fetch, local, scheme
+from labelyard.utils.locations import how_to_fetch, is_fetched, local, scheme
 from labelyard.utils.streams import without_compression
 
 ALONE = {"image": ""}  # what a source needs of its rows if nobody says what for
@@ -133,7 +133,7 @@ class Source:
 
     def peek(self, urls: bool = False) -> None:
         """Read as far as the first item: most that can be wrong shows there, before anything is written.
-        `urls`: workers fetch images."""
+        `urls`: workers fetch images and videos."""
         first: Refusal | None = None
         for row in islice(self.entries(), self.peeked):
             if isinstance(row, Entry):
@@ -150,13 +150,13 @@ class Source:
         for what, location in (("image", row.image), ("video", row.video)):
             if row.place or scheme(location) in (None, "file") or resolve(location, self.root).exists():
                 continue
-            if fetched and what == "image" and scheme(location) in ("http", "https"):
+            if fetched and is_fetched(location):
                 continue
             raise UserError(
                 f"source.path={self.path}: the first {what} is {location!r:.200}, a URL, and {what}s are read from "
-                "disks. Fetch them first (img2dataset does that, and source=webdataset reads its tars), or name the "
-                f"column of paths with source.{what}_key=…"
-                + ("; a few images workers can fetch, with load.urls=true" if what == "image" else "")
+                "disks. Fetch them first (img2dataset does that for images, and source=webdataset reads its tars), or name "
+                f"the column of paths with source.{what}_key=…"
+                f"; a few {what}s workers can fetch, with load.urls=true"
             )
 
     def how(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Load:
     max_aspect: float = setting(50.0, least=1)
     max_bytes: int = setting(2_000_000_000, least=1)  # of a file, before it is read
     max_seconds: float = setting(3600.0, above=0)  # of a video
-    urls: bool = transient(False)  # workers fetch images that the list names by http(s) addresses
+    urls: bool = transient(False)  # workers fetch images and videos that the list names by http(s) addresses
     threads: int = transient(4, least=1, most=MOST_THREADS)  # images decoded ahead
 
 
@@ -56,24 +56,30 @@ def look(item: Item, root: str | None, urls: bool = False) -> None:
     if item.image:
         read(item, root, urls=urls)
     if item.video:
-        with _told(_part(item, root).path, item.video, item) as path, _regular(path, Load.max_bytes, item):
-            pass
+        part = _part(item, root, Load.max_bytes, urls)
+        if part.file is None:
+            with _told(part.path, item.video, item) as path, _regular(path, Load.max_bytes, item):
+                pass
 
 
 def _video(item: Item, root: str | None, options: Load, patience: float) -> Video:
-    part = _part(item, root)
+    part = _part(item, root, options.max_bytes, options.urls)
     with _told(part.path, item.video, item) as path:
         point("read")
         if part.size is not None and part.size > options.max_bytes:
             raise _too_large(part.size, options.max_bytes, path, item)
-        if part.size is None:
+        if part.size is None and part.file is None:
             with _regular(path, options.max_bytes, item):
                 pass  # else it is told why not
         return look_through(part, Limits(options.max_pixels, options.max_seconds), patience, item.id)
 
 
-def _part(item: Item, root: str | None) -> Part:
+def _part(item: Item, root: str | None, max_bytes: int, urls: bool) -> Part:
     place = (item.place or {}).get("video")
+    if place is None and urls and is_fetched(item.video):
+        from labelyard.generate.media.urls import fetch_video
+
+        return Part(Path(item.video), file=fetch_video(item.video, max_bytes, item.id), name=item.video)
     if place is None:
         return Part(resolve(item.video, root))
     return Part(resolve(place["file"], root), place["offset"], place["bytes"])
@@ -116,7 +122,7 @@ def _told(path: Path, location: str, item: Item) -> Iterator[Path]:
         yield path
     except FileNotFoundError:
         if scheme(location) is not None:
-            raise ItemError(f"a URL; {_how_else(item, location)}: {location}", item.id) from None
+            raise ItemError(f"a URL; {_how_else(location)}: {location}", item.id) from None
         raise ItemError(f"no such file: {path}", item.id) from None
     except OSError as error:
         if error.errno in UNWELL:
@@ -126,9 +132,9 @@ def _told(path: Path, location: str, item: Item) -> Iterator[Path]:
         raise ItemError(f"not a file name: {error}: {location!r}", item.id) from None
 
 
-def _how_else(item: Item, location: str) -> str:
-    if is_fetched(location) and location == item.image:
-        return "fetch it to a disk first (img2dataset does that), or let workers fetch: load.urls=true"
+def _how_else(location: str) -> str:
+    if is_fetched(location):
+        return "fetch it to a disk first (img2dataset does that for images), or let workers fetch: load.urls=true"
     return "fetch it to a disk first"
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from labelyard.generate.errors import FatalError, ItemError, PassingError
 from labelyard.utils.errors import UserError
@@ -39,6 +39,17 @@ class Part:
     path: Path
     offset: int = 0
     size: int | None = None
+    file: IO[bytes] | None = field(default=None, compare=False)  # which it is, where it has no name (it was fetched)
+    name: str = ""  # by which people know it, if not by its path
+
+    def __str__(self) -> str:
+        return self.name or str(self.path)
+
+    def open(self) -> int:
+        """A descriptor, the caller's own."""
+        if self.file is not None:
+            return os.dup(self.file.fileno())
+        return os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
 
 
 @dataclass(frozen=True)
@@ -69,16 +80,16 @@ class Video:
         if (count is None) == (per_second is None):
             raise TypeError("give count or per_second")
         if count is not None:
-            return _within(self.patience, lambda: self._by_number(spread(self.count, count)), self.part.path)
+            return _within(self.patience, lambda: self._by_number(spread(self.count, count)), self.part)
         assert per_second is not None
         apart = max(1 / per_second, self.seconds / most if most else 0.0)
-        return _within(self.patience, lambda: self._by_time(apart, most), self.part.path)
+        return _within(self.patience, lambda: self._by_time(apart, most), self.part)
 
     def _by_number(self, wanted: Sequence[int]) -> list[Image]:
         found, there = self._picked(set(wanted))
         if len(found) < len(wanted):  # some packets are never shown: now it is known how many are
             if there == 0:
-                raise ItemError(f"no frame can be decoded: {self.part.path}", self.item_id)
+                raise ItemError(f"no frame can be decoded: {self.part}", self.item_id)
             found, _ = self._picked(set(spread(there, len(wanted))))
         return found
 
@@ -103,7 +114,7 @@ class Video:
                 if len(found) == most:
                     break
         if not found:
-            raise ItemError(f"no frame can be decoded: {self.part.path}", self.item_id)
+            raise ItemError(f"no frame can be decoded: {self.part}", self.item_id)
         return found
 
     def _decoded(self) -> Iterator[VideoFrame]:
@@ -144,11 +155,11 @@ def look_through(part: Part, limits: Limits, patience: float, item_id: str) -> V
         fps, known = stream.average_rate, stream.frames
         kind, codec = container.format.name, stream.codec_context.name
     if shown is None:
-        raise ItemError(f"no frame can be decoded: {part.path}", item_id)
+        raise ItemError(f"no frame can be decoded: {part}", item_id)
     exact = told if "matroska" in kind else None  # others say their frames, or guess their length
     if count < known or (exact is not None and end < exact - SHORT):
         of = f"{count} of {known} frames" if count < known else f"{end:.1f} of {exact:.1f} s"
-        raise ItemError(f"cut off: {of} are there: {part.path}", item_id)
+        raise ItemError(f"cut off: {of} are there: {part}", item_id)
     first = upright(shown)
     _check_size(first.width, first.height, limits, part, item_id)
     turned = {"rotation": shown.rotation} if shown.rotation else {}
@@ -168,15 +179,13 @@ def look_through(part: Part, limits: Limits, patience: float, item_id: str) -> V
 def _check_size(width: int, height: int, limits: Limits, part: Part, item_id: str) -> None:
     if width * height > limits.pixels:
         raise ItemError(
-            f"too large: frames of {width}x{height}, more than load.max_pixels={limits.pixels}: {part.path}", item_id
+            f"too large: frames of {width}x{height}, more than load.max_pixels={limits.pixels}: {part}", item_id
         )
 
 
 def _check_length(seconds: float, limits: Limits, part: Part, item_id: str) -> None:
     if seconds > limits.seconds:
-        raise ItemError(
-            f"too long: {seconds:.0f} s, more than load.max_seconds={limits.seconds:g}: {part.path}", item_id
-        )
+        raise ItemError(f"too long: {seconds:.0f} s, more than load.max_seconds={limits.seconds:g}: {part}", item_id)
 
 
 def upright(frame: VideoFrame) -> Image:
@@ -201,12 +210,12 @@ def opened(part: Part, item_id: str) -> Iterator[tuple[InputContainer, VideoStre
         with av.open(file, options={"format_whitelist": FORMATS}) as container:
             streams = [s for s in container.streams.video if not _is_cover(s)]
             if not streams:
-                raise ItemError(f"no video in it: {part.path}", item_id)
+                raise ItemError(f"no video in it: {part}", item_id)
             yield container, streams[0]
     except av.FFmpegError as error:
         if isinstance(error, OSError) and not isinstance(error, ValueError):
             raise  # of the file system
-        raise ItemError(f"not a video, or a damaged one: {error.strerror}: {part.path}", item_id) from None
+        raise ItemError(f"not a video, or a damaged one: {error.strerror}: {part}", item_id) from None
     finally:
         file.close()
 
@@ -219,7 +228,7 @@ class _File:
     """What av reads from. By a descriptor, not by a name: FFmpeg takes many names for something else than a file."""
 
     def __init__(self, part: Part) -> None:
-        self._descriptor = os.open(part.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        self._descriptor = part.open()
         self._offset = part.offset
         self._size = os.fstat(self._descriptor).st_size if part.size is None else part.size
         self._at = 0
@@ -244,7 +253,7 @@ class _File:
             self._descriptor = -1
 
 
-def _within(seconds: float, call: Callable[[], Result], path: Path) -> Result:
+def _within(seconds: float, call: Callable[[], Result], part: Part) -> Result:
     """In a thread of its own: a dead network mount answers no call, and whoever waited for it would wait for ever."""
     answer: Future[Result] = Future()
 
@@ -260,4 +269,4 @@ def _within(seconds: float, call: Callable[[], Result], path: Path) -> Result:
     except TookTooLong as error:
         if answer.done():
             raise
-        raise PassingError(f"no answer within {seconds:g} s: {path}") from error
+        raise PassingError(f"no answer within {seconds:g} s: {part}") from error

@@ -1,4 +1,4 @@
-"""A small real server of pictures, which fails where a path says so."""
+"""A small real server of pictures and films, which fails where a path says so."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from tests.support.loopback import answering, bound
+from tests.support.videos import video
 
 
 def picture(width: int, kind: str = "PNG") -> bytes:
@@ -51,6 +52,10 @@ def _handler(server: PicturesServer) -> type[BaseHTTPRequestHandler]:
             if name in ("elsewhere", "files"):
                 to = "/21.png" if name == "elsewhere" else "ftp://127.0.0.1/x"
                 return self._say(302, b"", Location=to)
+            if name == "film":
+                return self._say(200, video("mp4"))
+            if name == "half-film":
+                return self._say(200, video("mp4")[:900])
             if name == "cut":
                 return self._say(200, picture(9), length=10_000)
             if name == "page":

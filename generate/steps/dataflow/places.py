@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 from labelyard.generate.media.inside_files import resolve
 from labelyard.generate.record import Record
@@ -30,14 +31,19 @@ class Places:
 
     def video(self, record: Record) -> str:
         part = record.video.part
-        if part.size is None:
+        if part.size is None and part.file is None:
             return str(part.path.absolute())
-        with part.path.open("rb") as file:
+        with open(part.open(), "rb") as file:
             file.seek(part.offset)
-            return self._written(f"{record.item.id}{Path(record.item.video).suffix or '.mp4'}", file.read(part.size))
+            return self._written(f"{record.item.id}{_ending(record.item.video)}", file.read(part.size))
 
     def _written(self, name: str, data: bytes) -> str:
         self._folder = self._folder or TemporaryDirectory(prefix="labelyard-")
         path = Path(self._folder.name) / name
         path.write_bytes(data)
         return str(path)
+
+
+def _ending(video: str) -> str:
+    """Of an address what stands ahead of its query."""
+    return Path(urlsplit(video).path if is_fetched(video) else video).suffix or ".mp4"
