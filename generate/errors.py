@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from labelyard.utils.text import harmless
 
 
@@ -18,16 +21,35 @@ class PassingError(Exception):
     """It may go well at the next try or with a smaller batch: memory, I/O. Nothing is marked."""
 
 
-class FatalError(Exception):
+class Ending(Exception):
+    """The worker ends, with nothing marked."""
+
+    # Ids of the items that the step did not come to, where it would finish the others of the call if it were called for
+    # them alone: their answers are there, and were paid for. Empty where it would not.
+    left: frozenset[str] = frozenset()
+
+
+class FatalError(Ending):
     """No item can go well: a bad checkpoint, a full disk, no permission. The worker stops; nothing is marked."""
 
     def __str__(self) -> str:
         return harmless(super().__str__())
 
 
-class AskedToStop(Exception):
+class AskedToStop(Ending):
     """The worker is asked to stop while a step waits for something. Nothing is marked; the run goes on from here."""
 
 
 class BrokenDevice(FatalError):
     """The GPU failed under this process. Whether one of the items did it is not known, so each counts as tried."""
+
+
+End = TypeVar("End", bound=Ending)
+
+
+def leaving(error: End, items: Iterable[str]) -> End:
+    """The same, of a call that did not come to these items."""
+    again = type(error)(*error.args)
+    left = frozenset(items)
+    again.left = left if "" not in left else frozenset()
+    return again

@@ -7,13 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from labelyard.generate.aside import check, fills, others, put_aside
 from labelyard.generate.compute.batches import is_out_of_memory
 from labelyard.generate.compute.gpu_memory import free_memory
-from labelyard.generate.errors import AskedToStop, BrokenDevice, FatalError, ItemError, PassingError
+from labelyard.generate.errors import BrokenDevice, Ending, FatalError, ItemError, PassingError
 from labelyard.generate.media.encoding import Encoding
 from labelyard.generate.phrases import void_phrases
 from labelyard.generate.record import Record
@@ -36,6 +36,11 @@ GIVEN_MODEL = {"name": "given"}
 PATIENCE = (1.0, 5.0)
 
 Fail = Callable[[Record, str, str], None]  # record, step, reason
+Later = Callable[[Ending], None]
+
+
+def at_once(end: Ending) -> None:
+    raise end
 
 
 class Pipeline:
@@ -82,31 +87,35 @@ class Pipeline:
         gc.collect()
         free_memory()
 
-    def run(self, records: Sequence[Record], fail: Fail) -> list[Record]:
-        """All steps over the records; those that a step rejects are handed to `fail`, the others returned."""
+    def run(self, records: Sequence[Record], fail: Fail, later: Later = at_once) -> list[Record]:
+        """All steps over the records; those that a step rejects are handed to `fail`, the others returned. Where a step
+        comes to an end in the middle of a call, `later` takes it, and what the step is done with goes on: what is
+        returned is then to be kept ahead of the end."""
         alive, last = list(records), next(reversed(self.steps), None)
         for name, step in self.steps.items():
             waiting = [record for record in alive if step.has_work_for(record)]
             if len(waiting) < len(alive):
-                alive = self._pass_by(name, alive, waiting, fail)
+                alive = self._pass_by(name, alive, waiting, fail, later)
             elif waiting:
-                alive = self._run_one(name, waiting, fail)
+                alive = self._run_one(name, waiting, fail, later)
             if name != last:  # whoever writes the record encodes what the last one made
                 self._beside.hand_over(alive)
         with self.timed("wait for encoding"):
             self._beside.wait()
         return alive
 
-    def _pass_by(self, name: str, records: list[Record], waiting: list[Record], fail: Fail) -> list[Record]:
+    def _pass_by(
+        self, name: str, records: list[Record], waiting: list[Record], fail: Fail, later: Later
+    ) -> list[Record]:
         """The step over those that wait for it, among others which have what it makes."""
         wait = {id(record) for record in waiting}
         for record in records:
             if id(record) not in wait:
                 record.models.setdefault(name, dict(GIVEN_MODEL))
-        done = {id(record) for record in self._run_one(name, waiting, fail)} if waiting else set()
+        done = {id(record) for record in self._run_one(name, waiting, fail, later)} if waiting else set()
         return [record for record in records if id(record) in done or id(record) not in wait]
 
-    def _run_one(self, name: str, records: list[Record], fail: Fail) -> list[Record]:
+    def _run_one(self, name: str, records: list[Record], fail: Fail, later: Later) -> list[Record]:
         step = self.steps[name]
         if self._staged or name in self._late:
             self._load(name, step)
@@ -115,7 +124,7 @@ class Pipeline:
         anew = "instances" in finds_anew(name, step)
         said = {record.item.id: (dict(record.texts), dict(record.found)) for record in records} if anew else {}
         with self.timed(name):
-            alive = _apply(step, name, records, fail, PATIENCE)
+            alive = _apply(step, name, records, _Told(fail, later), PATIENCE)
         for record in alive if anew else ():
             void_phrases(record, *said[record.item.id])
         void = [other for other in self._given if other not in self.steps and self._is_void(other, name)]
@@ -146,7 +155,15 @@ class Pipeline:
         return taken
 
 
-def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: Sequence[float] = ()) -> list[Record]:
+@dataclass(frozen=True)
+class _Told:
+    """Who is told of what goes wrong."""
+
+    fail: Fail
+    later: Later
+
+
+def _apply(step: Step, name: str, records: list[Record], told: _Told, patience: Sequence[float] = ()) -> list[Record]:
     """The step over the records. A failure is narrowed down by halves until it has the name of one record."""
     alive, pauses = list(records), list(patience)
     while alive:
@@ -157,11 +174,16 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
         except ItemError as error:
             culprit = _culprit(alive, error)
             if culprit is not None:
-                fail(culprit, name, error.reason)
+                told.fail(culprit, name, error.reason)
                 alive = [record for record in alive if record is not culprit]
                 continue
-        except (FatalError, AskedToStop):
-            raise
+        except Ending as end:
+            rest = [record for record in alive if record.item.id not in end.left] if end.left else []
+            if not rest or len(rest) == len(alive):
+                raise
+            told.later(end)
+            alive = rest
+            continue
         except Exception as error:
             if is_broken_device(error):
                 raise BrokenDevice(
@@ -171,11 +193,11 @@ def _apply(step: Step, name: str, records: list[Record], fail: Fail, patience: S
                 time.sleep(pauses.pop(0))
                 continue
             if len(alive) == 1:
-                fail(alive[0], name, _reason(error))
+                told.fail(alive[0], name, _reason(error))
                 return []
         # Outside of the handler, so that the failed call's memory is free for its halves.
         middle = len(alive) // 2
-        return _apply(step, name, alive[:middle], fail) + _apply(step, name, alive[middle:], fail)
+        return _apply(step, name, alive[:middle], told) + _apply(step, name, alive[middle:], told)
     return []
 
 

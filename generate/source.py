@@ -154,8 +154,8 @@ class Source:
                 continue
             raise UserError(
                 f"source.path={self.path}: the first {what} is {location!r:.200}, a URL, and {what}s are read from "
-                "disks. Fetch them first (img2dataset does that for images, and source=webdataset reads its tars), or name "
-                f"the column of paths with source.{what}_key=…"
+                "disks. Fetch them first (img2dataset does that for images, and source=webdataset reads its tars), or "
+                f"name the column of paths with source.{what}_key=…"
                 f"; a few {what}s workers can fetch, with load.urls=true"
             )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from typing import Any
 
-from labelyard.generate.errors import AskedToStop, BrokenDevice, FatalError, ItemError
+from labelyard.generate.errors import AskedToStop, BrokenDevice, Ending, FatalError, ItemError
 from labelyard.generate.file_system import explained
 from labelyard.generate.media.load import Load
 from labelyard.generate.pipeline import Pipeline
@@ -152,12 +152,15 @@ class Worker:
             if record is None:
                 return  # the flight is left as it is: a stop is asked for
             records.append(record)
+        ends: list[Ending] = []
         finished = self._pipeline.run(
-            records, lambda record, step, reason: self._fail(begun[record.item.id], step, reason)
+            records, lambda record, step, reason: self._fail(begun[record.item.id], step, reason), ends.append
         )
         for record in finished:
             self._written.add(begun[record.item.id], record)
         self._collect(at_most=self._work.in_flight)
+        if ends:  # now that what was done ahead of it is kept
+            raise ends[0]
 
     def _write_one(self, shard: ShardWork, record: Record) -> Outcome:
         outcome = write(self._folder, shard.number, record, self._write, self._made_by)

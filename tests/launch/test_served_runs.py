@@ -15,6 +15,7 @@ import pytest
 
 from labelyard.generate.record_json.body import read_record
 from labelyard.generate.run_folder.layout import RunFolder
+from labelyard.launch import run
 from labelyard.launch.watching.used import used_by
 from tests.conftest import MakeList, call, command, environment
 from tests.support.fault_server import Asked, Fault, FaultServer, error, said
@@ -138,6 +139,27 @@ def test_killed_stopped_by_its_budget_and_gone_on_with(make_list: MakeList, tmp_
         assert stats["done"] == 32
         assert asked_well(server) == dict.fromkeys(range(32), 1), "what is finished is not asked again"
         assert stats["used"]["describe"]["cost"] == pytest.approx(32 * 0.015)
+
+
+def test_what_was_answered_ahead_of_the_end_is_written(
+    make_list: MakeList, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that runs out, and a server that goes: twice the end in the middle of a batch, and no answer is lost."""
+    out, answered = tmp_path / "out", [0]
+
+    def run_out(asked: Asked, time: int) -> Fault | None:
+        answered[0] += 1
+        return error(401, "the key has run out") if answered[0] in (6, 14) else None
+
+    with FaultServer(run_out) as server:
+        listed = make_list(20)
+        asked = [*arguments(listed, out, server, "cluster=debug", "describe.max_num_seqs=1")]
+        for done in (5, 12):
+            assert run.main([str(word) for word in asked]) == 1
+            assert "the key has run out" in capsys.readouterr().err
+            assert len(list(out.glob("records/*/*.json"))) == done
+        assert run.main([str(word) for word in asked]) == 0
+        assert asked_well(server) == dict.fromkeys(range(20), 1) and len(server.asked) == 22
 
 
 def test_what_it_will_cost_is_told_before_it_starts(make_list: MakeList, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from labelyard.generate.errors import FatalError
+from labelyard.generate.errors import Ending, FatalError, leaving
 from labelyard.generate.record import Item
 from labelyard.generate.settings import transient
 from labelyard.generate.step import Expected
@@ -118,7 +118,12 @@ class ApiDrawing(Drawing):
             answers = self._painter.answers([Request(wish.prompt, seed=wish.seed, item=wish.item) for wish in todo])
         finally:
             self.around.tell()
-        self._kept.update((wish, drawn(answer)) for wish, answer in zip(todo, answers, strict=True))
+        end = next((answer for answer in answers if isinstance(answer, Ending)), None)
+        for wish, answer in zip(todo, answers, strict=True):
+            if end is None or isinstance(answer, Answer):
+                self._kept[wish] = drawn(answer)
+        if end is not None:
+            raise leaving(end, (wish.item for wish in todo if wish not in self._kept))
         return [self._kept[wish] for wish in wishes]
 
     def forget(self) -> None:

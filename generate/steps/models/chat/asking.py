@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.errors import FatalError, ItemError
+from labelyard.generate.errors import Ending, FatalError, ItemError
 from labelyard.generate.model_step import ModelStep, batch_of
 from labelyard.generate.record import Record
 from labelyard.generate.seeds import seed_of
@@ -174,10 +174,9 @@ class Asking(ServerSettings, ModelStep):
 
     def ask(self, requests: Sequence[Request]) -> list[Answer]:
         """The answers, in order."""
-        self._check_budget(len(requests))
         asked = [self._small(request) for request in requests]
         try:
-            return self._answered.ask(asked, self._asked_by_form)
+            return self._answered.ask(asked, self._asked_within_budget)
         finally:
             self.around.tell()
 
@@ -216,6 +215,10 @@ class Asking(ServerSettings, ModelStep):
             return answer
         return ItemError(f"cut off at {self.longest} tokens (on_length=fail): {answer.text}", request.item)
 
+    def _asked_within_budget(self, requests: Sequence[Request]) -> list[Answer | Exception]:
+        self._check_budget(len(requests))
+        return self._asked_by_form(requests)
+
     def _asked_by_form(self, requests: Sequence[Request]) -> list[Answer | Exception]:
         """Those whose answer has to have a form are asked again while it has not."""
         found = self._answers(requests)
@@ -237,6 +240,11 @@ class Asking(ServerSettings, ModelStep):
                     again[place] = replace(
                         request, text=text, seed=seed_of(request.item, self.name, number, request.seed)
                     )
+            end = next((answer for answer in found if isinstance(answer, Ending)), None)
+            if end is not None:  # nobody answers any more
+                for place in again:
+                    found[place] = end
+                break
             if not again:
                 break
             found_again = self._answers(list(again.values()))

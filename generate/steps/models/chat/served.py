@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from labelyard.generate.errors import AskedToStop, FatalError, ItemError
+from labelyard.generate.errors import AskedToStop, Ending, FatalError, ItemError
 from labelyard.generate.steps.models.chat.addresses import Addresses
 from labelyard.generate.steps.models.chat.engine import Engine
 from labelyard.generate.steps.models.chat.flow import Gate, Pace
@@ -93,7 +93,7 @@ class Served:
         self.called = ""  # the model, by the server
 
     def answers(self, requests: Sequence[Request], mapped: Any = None) -> list[Answer | Exception]:
-        """In order; in place of an answer what is wrong with its request."""
+        """In order; in place of an answer what is wrong with its request, or what has ended all of them."""
         self._over = False
         self._health.begin()
         todo, done = SimpleQueue[int](), SimpleQueue[tuple[int, Answer | BaseException]]()
@@ -109,6 +109,7 @@ class Served:
                 try:
                     done.put((place, self._answer(requests[place])))
                 except BaseException as error:
+                    self._over = True  # before anyone takes the next
                     done.put((place, error))
 
         crew = [threading.Thread(target=work, name="ask", daemon=True) for _ in requests[: self._how.at_once]]
@@ -127,11 +128,13 @@ class Served:
             if isinstance(answer, Answer | ItemError):
                 found[place] = answer
             elif not isinstance(answer, _Over):
-                trouble, self._over = trouble or answer, True
+                trouble = trouble or answer
                 deadline = time.monotonic() + LAST_WAIT
-        if trouble is not None:
+        if trouble is None:
+            return [found[place] for place in range(len(requests))]
+        if not isinstance(trouble, Ending):
             raise trouble
-        return [found[place] for place in range(len(requests))]
+        return [found.get(place, trouble) for place in range(len(requests))]
 
     def rest(self) -> bool:
         """Whether it can stay as it is until `wake`: a server elsewhere is in nobody's way."""

@@ -149,6 +149,23 @@ def test_what_concerns_all_items_ends_the_worker(fault: Fault, told: str) -> Non
         step(server)(said("a cat"))
 
 
+def test_a_picture_that_was_paid_for_ahead_of_the_end_is_kept() -> None:
+    def short(asked: Asked, time: int) -> Fault:
+        return error(429, "pay", code="insufficient_quota") if asked.body["prompt"] == "a cup" else coded(asked, time)
+
+    with FaultServer(short) as server:
+        ready = step(server, max_num_seqs=1)
+        records = said("a cat", "a cup", "a dog")
+        with pytest.raises(FatalError, match="quota") as end:
+            ready(records)
+        assert end.value.left == {"item1", "item2"}
+        ready(records[:1])
+        assert colour(records[0]) == (255, 0, 0) and [asked.body["prompt"] for asked in server.asked] == [
+            "a cat",
+            "a cup",
+        ]
+
+
 def test_a_damaged_picture_is_its_items_error() -> None:
     bad = {"data": [{"b64_json": base64.b64encode(b"no picture").decode()}]}
     with (

@@ -375,3 +375,57 @@ def test_in_a_pipeline_a_bad_item_costs_itself_alone() -> None:
 def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(Exception, match=message):
         ready("http://127.0.0.1:9/v1", **options)
+
+
+def ends_after(number: int, fault: Fault) -> Script:
+    """So many are answered, whoever is asked; then nobody is any more."""
+    answered, one_by_one = set[str](), threading.Lock()
+
+    def script(asked: Asked, time: int) -> Fault | None:
+        with one_by_one:
+            if len(answered) < number:
+                answered.add(asked.text)
+            return None if asked.text in answered else fault
+
+    return script
+
+
+def test_what_was_answered_ahead_of_the_end_is_kept() -> None:
+    """It goes through the steps behind, each asked once; nobody is blamed, rejected or not."""
+    rejected = only("of i0", lambda number: error(400, "broken picture"))
+    until = ends_after(4, error(401, "the key has run out"))
+    with FaultServer(lambda asked, time: rejected(asked, time) or until(asked, time)) as server, FaultServer() as other:
+        quick: dict[str, Any] = {"checkpoint": "tiny", "pause": 0.01, "max_num_seqs": 1}
+        steps = {
+            "first": Describe(prompt="of {item.id}", base_url=server.address, **quick),
+            "second": Describe(prompt="{texts.first}", base_url=other.address, **quick),
+        }
+        for name, step in steps.items():
+            step.name = name
+        pipeline, ends = Pipeline(steps), list[Exception]()
+        pipeline.setup("cpu")
+        rows = [Record(Item(f"i{n}", n, f"{n}.jpg", ""), Image.new("RGB", (4, 4))) for n in range(7)]
+        done = pipeline.run(rows, lambda *_: pytest.fail("nothing is marked"), ends.append)
+        assert [record.item.id for record in done] == ["i1", "i2", "i3", "i4"]
+        assert [asked.text for asked in server.asked] == [f"of i{n}" for n in range(6)]
+        assert [asked.text for asked in other.asked] == [f"you said of i{n}" for n in range(1, 5)]
+        (end,) = map(str, ends)
+        assert end.startswith("first: the server refuses: HTTP 401: the key has run out")
+        with pytest.raises(FatalError, match="the key has run out"):
+            pipeline.run(rows[5:], lambda *_: None, ends.append)
+        assert len(server.asked) == 6, "where all has ended, nothing more is asked"
+
+
+def test_who_has_to_answer_in_a_form_may_be_left_over() -> None:
+    schema = {"type": "object", "required": ["n"]}
+    answers = {"q0": '{"n": 1}', "q1": "no JSON"}
+
+    def script(asked: Asked, number: int) -> Fault:
+        return Fault(200, said(answers[asked.text])) if asked.text in answers else error(403)
+
+    with FaultServer(script) as server:
+        step = ready(server, max_num_seqs=1)
+        with pytest.raises(FatalError) as caught:
+            step.ask(questions(4, schema=schema))
+        assert caught.value.left == {"i1", "i2", "i3"}
+        assert step.ask(questions(1, schema=schema))[0].value == {"n": 1} and len(server.asked) == 3
