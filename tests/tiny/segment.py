@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,73 @@ def make_sam2(folder: Path, seed: int = 0) -> Path:
     make_lively(model)
     model.save_pretrained(str(folder))
     return folder
+
+
+def make_edgetam(folder: Path, seed: int = 0, timm: bool = False) -> Path:
+    """With timm's own backbone, which is not everywhere, or with one that gives maps of the same kind."""
+    import torch
+    import transformers
+
+    ports: Any = transformers
+    torch.manual_seed(seed)
+    published = {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
+    vision = ports.EdgeTamVisionConfig(
+        backbone_config=ports.TimmWrapperConfig(architecture="repvit_m1", model_args=published)
+        if timm
+        else maps_config(),
+        backbone_channel_list=[384, 192, 96, 48] if timm else [64, 32, 16, 8],
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]],
+        fpn_hidden_size=32,
+    )
+    config = ports.EdgeTamConfig(
+        vision_config=vision,
+        prompt_encoder_config={"hidden_size": 32, "image_size": SIDE, "mask_input_channels": 4},
+        mask_decoder_config={"hidden_size": 32, "mlp_dim": 64, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
+    )
+    model = ports.EdgeTamModel(config)
+    make_lively(model)
+    model.save_pretrained(str(folder))
+    return folder
+
+
+@cache
+def maps_config() -> Any:
+    """A network of a few convolutions that answers with a list of maps, as timm's do; transformers knows it from here
+    on, in this process."""
+    import torch
+    import transformers
+    from transformers.modeling_outputs import BaseModelOutput
+
+    ports: Any = transformers
+
+    class Config(ports.PreTrainedConfig):  # type: ignore[misc]
+        model_type = "tiny_maps"
+
+    class Maps(ports.PreTrainedModel):  # type: ignore[misc]
+        config_class = Config
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            widths, layers = (3, 8, 16, 32, 64), torch.nn
+            self.stages = layers.ModuleList(
+                layers.Sequential(
+                    layers.Conv2d(before, after, kernel_size=stride, stride=stride),
+                    layers.Tanh(),
+                    layers.Conv2d(after, after, kernel_size=3, padding=1),
+                    layers.Tanh(),
+                )
+                for stride, before, after in zip((4, 2, 2, 2), widths, widths[1:], strict=False)
+            )
+            self.post_init()
+
+        def forward(self, pixel_values: Any, **_: Any) -> Any:
+            maps = []
+            for stage in self.stages:
+                pixel_values = stage(pixel_values)
+                maps.append(pixel_values)
+            answer: Any = maps
+            return BaseModelOutput(last_hidden_state=answer)
+
+    ports.AutoConfig.register("tiny_maps", Config, exist_ok=True)
+    ports.AutoModel.register(Config, Maps, exist_ok=True)
+    return Config()

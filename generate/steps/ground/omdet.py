@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.model_step import batch_of
@@ -13,7 +12,8 @@ from labelyard.generate.settings import setting
 from labelyard.generate.steps.ground.asking import Asked, Asking
 from labelyard.generate.steps.ground.detections import Detection, to_instances
 from labelyard.generate.steps.tools.pixels import aligned
-from labelyard.generate.steps.tools.weights import kind, on_pillow, torch_dtype
+from labelyard.generate.steps.tools.timm import without_timm
+from labelyard.generate.steps.tools.weights import on_pillow, torch_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,12 +55,7 @@ class OmDet(Asking):
             raise ValueError("task='': it must be told something; give task='Detect {names}.'")
 
     def lacking(self) -> str | None:
-        if kind(self.checkpoint) == "folder" or find_spec("timm"):
-            return None
-        return (
-            f"checkpoint={self.checkpoint}: its backbone is timm's, which is not installed here; pip install timm, "
-            "with a torchvision that is built for this torch"
-        )
+        return without_timm(self.checkpoint)
 
     def load(self) -> None:
         from transformers import AutoImageProcessor, AutoTokenizer, OmDetTurboForObjectDetection

@@ -143,6 +143,7 @@ KNOWN: Mapping[str, Licence] = {
     "usyd-community/vitpose-": APACHE,
     "xinyu1205/recognize-anything-plus-model": APACHE,
     "xinyu1205/recognize_anything_model": APACHE,
+    "yonigozlan/EdgeTAM-": APACHE,
     "zai-org/CogVideoX-2b": APACHE,
     "zai-org/CogVideoX-5b": COGVIDEOX,
 }

@@ -40,9 +40,8 @@ def _check_type(found: str, hq: bool, location: str) -> None:
     """SAM-HQ's weights hold all that SAM needs, so that the wrong one would load, and make masks of no model."""
     wanted = "sam_hq" if hq else "sam"
     if found != wanted:
-        advice = (
-            f"choose the option {found}" if found in ("sam", "sam_hq", "sam2") else "give a checkpoint of that model"
-        )
+        ours = ("sam", "sam_hq", "sam2", "edgetam")
+        advice = f"choose the option {found}" if found in ours else "give a checkpoint of that model"
         raise FatalError(f"{location}: a checkpoint of {found!r}, where the option {wanted} needs {wanted!r}; {advice}")
 
 

@@ -1,4 +1,4 @@
-"""SAM 2 as transformers has it, framed here, so that torchvision is not needed."""
+"""SAM 2 and EdgeTAM as transformers has them, framed here, so that no processor of theirs is needed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def load_sam2(location: str, revision: str | None, device: str, dtype: str) -> S
 
     model = load_pretrained(Sam2Model, location, device=device, dtype=dtype, revision=revision)
     return Sam2Masker(model, dtype)
+
+
+def load_edgetam(location: str, revision: str | None, device: str, dtype: str) -> Sam2Masker:
+    """A small network that sees; the rest is SAM 2's."""
+    from transformers import EdgeTamModel
+
+    return Sam2Masker(load_pretrained(EdgeTamModel, location, device=device, dtype=dtype, revision=revision), dtype)
 
 
 class Sam2Masker:
