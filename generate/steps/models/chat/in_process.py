@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 from labelyard.generate.compute.threads import Ahead
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Map = Callable[..., list[Any]]  # a step's own `map`
 TOGETHER = 64  # requests whose pictures are in memory as numbers, and as many more that are got ready meanwhile
+TYPES = "token_type_ids"
 BLIP2 = "Question: {prompt} Answer:"  # it was trained on that, and has no chat template
 
 
@@ -77,6 +79,9 @@ class InProcess:
             ),
         )
         self._sees = sees
+        # By these Gemma knows a picture's tokens, which see each other both ways. Tokenizers of other models give them
+        # unasked: most networks refuse them, and GPT-2 would take them for words.
+        self._unheard = set() if sees and _hears(self.model, TYPES) else {TYPES}
         self._answers_apart = bool(
             config.is_encoder_decoder or getattr(config, "use_decoder_only_language_model", 1) == 0
         )
@@ -161,7 +166,7 @@ class InProcess:
             given = self._processor(text=[text], **images, return_tensors="pt", **marks)
         else:
             given = self._processor([text], return_tensors="pt", **marks)
-        inputs = {n: v for n, v in aligned(given).items() if hasattr(v, "shape") and n != "token_type_ids"}
+        inputs = {n: v for n, v in aligned(given).items() if hasattr(v, "shape") and n not in self._unheard}
         ready = _Ready(inputs, request.seed)
         if self._longest is not None and ready.length >= self._longest:
             return ItemError(
@@ -237,6 +242,10 @@ def _model_class(config: Any) -> tuple[Any, bool]:
     if kind in known.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
         return AutoModelForSeq2SeqLM, False
     return AutoModelForCausalLM, False
+
+
+def _hears(model: Any, name: str) -> bool:
+    return name in signature(model.forward).parameters
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

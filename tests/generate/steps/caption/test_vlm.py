@@ -18,6 +18,7 @@ from tests.generate.steps.caption.test_blip2 import photos
 from tests.support.fault_server import FaultServer
 from tests.tiny.caption import QWENS, make_blip, make_llava, make_qwen
 from tests.tiny.records import record
+from tests.tiny.seers import SEERS
 
 PROMPT = "a photo of ?"
 
@@ -101,6 +102,43 @@ def test_qwens_are_asked_without_torchvision(qwen: Path) -> None:
         assert done[0].instances[number].caption == f"thing. {' '.join(said_by_qwen(qwen, square).split())}"
     assert len({i.caption for r in done for i in r.instances}) > 4
     assert_company_does_not_matter(ready(qwen, batch_size=4), photos())
+
+
+@pytest.mark.parametrize("kind", SEERS)
+def test_the_presets_families_are_asked_as_their_own_processors_would(kind: str, tmp_path: Path) -> None:
+    """Loaded without torchvision; InternVL's tiles are counted by hand, since its processor wants films'."""
+    from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
+
+    whole: Any = AutoProcessor
+    images: Any = AutoImageProcessor
+    folder = SEERS[kind](tmp_path / kind)
+    done = photos()
+    step = ready(folder, num_beams=1, side=40)
+    step(done)
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    square = on_square(done[0].image.crop((100, 50, 400, 280)), 40, (0.48145466, 0.4578275, 0.40821073))
+    text = "USER: {} a photo of ? ASSISTANT:"
+    if kind == "internvl":
+        seen = images.from_pretrained(folder, **on_pillow())(images=[square], crop_to_patches=True, return_tensors="pt")
+        tokens = "<IMG_CONTEXT>" * (4 * int(seen.pop("num_patches")[0]))
+        words = AutoTokenizer.from_pretrained(folder)(text.format(f"<img>{tokens}</img>"), return_tensors="pt")
+        given = {**seen, **words}
+    else:
+        asked = text.format({"gemma": "<start>", "smolvlm": "<image>"}[kind])
+        given = whole.from_pretrained(folder, **on_pillow())(images=[square], text=[asked], return_tensors="pt")
+    if kind == "gemma":
+        assert int(given["token_type_ids"].sum()) == 4, "the picture's tokens"
+    else:
+        given = {name: value for name, value in given.items() if name != "token_type_ids"}
+    (crop,) = (crop for crop in crops(done, step.wants) if crop.instance is done[0].instances[0])
+    inputs = step.loaded.backend._ready(step._question(crop)).inputs
+    assert inputs.keys() == given.keys()
+    assert [name for name in given if not torch.equal(inputs[name], given[name])] == []
+    answer = model.generate(**given, num_beams=1, max_new_tokens=6, do_sample=False)[0, given["input_ids"].shape[1] :]
+    said = step.loaded.backend._tokenizer.decode(answer, skip_special_tokens=True)
+    assert done[0].instances[0].caption == f"thing. {' '.join(said.split())}"
+    assert len({i.caption for r in done for i in r.instances}) > 3
+    assert_company_does_not_matter(step, photos()[:2], disturbed=False)
 
 
 def test_thin_crops_are_asked_about_too(folder: Path) -> None:
