@@ -1,10 +1,12 @@
 """The published architectures at full size, with random weights: how long each step takes, and how much memory.
 
-    python -m tests.bench.full_size FOLDER [--photos 2] [--pipeline instances2026] [--device cpu] [--dtype float32]
+    python -m tests.bench.full_size FOLDER [--photos 2] [--pipeline instances instances2026] [--device cpu]
 
 FOLDER keeps the weights between calls (about 3 GB with SAM-HQ's ViT-B and BLIP base; ViT-H, BLIP-2 and flan-t5-xxl take
-13, 8 and 25 GB). Random weights find nothing real, so tags and boxes are given: what is shown is that the networks run,
-how fast, and in how much memory. Each step runs in a process of its own, so that its peak is its own.
+13, 8 and 25 GB), unless `--discard` takes them away as soon as nothing more needs them. Random weights find nothing
+real, so tags and boxes are given: what is shown is that the networks run, how fast, and in how much memory. Each step
+runs in a process of its own, so that its peak is its own. `others` are models that take a step's place in one of the
+pipelines: SAM 3, asked for more and more names, and EdgeTAM.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import json
 import multiprocessing
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import today
-from tests.bench.published import CAPTIONERS, VISION, networks, photos
+from tests.bench.published import CAPTIONERS, VISION, Published, networks, photos
+
+PIPELINES = ("instances", "instances2026", "others")
 
 
 def main() -> None:
@@ -28,35 +33,48 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, default=2)
     parser.add_argument("--segment", choices=tuple(VISION), default="b")
-    parser.add_argument("--caption", choices=(*CAPTIONERS, *today.MODELS), default="blip")
-    parser.add_argument("--pipeline", choices=("instances", "instances2026"), default="instances")
+    parser.add_argument("--caption", nargs="+", choices=(*CAPTIONERS, *today.MODELS), default=["blip"])
+    parser.add_argument("--pipeline", nargs="+", choices=PIPELINES, default=PIPELINES[:1])
     parser.add_argument("--threads", type=int, help="of torch; all by default")
     parser.add_argument("--only", nargs="+", default=[], metavar="STEP", help="these steps alone")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--discard", action="store_true", help="weights that nothing needs any more")
+    parser.add_argument("--one", nargs=2, metavar=("PIPELINE", "STEP"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.step:
+    if chosen.one:
         print(json.dumps(measure(chosen)))
         return
     print(
-        f"{'step':<10}{'model':<22}{'parameters':>12}{'load s':>8}{'s/photo':>9}{'CPU s':>9}{'peak GB':>9}{'GPU GB':>8}"
+        f"{'step':<16}{'model':<22}{'parameters':>12}{'load s':>8}{'s/photo':>9}{'CPU s':>9}{'peak GB':>9}{'GPU GB':>8}"
     )
-    for step in networks(chosen.pipeline, chosen.segment, chosen.caption):
-        if chosen.only and step not in chosen.only:
-            continue
+    wanted = [
+        (pipeline, step, network.name)
+        for pipeline in chosen.pipeline
+        for step, network in networks(pipeline, chosen.segment, chosen.caption).items()
+        if not chosen.only or step in chosen.only
+    ]
+    for place, (pipeline, step, name) in enumerate(wanted):
         done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.full_size", *sys.argv[1:], "--step", step], stdout=subprocess.PIPE
+            [sys.executable, "-m", "tests.bench.full_size", *sys.argv[1:], "--one", pipeline, step],
+            stdout=subprocess.PIPE,
         )
+        if chosen.discard and name not in {later for _, _, later in wanted[place + 1 :]}:
+            shutil.rmtree(chosen.folder / name, ignore_errors=True)
         if done.returncode:
-            print(f"{step:<10}failed with exit code {done.returncode}")
+            print(f"{step:<16}{name:<22}failed with exit code {done.returncode}", flush=True)
             continue
         r = json.loads(done.stdout.splitlines()[-1])
         print(
-            f"{step:<10}{r['model']:<22}{r['parameters'] / 1e6:>10.0f} M{r['load']:>8.1f}{r['seconds']:>9.2f}"
+            f"{step:<16}{name:<22}{r['parameters'] / 1e6:>10.0f} M{r['load']:>8.1f}{r['seconds']:>9.2f}"
             f"{r['cpu']:>9.2f}{r['peak']:>9.1f}{r['gpu'] or '-':>8}",
             flush=True,
         )
+
+
+def chosen_network(chosen: argparse.Namespace) -> Published:
+    pipeline, step = chosen.one
+    return networks(pipeline, chosen.segment, chosen.caption)[step]
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -65,18 +83,20 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     torch.set_flush_denormal(True)  # untrained weights make them, and they make a CPU crawl
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    network = networks(chosen.pipeline, chosen.segment, chosen.caption)[chosen.step]
+    network = chosen_network(chosen)
     if not (chosen.folder / network.name).exists():  # in a process of its own: its memory is not the step's
         maker = multiprocessing.get_context("spawn").Process(target=make, args=(chosen,))
         maker.start()
         maker.join()
     # The tagger fills its batches up to their size; here they are as large as the photos are many.
-    sizes = {"batch_size": chosen.photos} if chosen.step == "tag" else {}
+    sizes = {"batch_size": chosen.photos} if chosen.one[1] == "tag" else {}
     step = network.build(chosen.folder, dtype=chosen.dtype, **sizes)
+    if said := step.lacking():
+        raise SystemExit(said)
     began = time.perf_counter()
     step.setup(chosen.device)
     loaded = time.perf_counter()
-    records = photos(chosen.photos)
+    records = photos(chosen.photos, network.tags)
     step(records[:1])  # the first call pays for what is made once
     start, computed = time.perf_counter(), time.process_time()
     step(records)
@@ -84,7 +104,6 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         torch.cuda.synchronize()
     seconds = (time.perf_counter() - start) / len(records)
     return {
-        "model": network.name,
         "parameters": parameters(chosen.folder / network.name),
         "load": loaded - began,
         "seconds": seconds,
@@ -95,7 +114,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def make(chosen: argparse.Namespace) -> None:
-    networks(chosen.pipeline, chosen.segment, chosen.caption)[chosen.step].made(chosen.folder)
+    chosen_network(chosen).made(chosen.folder)
 
 
 def parameters(folder: Path) -> int:

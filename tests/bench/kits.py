@@ -131,7 +131,7 @@ class Full:
 
     @property
     def networks(self) -> dict[str, Published]:
-        return networks(self.pipeline, self.segment, self.caption)
+        return networks(self.pipeline, self.segment, [self.caption])
 
     def _make(self) -> None:
         for network in self.networks.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class Published:
     step: str  # the dotted name of its class
     file: str = ""  # the checkpoint inside of its folder, where that is a file
     settings: dict[str, Any] = field(default_factory=dict)
+    tags: int = len(TAGS)  # of each photo
 
     def made(self, folder: Path) -> Path:
         """The folder of its weights, which is filled at the first call."""
@@ -43,12 +44,15 @@ class Published:
         return step
 
 
-def networks(pipeline: str, segment: str = "b", caption: str = "blip") -> dict[str, Published]:
-    """Of a pipeline, by step, in its order."""
-    if pipeline == "instances2026":
-        from tests.bench import today
+def networks(pipeline: str, segment: str = "b", captions: Sequence[str] = ()) -> dict[str, Published]:
+    """Of a pipeline, by step, in its order. Of the captioners the one that belongs there, or its own."""
+    from tests.bench import today
 
-        return today.networks(caption if caption in today.MODELS else today.MODELS[-1])
+    if pipeline == "others":
+        return today.others()
+    if pipeline == "instances2026":
+        return today.networks(next((name for name in captions if name in today.MODELS), today.MODELS[-1]))
+    caption = next((name for name in captions if name in CAPTIONERS), CAPTIONERS[0])
     return {step: published(step, segment, caption) for step in STEPS}
 
 
@@ -181,8 +185,8 @@ def make_clip(folder: Path) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def photos(number: int) -> list[Record]:
-    """Real photos with eight tags each and three boxes."""
+def photos(number: int, tags: int = len(TAGS)) -> list[Record]:
+    """Real photos with so many tags each and three boxes."""
     from PIL import Image
     from skimage import data
 
@@ -191,7 +195,7 @@ def photos(number: int) -> list[Record]:
         photo = (data.astronaut, data.coffee, data.chelsea, data.rocket)[n % 4]()  # type: ignore[no-untyped-call]
         image = Image.fromarray(photo).convert("RGB")
         record = Record(Item(f"{n:016x}", n, f"{n}.jpg", "a photo"), image.resize((800, 600)), caption="a photo")
-        record.tags = [Tag(name, 0.9) for name in TAGS]
+        record.tags = [Tag(TAGS[k % len(TAGS)] + " thing" * (k // len(TAGS)), 0.9) for k in range(tags)]
         record.instances = [
             Instance((40.0 * k, 30.0 * k, 300.0 + 60 * k, 280.0 + 50 * k), 0.9, TAGS[k], caption=f"a {TAGS[k]}")
             for k in range(3)

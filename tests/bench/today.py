@@ -40,6 +40,14 @@ def networks(caption: str = "qwen3-vl-4b") -> dict[str, Published]:
     }
 
 
+def others() -> dict[str, Published]:
+    """Of SAM 3's random weights hardly anything is sure enough to be cut out."""
+    sam3 = {
+        f"{count} names": Published("sam3", make_sam3, f"{KINDS}.ground.sam3.Sam3", tags=count) for count in (1, 4, 16)
+    }
+    return {**sam3, "segment": Published("edgetam", make_edgetam, f"{KINDS}.segment.edgetam.EdgeTam")}
+
+
 def make_tiny(folder: Path, caption: str = "qwen3-vl-4b") -> None:
     """Weights for a look whether all of it runs, where `networks` looks for theirs."""
     from tests.tiny.caption import make_qwen as tiny_qwen
@@ -101,6 +109,28 @@ def make_sam2(folder: Path) -> None:
     )
     vision = ports.Sam2VisionConfig(backbone_config=hiera, backbone_channel_list=[1152, 576, 288, 144])
     ports.Sam2Model(ports.Sam2Config(vision_config=vision)).save_pretrained(str(folder))
+
+
+def make_sam3(folder: Path) -> None:
+    import transformers
+
+    from tests.tiny.text import byte_tokenizer
+
+    ports: Any = transformers
+    pad, start, end = "<pad>", "<|startoftext|>", "<|endoftext|>"
+    tokenizer = byte_tokenizer(start, end, (pad, start, end), bos_token=start, eos_token=end, pad_token=pad)
+    ports.Sam3Model(ports.Sam3Config()).save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def make_edgetam(folder: Path) -> None:
+    import transformers
+
+    ports: Any = transformers
+    seen = {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
+    backbone = ports.TimmWrapperConfig(architecture="repvit_m1", model_args=seen)
+    vision = ports.EdgeTamVisionConfig(backbone_config=backbone)
+    ports.EdgeTamModel(ports.EdgeTamConfig(vision_config=vision)).save_pretrained(str(folder))
 
 
 def make_siglip(folder: Path) -> None:
