@@ -27,7 +27,7 @@ from labelyard.generate.sources.common.input_folder import InputFolder, fitting,
 from labelyard.generate.sources.common.where import Where
 from labelyard.utils.errors import UserError, nearest
 from labelyard.utils.jsons import finite
-from labelyard.utils.locations import how_to_fetch, is_fetched, local, scheme
+from labelyard.utils.locations import how_to_fetch, how_to_fetch_dataset, is_fetched, local, scheme
 from labelyard.utils.streams import without_compression
 
 ALONE = {"image": ""}  # what a source needs of its rows if nobody says what for
@@ -44,6 +44,7 @@ class Source:
 
     suffixes: ClassVar[tuple[str, ...]] = ()
     peeked: ClassVar[int | None] = 100  # rows of which at least one must be an item; None: of all
+    published: ClassVar[str | None] = None  # the data set at the hub that it reads, once that was fetched
 
     path: str = transient("???")  # the list: a file, a folder or a pattern, as the source has it
     root: str | None = transient(None)  # where relative image locations begin; by default the list's own folder
@@ -221,8 +222,7 @@ class Source:
         path = path or Path(self.path)
         if not path.exists():
             raise UserError(
-                f"source.{option}={path}: there is no such file (looked in {Path.cwd()}). Give the list of images, "
-                "for example source.path=train_data.json"
+                f"source.{option}={path}: there is no such file (looked in {Path.cwd()}). {self._what_to_give(option)}"
             )
         if path.is_dir():
             raise UserError(f"source.{option}={path} is a folder; {type(self).__name__} reads a file")
@@ -234,6 +234,12 @@ class Source:
         if not os.access(path, os.R_OK):
             raise UserError(f"source.{option}={path} can't be read: no permission. Try: ls -l {path}")
         return path
+
+    def _what_to_give(self, option: str) -> str:
+        if self.published is None or option != "path":
+            return "Give the list of images, for example source.path=train_data.json"
+        command = how_to_fetch_dataset(self.published, self.path)
+        return f"To fetch the data set: {command} (dry_run=true asks the hub how large it is)"
 
     def entry(self, row: Any, where: str) -> Row:
         """A row as an entry; `where` leads a person to it when it can't be one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -45,6 +46,12 @@ def how_to_fetch(url: str) -> str:
     pattern = FETCHED_BY.get(scheme(url) or "", "")
     whole = "" if "." in url.rpartition("/")[2] else "--recursive "
     return pattern.format(url=shlex.quote(url), whole=whole, repository=_repository(url))
+
+
+def how_to_fetch_dataset(repository: str, folder: str, only: Sequence[str] = ()) -> str:
+    """The command for a data set of the hub, or for the files in it that fit one of the patterns."""
+    patterns = [part for pattern in only for part in ("--include", pattern)]
+    return shlex.join(["hf", "download", "--repo-type", "dataset", repository, *patterns, "--local-dir", folder])
 
 
 def _repository(url: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from labelyard.generate.settings import transient
 from labelyard.generate.source import Source
-from labelyard.generate.sources.common.graph200k_rows import ListedJson, ListedJsonl, ParquetTable, SavedTable
+from labelyard.generate.sources.common.graph200k_rows import DATASET, ListedJson, ListedJsonl, ParquetTable, SavedTable
 from labelyard.generate.sources.common.stand_in import StandIn
 from labelyard.utils.errors import UserError
+from labelyard.utils.locations import how_to_fetch_dataset
 from labelyard.utils.streams import without_compression
 
 LISTS = {".json": ListedJson, ".jsonl": ListedJsonl}
@@ -25,6 +26,8 @@ class Graph200k(StandIn):
     image_key: str | None = "target"
     caption_key: str | None = None  # null: the description's item and description_0, one behind the other
     split: str | None = transient(None)  # of a dataset with several: train or test
+
+    published: ClassVar[str | None] = DATASET
 
     def choose(self) -> Source:
         kind, path = self._kind()
@@ -46,6 +49,6 @@ class Graph200k(StandIn):
         if next(path.rglob("*.parquet"), None) is None:
             raise UserError(
                 f"source.path={self.path} has no state.json (as of `save_to_disk`), no Parquet and no data.json. To "
-                f"fetch the dataset: hf download --repo-type dataset VisualCloze/Graph200K --local-dir {path}"
+                f"fetch the dataset: {how_to_fetch_dataset(DATASET, str(path))}"
             )
         return ParquetTable, path

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from labelyard.generate.settings import setting, transient
 from labelyard.generate.source import Source
 from labelyard.generate.sources.common.stand_in import StandIn
-from labelyard.generate.sources.common.subjects200k_rows import Pairs, ParquetPairs, SavedPairs
+from labelyard.generate.sources.common.subjects200k_rows import DATASET, Pairs, ParquetPairs, SavedPairs
 
 
 @dataclass(kw_only=True)
@@ -31,6 +31,8 @@ class Subjects200k(StandIn):
     target: str = setting("left", words=("left", "right", "both"))
     padding: int | None = setting(None, least=0)  # pixels of the border; null: as each picture's size says
     min_scores: MinScores = field(default_factory=MinScores, metadata={"transient": True})
+
+    published: ClassVar[str | None] = DATASET
 
     def __post_init__(self) -> None:
         if isinstance(self.min_scores, dict):

@@ -8,10 +8,12 @@ from labelyard.launch.chains.plan import Chain, Stage
 from labelyard.launch.chains.slurm import Again, next_script
 from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging.summary import short
-from labelyard.launch.starting.dry_run import Counted, check_folder, counted, fits, step_lines, tell
+from labelyard.launch.starting import at_the_hub
+from labelyard.launch.starting.dry_run import Counted, check_folder, counted, step_lines, tell
 from labelyard.launch.starting.estimate import estimate, hours
 from labelyard.launch.starting.forecast import WITHOUT_IMAGE, Forecast, forecast, total
 from labelyard.launch.starting.request import Wish, wished
+from labelyard.launch.starting.room import fits
 
 
 def dry_run(chain: Chain, again: Again) -> int:
@@ -21,6 +23,8 @@ def dry_run(chain: Chain, again: Again) -> int:
         print(heading(chain, stage), flush=True)
         if not stage.needs or all(chain.stage(need).folder.plan_json.exists() for need in stage.needs):
             wish = wished(stage.composed)
+            if at_the_hub.is_to_be_fetched(wish.source):
+                return at_the_hub.tell(wish.source)
             check_folder(stage.folder, wish)
             found = _known(stage.folder, wish, lists) or counted(stage.folder, wish)
             lists.append((wish, found))
@@ -33,7 +37,7 @@ def dry_run(chain: Chain, again: Again) -> int:
         if stage.needs and chain.on_slurm:
             print(next_script(chain, stage, again))
     print(f"-- all stages\nnew        {total(coming.values())}{_hours(chain, coming)}")
-    good = fits(sum(one.bytes for one in coming.values()), RunFolder(chain.folder.path))
+    good = fits(sum(one.bytes for one in coming.values()), chain.folder.path)
     print("Nothing was written and nobody was started.")
     return DONE if good else FAILED
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +18,9 @@ from labelyard.launch.planning.reading import reading, rows_of
 from labelyard.launch.starting.checks import check_plan, not_installed
 from labelyard.launch.starting.cost import SAMPLE, costs, items_of
 from labelyard.launch.starting.estimate import estimate, left_of
-from labelyard.launch.starting.forecast import Forecast, forecast, in_gb
+from labelyard.launch.starting.forecast import Forecast, forecast
 from labelyard.launch.starting.request import Wish
+from labelyard.launch.starting.room import fits
 from labelyard.launch.starting.run_json import compare
 from labelyard.launch.watching.progress import duration
 from labelyard.launch.watching.terminal import Gauge
@@ -47,7 +46,7 @@ def dry_run(folder: RunFolder, wish: Wish) -> int:
     found = counted(folder, wish)
     coming = tell(folder, wish, found)
     print("\n".join(["Nothing was written and nobody was started.", *wish.cluster.scripts(folder)]))
-    return DONE if fits(coming.bytes, folder) else FAILED
+    return DONE if fits(coming.bytes, folder.path) else FAILED
 
 
 def check_folder(folder: RunFolder, wish: Wish) -> None:
@@ -98,16 +97,6 @@ def tell(folder: RunFolder, wish: Wish, found: Counted) -> Forecast:
     ]
     print("\n".join(lines))
     return coming
-
-
-def fits(need: float, folder: RunFolder) -> bool:
-    """Whether the disk has room; said if not."""
-    there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    print(f"free       {in_gb(free)} at {there}")
-    if need > free:
-        print("run: the disk would not be large enough", file=sys.stderr)
-    return need <= free
 
 
 def step_lines(name: str, node: Mapping[str, Any], step: Step) -> Iterator[str]:

@@ -27,6 +27,7 @@ from labelyard.launch.planning.plan import plan
 from labelyard.launch.planning.plan_lock import planning
 from labelyard.launch.planning.reading import reading
 from labelyard.launch.retry import put_back_what_is_gone
+from labelyard.launch.starting import at_the_hub
 from labelyard.launch.starting.checks import check_installed, check_models, check_output, check_plan, prepare
 from labelyard.launch.starting.dry_run import dry_run
 from labelyard.launch.starting.places import check_apart, check_moved
@@ -52,6 +53,8 @@ def _started(composed: Composed, wish: Wish, folder: RunFolder) -> int:
     check_output(folder, wish.location)
     check_apart(folder, wish.source, wish.location)
     wish.cluster.check(folder)
+    if wish.dry_run and at_the_hub.is_to_be_fetched(wish.source):
+        return at_the_hub.tell(wish.source)
     with reading(wish.source):
         wish.source.peek(wish.config["load"].get("urls", False))
         check_moved(folder, wish.source, wish.config["image_root"])

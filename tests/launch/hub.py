@@ -18,6 +18,7 @@ LARGE = (".safetensors", ".bin", ".pth")  # what the hub keeps by checksum
 class Hub:
     def __init__(self, repositories: dict[str, Files]) -> None:
         self.repositories = repositories
+        self.cards: dict[str, dict[str, object]] = {}  # what the head of a repository's README says
         self.asked: list[str] = []  # downloads, as 'repository/file' with the range that was asked for
         self.cut_after: int | None = None  # break the next download off after so many bytes
         self.lie = False  # send other bytes than were promised
@@ -46,8 +47,9 @@ def serve(hub: Hub) -> Iterator[str]:
                 if path.startswith(f"/api/models/{repository}/tree/"):
                     self._send(200, json.dumps(_tree(files)).encode(), {}, body)
                     return
-                if path.startswith(f"/api/models/{repository}"):
-                    self._send(200, json.dumps(_info(repository, files)).encode(), {}, body)
+                if path.startswith((f"/api/models/{repository}", f"/api/datasets/{repository}")):
+                    told = _info(repository, files) | {"cardData": hub.cards.get(repository, {})}
+                    self._send(200, json.dumps(told).encode(), {}, body)
                     return
                 prefix = f"/{repository}/resolve/"
                 if path.startswith(prefix):

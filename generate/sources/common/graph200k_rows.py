@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from labelyard.generate.rows import Entry, Row, Rows, grouped
 from labelyard.generate.source import Source, kind_of
@@ -20,6 +20,7 @@ from labelyard.utils.graph200k import FILL_EDITS, FINDINGS, IMAGES, STYLES, capt
 if TYPE_CHECKING:
     from pyarrow import Schema
 
+DATASET = "VisualCloze/Graph200K"
 # What a list calls an image, where that is not what its column is called.
 RENAMED = {"reference": "ref", "mask": "qwen_2_5_mask", "bbox": "qwen_2_5_bounding_box"}
 
@@ -51,6 +52,8 @@ def with_findings(entry: Entry) -> Entry:
 
 @dataclass(kw_only=True)
 class Table(Rowwise, ColumnSource):
+    published: ClassVar[str | None] = DATASET
+
     def side_columns(self, schema: Schema, path: Path) -> dict[str, str]:
         there = [name for name in IMAGES if name in schema.names]
         self._refuse_others(schema, path)

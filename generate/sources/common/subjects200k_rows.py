@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from labelyard.generate.rows import Entry, Row, Rows, grouped
 from labelyard.generate.sources.common.arrow_columns import ColumnSource
@@ -13,6 +13,7 @@ from labelyard.generate.sources.hf import Hf
 from labelyard.generate.sources.parquet import Parquet
 from labelyard.utils.graph200k import REFERENCE, caption_of
 
+DATASET = "Yuanshi/Subjects200K"
 OTHER = {"left": "right", "right": "left"}
 FOUND = ("description", "quality_assessment", "collection")
 NUMBERS = {"left": 0, "right": 1}  # of the half's description
@@ -20,6 +21,8 @@ NUMBERS = {"left": 0, "right": 1}  # of the half's description
 
 @dataclass(kw_only=True)
 class Pairs(ColumnSource):
+    published: ClassVar[str | None] = DATASET
+
     halves: tuple[str, ...] = ("left",)
     padding: int | None = None
 
