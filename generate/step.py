@@ -63,7 +63,7 @@ class Step:
         return {checkpoint.location: licence_of(checkpoint) for checkpoint in self.checkpoints()}
 
     def lacking(self) -> str | None:
-        """What it needs that is not installed here, and how to have it."""
+        """What it needs that is not here, beside weights: a library, a folder of the user's; and how to have it."""
         return None
 
     def settled(self, gpus: int) -> dict[str, Any]:

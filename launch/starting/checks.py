@@ -21,7 +21,7 @@ from labelyard.utils.programs import program
 def check_installed(steps: Mapping[str, Step]) -> None:
     lacking = not_installed(steps)
     if lacking:
-        raise UserError("not installed here:\n" + "\n".join(f"  {line}" for line in lacking))
+        raise UserError("what steps need is not here:\n" + "\n".join(f"  {line}" for line in lacking))
 
 
 def not_installed(steps: Mapping[str, Step]) -> list[str]:

@@ -65,20 +65,32 @@ class Styling(PhotoStep):
         _ = self.styles
         super().load()
 
+    def lacking(self) -> str | None:
+        return super().lacking() or self._no_styles()
+
     @cached_property
     def styles(self) -> list[Path]:
+        problem = self._no_styles()
+        if problem:
+            raise FatalError(problem)
+        return self._pictures()
+
+    def _no_styles(self) -> str | None:
         if self.folder is None:
-            raise FatalError("folder=null: give a folder with pictures of styles")
-        above = Path(self.folder).expanduser()
-        if not above.is_dir():
-            raise FatalError(f"folder={self.folder}: there is no such folder (looked in {Path.cwd()})")
-        found = sorted(path for path in above.iterdir() if path.suffix.lower() in IMAGES and path.is_file())
-        if len(found) < self.count:
-            raise FatalError(
-                f"folder={self.folder}: {len(found)} pictures, where each item gets {self.count} different ones; "
-                f"give more, or count={max(1, len(found))}"
-            )
-        return found
+            return "folder=null: give a folder with pictures of styles"
+        if not Path(self.folder).expanduser().is_dir():
+            return f"folder={self.folder}: there is no such folder (looked in {Path.cwd()})"
+        found = len(self._pictures())
+        if found >= self.count:
+            return None
+        return (
+            f"folder={self.folder}: {found} pictures, where each item gets {self.count} different ones; "
+            f"give more, or count={max(1, found)}"
+        )
+
+    def _pictures(self) -> list[Path]:
+        above = Path(str(self.folder)).expanduser()
+        return sorted(path for path in above.iterdir() if path.suffix.lower() in IMAGES and path.is_file())
 
     def chosen(self, record: Record) -> list[Path]:
         """By the item, and not by who else is there."""

@@ -20,6 +20,7 @@ from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.licences import licence_of
 from labelyard.generate.steps.tools.parts import INDEX, files_of_parts, lacking_part, listed
 from labelyard.generate.steps.tools.published import cached_hub_file, find_checkpoint, find_list, hub_file
+from labelyard.generate.steps.tools.sizes import about
 from labelyard.generate.steps.tools.weights import kind
 
 WEIGHTS = (".safetensors", ".bin", ".pth", ".pt")
@@ -65,11 +66,11 @@ def _problem(checkpoint: Checkpoint) -> str | None:
     location = checkpoint.location
     named = hub_file(location)
     if named:
-        return None if cached_hub_file(*named, checkpoint.revision) else "not in the hub's cache here"
+        return None if cached_hub_file(*named, checkpoint.revision) else _not_fetched(checkpoint)
     if kind(location) == "hub":
         folder = snapshot(checkpoint)
         if folder is None:
-            return "not in the hub's cache here"
+            return _not_fetched(checkpoint)
         lacking = _lacking(folder, checkpoint)
         return f"only a part of it is in the hub's cache here; {lacking} is missing" if lacking else None
     path = Path(location).expanduser()
@@ -79,6 +80,11 @@ def _problem(checkpoint: Checkpoint) -> str | None:
         return f"there is no such folder (looked in {Path.cwd()})"
     lacking = _lacking(path, checkpoint)
     return f"the folder is not a whole model: {lacking} is missing" if lacking else None
+
+
+def _not_fetched(checkpoint: Checkpoint) -> str:
+    size = about(checkpoint)
+    return "not in the hub's cache here" + (f" ({size})" if size else "")
 
 
 def snapshot(checkpoint: Checkpoint) -> Path | None:

@@ -4,6 +4,7 @@ pipeline that has a preset."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +209,7 @@ def test_what_is_missing_for_another_scene_is_told(tmp_path: Path, styles: Path)
 
 
 def test_styles_are_drawn_by_the_item_and_stay_where_they_lie(tmp_path: Path, styles: Path) -> None:
-    step = build("style/redux", tiny.make_redux(tmp_path), styles, count=3)
+    step: Any = build("style/redux", tiny.make_redux(tmp_path), styles, count=3)
     found = run_on_copies(step, [record("chelsea", item) for item in ("a", "b")])
     drawn = [[one.images[f"Made_ref_{n}"].meta["style"] for n in range(3)] for one in found]
     assert all(len(set(names)) == 3 for names in drawn) and len({*map(tuple, drawn)}) > 1
@@ -224,6 +225,8 @@ def test_styles_are_drawn_by_the_item_and_stay_where_they_lie(tmp_path: Path, st
     ):
         with pytest.raises(FatalError, match=told):
             build("style/redux", tmp_path, styles, folder=wrong)
+        assert told in str(replace(step, folder=wrong).lacking()), "before any worker starts"
+    assert step.lacking() is None
     broken = tmp_path / "broken"
     broken.mkdir()
     for n in range(3):

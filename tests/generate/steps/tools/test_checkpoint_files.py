@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from labelyard.generate.checkpoint import Parts
 from labelyard.generate.step import Checkpoint, Step
 from labelyard.generate.steps.tools import download, model_cache
+from labelyard.generate.steps.tools.sizes import about
 
 COMMIT = "c0ffee" + 34 * "0"
 
@@ -58,3 +60,19 @@ def test_only_these_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_from_hub", lambda *given: asked.append(given))
     download.download(Adapter())
     assert asked == [("owner/many", None, ["sdxl/ip.safetensors", "encoder/", "README.md"])]
+
+
+@dataclass(kw_only=True)
+class Large(Step):
+    parts: Parts | None = None
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return (Checkpoint("black-forest-labs/FLUX.1-dev", parts=self.parts), Checkpoint("somebody/unknown"))
+
+
+def test_what_is_known_to_be_large_is_told_before_it_is_fetched(snapshot: Path) -> None:
+    start = "style: black-forest-labs/FLUX.1-dev: not in the hub's cache here"
+    whole, other = model_cache.missing({"style": Large()})
+    assert whole == f"{start} (about 34 GB)" and other.endswith("unknown: not in the hub's cache here")
+    assert model_cache.missing({"style": Large(parts=Parts(without=("text_encoder",)))})[0] == start
+    assert about(Checkpoint("lllyasviel/Annotators/ControlNetHED.pth")) == "about 29 MB"
