@@ -8,8 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from labelyard.utils import rle
 from labelyard.utils.graph200k import IMAGES, SCORES
 from labelyard.utils.images import UnreadableImage
 from tests import graph200k
-from tests.conftest import call, command, environment
+from tests.conftest import FAKES, call, command, environment
 from tests.generate.exporters.conftest import export
 
 
@@ -196,21 +196,33 @@ def test_halves_of_a_pair_come_out_pixel_for_pixel(tmp_path: Path) -> None:
 def test_two_workers_killed_in_their_midst_make_what_one_makes(tmp_path: Path) -> None:
     """And the export, killed too, goes on behind its last part."""
     graph200k.saved(tmp_path / "Graph200K", rows=600)
-    settings = ["source=graph200k", f"source.path={tmp_path / 'Graph200K'}", "source.split=test", "pipeline=none"]
-    one = [*settings, f"output={tmp_path / 'one'}", "cluster=debug", "shard_size=20"]
-    assert call("run", *one).returncode == 0
-    two = [*settings, f"output={tmp_path / 'two'}", "cluster.num_jobs=2", "shard_size=20"]
-    killed(command("run", *two), lambda: len(list((tmp_path / "two").glob("done/*"))) >= 5)
-    assert len(list((tmp_path / "two").glob("done/*"))) < 30
+    settings = ["--config-dir", FAKES, "trouble=fake", "pipeline=none", "pipeline.steps=[trouble]", "shard_size=20"]
+    settings += ["source=graph200k", f"source.path={tmp_path / 'Graph200K'}", "source.split=test", "work.batch=2"]
+    assert call("run", *settings, f"output={tmp_path / 'one'}", "cluster=debug").returncode == 0
+    gate, run = tmp_path / "gate", tmp_path / "two"
+    two = [*settings, f"output={run}", "cluster.num_jobs=2", f"trouble.until={gate}", "trouble.after=130"]
+    killed(command("run", *two), lambda: len(list(run.glob("done/*"))) >= 5)
+    assert len(list(run.glob("done/*"))) < 30
+    gate.touch()
     again = call("run", *two)
     assert again.returncode == 0 and "600 of 600 items are done" in again.stdout, again.stderr
-    arguments = [tmp_path / "two", "graph200k", tmp_path / "second", "paths=relative"]
+    arguments = [run, "graph200k", tmp_path / "second", "paths=relative"]
     notes = tmp_path / "second" / "export.jsonl"
-    killed(command("export", *arguments), lambda: notes.exists() and notes.read_bytes().count(b"\n") >= 2)
+    with held(sorted(run.glob("records/*/*.json"))[-1]):
+        killed(command("export", *arguments), lambda: notes.exists() and notes.read_bytes().count(b"\n") >= 2)
     assert not (tmp_path / "second" / "data.json").exists()
     assert "of 3 parts were there" in call("export", *arguments).stdout
     assert export(tmp_path / "one", "graph200k", tmp_path / "first", "paths=relative").returncode == 0
     assert tree(tmp_path / "first") == tree(tmp_path / "second")
+
+
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    """Whoever reads it waits."""
+    kept = file.rename(file.with_suffix(".kept"))
+    os.mkfifo(file)
+    yield
+    kept.replace(file)
 
 
 def killed(command: Sequence[str], when: Callable[[], bool]) -> None:
@@ -218,6 +230,7 @@ def killed(command: Sequence[str], when: Callable[[], bool]) -> None:
     with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as begun:
         while not when() and begun.poll() is None:
             os.sched_yield()
+        assert begun.poll() is None, "it has not come as far as that"
         for process in [begun.pid, *started_by(begun.pid)]:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
