@@ -15,6 +15,7 @@ from labelyard.generate.exporters.graph200k.export import Graph200k
 from labelyard.generate.settings import settings
 from tests import graph200k
 from tests.conftest import ROOT, environment
+from tests.support.condition_sheet import CELL, GAP, sheet
 
 PAGE = (ROOT / "docs" / "coming-from-visualcloze.md").read_text()
 OPTIONS = ("names", "format", "jpeg_quality", "paths", "list", "split", "min_consistency", "assessment", "consumer")
@@ -29,6 +30,17 @@ def test_its_flags_and_words_have_their_place() -> None:
         assert f"| `{name}`" in known, name
     there = settings(Graph200k())
     assert set(OPTIONS) <= there.keys() and all(f"{name}=" in PAGE for name in OPTIONS)
+
+
+def test_its_sheet_is_of_three_photos_and_what_a_record_has_not_is_grey(tmp_path: Path) -> None:
+    red, blue = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
+    made = sheet([{"target": red, "ref": blue}] * 3, CELL)
+    with Image.open(ROOT / "docs" / "conditions.webp") as shown:
+        assert shown.size == made.size
+    at = {place: made.getpixel((place[0] * (CELL[0] + GAP) + 2, place[1] * (CELL[1] + GAP) + 2)) for place in (
+        (0, 0), (1, 0), (2, 0), (0, 1), (0, 2))}  # fmt: skip
+    grey, white = (128, 128, 128), (255, 255, 255)
+    assert at == {(0, 0): (255, 0, 0), (1, 0): white, (2, 0): grey, (0, 1): grey, (0, 2): (255, 0, 0)}
 
 
 @pytest.mark.slow
