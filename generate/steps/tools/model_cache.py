@@ -19,7 +19,13 @@ from labelyard.generate.errors import FatalError
 from labelyard.generate.step import Step
 from labelyard.generate.steps.tools.licences import licence_of
 from labelyard.generate.steps.tools.parts import INDEX, files_of_parts, lacking_part, listed
-from labelyard.generate.steps.tools.published import cached_hub_file, find_checkpoint, find_list, hub_file
+from labelyard.generate.steps.tools.published import (
+    cached_hub_file,
+    cached_repository,
+    find_checkpoint,
+    find_list,
+    hub_file,
+)
 from labelyard.generate.steps.tools.sizes import about
 from labelyard.generate.steps.tools.weights import kind
 
@@ -92,22 +98,10 @@ def snapshot(checkpoint: Checkpoint) -> Path | None:
     if kind(checkpoint.location) != "hub":
         return None
     if checkpoint.files:
-        return _cached(checkpoint)
+        return cached_repository(checkpoint.location, checkpoint.revision)
     first = INDEX if checkpoint.parts else "config.json"
     config = cached_hub_file(checkpoint.location, first, checkpoint.revision)
     return config.parent if config else None
-
-
-def _cached(checkpoint: Checkpoint) -> Path | None:
-    """Where the hub's cache has a repository of which no file is known to be there."""
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    home = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=checkpoint.location, repo_type="model")
-    named = home / "refs" / (checkpoint.revision or "main")
-    commit = named.read_text().strip() if named.is_file() else checkpoint.revision
-    folder = home / "snapshots" / commit if commit else None
-    return folder if folder is not None and folder.is_dir() else None
 
 
 def _lacking(folder: Path, checkpoint: Checkpoint) -> str | None:

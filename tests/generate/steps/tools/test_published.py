@@ -12,6 +12,7 @@ from labelyard.generate.steps.tag.tagger import RAM_TAGS
 from labelyard.generate.steps.tools.published import cached_hub_file, find_checkpoint, find_list, hub_file
 
 FILE = "owner/some_model/weights_v1.pth"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
@@ -23,14 +24,24 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     repository = folder / "models--owner--some_model"
     (repository / "blobs").mkdir(parents=True)
     (repository / "blobs" / "abc").write_bytes(b"weights")
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    snapshot = repository / "snapshots" / commit
+    snapshot = repository / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
     os.symlink("../../blobs/abc", snapshot / "weights_v1.pth")
     (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
-    (repository / "refs" / "v2").write_text(commit)
+    (repository / "refs" / "main").write_text(COMMIT)
+    (repository / "refs" / "v2").write_text(COMMIT)
     return snapshot
+
+
+@pytest.mark.parametrize("revision", [None, "main", "v2", COMMIT, "no such"])
+@pytest.mark.parametrize("name", ["weights_v1.pth", "other.pth"])
+def test_what_is_cached_is_what_the_hubs_own_library_finds(cache: Path, name: str, revision: str | None) -> None:
+    from huggingface_hub import try_to_load_from_cache
+
+    theirs = try_to_load_from_cache("owner/some_model", name, cache_dir=cache.parents[2], revision=revision)
+    ours = cached_hub_file("owner/some_model", name, revision)
+    assert (str(ours) if ours else None) == theirs
+    assert cached_hub_file("owner/another", name, revision) is None
 
 
 def test_a_file_of_a_hub_repository_is_found_in_its_cache(cache: Path) -> None:
