@@ -31,7 +31,8 @@ class Places:
 
 @dataclass(kw_only=True)
 class CocoJson(Pictured):
-    """An image's id is its data_id plus one; its own id and the instances' captions stand beside COCO's keys."""
+    """An image's id is its data_id plus one; its own id, the instances' captions and what second opinions say of them
+    stand beside COCO's keys."""
 
     def places(self) -> dict[str, Places]:
         """Of every subset by its name."""
@@ -159,6 +160,8 @@ def _annotation(found: Found, image_id: int, category: int) -> dict[str, Any]:
     }
     if found.caption:
         result["caption"] = found.caption
+    if found.agreement:
+        result["agreement"] = dict(found.agreement)
     return result
 
 

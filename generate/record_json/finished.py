@@ -13,7 +13,7 @@ from labelyard.generate.record import Item
 from labelyard.generate.record_json.body import image_of, instances_of, newer, original_mask, parsed, size_of
 from labelyard.generate.record_json.encode import Frame, padded
 from labelyard.generate.record_json.texts import texts_about
-from labelyard.generate.roles import FLOATING, least_agreement, role_of
+from labelyard.generate.roles import AGREEMENT, FLOATING, least_agreement, role_of
 from labelyard.generate.run_folder.layout import RunFolder
 from labelyard.generate.run_folder.standing import Standing
 from labelyard.utils import rle
@@ -50,6 +50,7 @@ class Found:
     label: str
     mask: Rle | None
     caption: str | None
+    agreement: Mapping[str, float] | None = None  # of second opinions, by who gave them
 
     @property
     def area(self) -> float:
@@ -107,7 +108,8 @@ def _found(body: dict[str, Any], entry: dict[str, Any], original: bool) -> Found
         box, mask = (left, top, right - left, bottom - top), original_mask(body, entry)
     else:
         box, mask = tuple(entry["bbox"]), entry.get("mask")
-    return Found(box, entry["pred_score"], entry["category_name"], mask, entry.get("caption"))
+    label, caption = entry["category_name"], entry.get("caption")
+    return Found(box, entry["pred_score"], label, mask, caption, entry.get(AGREEMENT))
 
 
 def finished(folder: RunFolder) -> Iterator[Finished]:

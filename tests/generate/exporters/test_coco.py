@@ -10,6 +10,7 @@ from pycocotools.coco import COCO
 
 from tests.generate.exporters import readers
 from tests.generate.exporters.conftest import corners_of, export, mask_of, name_of, picture_of, real, same_picture
+from tests.launch.made import make_run
 
 
 @pytest.mark.parametrize("pixels", ["record", "original"])
@@ -44,6 +45,26 @@ def test_pycocotools_reads_what_the_records_say(
         assert words == ([body["caption"]] if body["caption"] else [])
     assert instances == len(read.anns) > 30
     assert len({annotation["id"] for annotation in read.anns.values()}) == instances and 0 not in read.anns
+
+
+def test_second_opinions_go_along_and_decide_who_goes(tmp_path: Path, photos: dict[str, Image.Image]) -> None:
+    pictures = [photo.convert("RGB").resize((60, 40)) for photo in photos.values()]
+    folder = make_run(tmp_path / "run", pictures, number=8)
+    folder.write_run({"made_by": {}, "config": {"pipeline": {"steps": []}, "steps": {}, "image_root": str(tmp_path)}})
+    told = [json.loads(path.read_bytes()) for path in sorted((tmp_path / "run").glob("records/*/*.json"))]
+    kept = {0.0: 0, 0.5: 0}
+    for least in kept:
+        dest = tmp_path / f"coco {least}"
+        assert export(folder.path, "coco", dest, f"min_agreement={least}", "images=false").returncode == 0
+        read = COCO(str(dest / "annotations" / "instances_train.json"))
+        for body in told:
+            wanted = [one.get("agreement") for one in real(body)]
+            if least:
+                wanted = [one for one in wanted if one and min(one.values()) >= least]
+            found = read.loadAnns(read.getAnnIds(imgIds=[body["data_id"] + 1]))
+            assert [one.get("agreement") for one in found] == wanted
+            kept[least] += len(wanted)
+    assert kept[0.0] == 12 > kept[0.5] > 0
 
 
 @pytest.mark.usefixtures("others")
