@@ -125,6 +125,15 @@ def test_the_trainers_code_takes_every_list_of_images(visualcloze: Path, made: P
     assert modes == {"1", "L", "P", "RGB"}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_trainers_code_is_given_no_odd_sides_for_its_mosaic(visualcloze: Path, made: Path, tmp_path: Path) -> None:
+    done = export(made, "graph200k", tmp_path / "out", "side=33", f"consumer={visualcloze}")
+    assert done.returncode == 0, done.stderr
+    assert "lists of training that are safe: 127 of 129" in done.stdout
+    assert "the trainer's own code has read 328 samples" in done.stdout
+
+
 LOADED = """
 import signal, sys, types, json
 sys.path[0] = sys.argv[1]

@@ -2,7 +2,8 @@
 
 The trainer looks for up to three rows that have all images of a list, never tries the first that it has drawn, and
 looks for ever where there are too few: a list is safe with four. It takes a row for one with a reference by its score
-alone, and stops where the picture is not there.
+alone, and stops where the picture is not there. It stops, too, where its mosaic is to be made of a target of which a
+side is an odd number of pixels.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelyard.generate.exporters.graph200k.tasks import DEGRADED, REFERENCE, TEST, TRAINING, Group, Images
+from labelyard.generate.exporters.graph200k.tasks import DEGRADED, MOSAIC, REFERENCE, TEST, TRAINING, Group, Images
 
 ENOUGH = 4
 LEAST_SCORE = 3  # by which the trainer takes a row for one with a reference
@@ -21,12 +22,15 @@ SHOWN = (
     "sam2_mask", "mask", "bbox", "DepthEdit", "FillEdit", "InstantStyle", "ReduxStyle",
 )  # fmt: skip
 TRAP = "reference by its score alone"
+ODD = "target of an odd side"
 Types = frozenset[str]
 
 
-def types_of(element: Mapping[str, Any], min_consistency: float) -> Types:
-    """Of an element of the list: the images that it has, as the trainer calls them."""
+def types_of(element: Mapping[str, Any], min_consistency: float, odd: bool = False) -> Types:
+    """Of an element of the list: the images that it has, as the trainer calls them. `odd`: a side of its target is."""
     found = {key for key in element["condition"] if key != "qwen_2_5_meta"}
+    if odd:
+        found.add(ODD)
     if "foreground" in found:
         found.add("background")
     assessment = element["quality_assessment"]
@@ -61,8 +65,12 @@ class Coverage:
         needed = (frozenset(images) - frozenset(DEGRADED) - {REFERENCE}) | {TRAP}
         return sum(number for types, number in self.kinds.items() if needed <= types)
 
+    def odd(self, images: Images) -> int:
+        """Rows that the trainer takes for this list, and can't make its mosaic of."""
+        return self.having((*images, ODD)) if MOSAIC in images else 0
+
     def is_safe(self, images: Images) -> bool:
-        return self.having(images) >= ENOUGH and not self.traps(images)
+        return self.having(images) >= ENOUGH and not self.traps(images) and not self.odd(images)
 
     def safe(self, groups: tuple[Group, ...]) -> list[dict[str, Any]]:
         """In the form of the trainer's own; groups of which nothing is left are left out."""
@@ -93,6 +101,13 @@ class Coverage:
             yield (
                 f"{traps} rows have a score and no reference: the trainer takes them for rows with one, and stops. "
                 "task_lists.json leaves such lists out; assessment=with_reference leaves out their scores instead"
+            )
+
+        if odd := self.odd((MOSAIC,)):
+            yield (
+                f"{odd} targets have a side of an odd number of pixels: the trainer's {MOSAIC} stops at such a one. "
+                "task_lists.json leaves out the lists in which it is met; side=512 fit=square, in another destination, "
+                "makes all sides even"
             )
 
     def notes(self) -> Iterator[str]:

@@ -117,9 +117,10 @@ class Graph200k(Exporter):
             constant = constant or (column == "foreground" and is_constant(data))
             paths[column] = file_of(column, name, kind)
             write_atomic(dest / paths[column], data, sync=False)
-        scale = Scale.of(record.size(original=True), self._images.size(record), self._pictures.shape)
-        found, described = element(record, paths, scale)
-        return {"id": record.item.id, "described": described, "constant": constant, "element": found}
+        size, shape = self._images.size(record), self._pictures.shape
+        found, described = element(record, paths, Scale.of(record.size(original=True), size, shape))
+        odd = any(pixels % 2 for pixels in shape.of(size))
+        return {"id": record.item.id, "described": described, "constant": constant, "odd": odd, "element": found}
 
     def end(self, dest: Path, parts: Sequence[Part], labels: Sequence[str]) -> None:
         before = _lists_of(dest)
@@ -131,7 +132,7 @@ class Graph200k(Exporter):
                 name = self._split.of(line["id"])
                 lists[name].add(found)
                 counts[self._file(name)] += 1
-                self._coverage.add(types_of(found, self.min_consistency))
+                self._coverage.add(types_of(found, self.min_consistency, line.get("odd", False)))
             for one in lists.values():
                 one.close()
         self._silent, self._constant = (

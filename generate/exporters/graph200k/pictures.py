@@ -41,6 +41,12 @@ class Shape:
         left, top = (size[0] - side) // 2, (size[1] - side) // 2
         return left, top, left + side, top + side
 
+    def of(self, size: Size) -> Size:
+        """What a picture of this size ends as."""
+        scaled = self.scaled(size)
+        cut = self.cut_of(scaled)
+        return scaled if cut is None else (cut[2] - cut[0], cut[3] - cut[1])
+
 
 @dataclass(frozen=True)
 class Coding:

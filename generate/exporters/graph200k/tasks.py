@@ -11,10 +11,11 @@ FOUND = ("canny", "depth", "hed", "normal", "mlsd", "openpose", "sam2_mask", "un
 MASKED = (*FOUND, "mask")
 CONDITIONS = (*MASKED, "foreground", "background")
 EDITS = ("DepthEdit", "FillEdit")
+MOSAIC = "mosaic"
 # Made of the target while it is loaded; of these there are no files.
 DEGRADED = (
     "blur", "compression", "SRx2", "SRx4", "pixelate", "Defocus", "GaussianBlur", "oversharpen", "GaussianNoise",
-    "PoissonNoise", "SPNoise", "mosaic", "contrast_strengthen", "contrast_weaken", "quantization", "JPEG", "brighten",
+    "PoissonNoise", "SPNoise", MOSAIC, "contrast_strengthen", "contrast_weaken", "quantization", "JPEG", "brighten",
     "darken", "LowLight", "saturate_strengthen", "saturate_weaken", "gray", "ColorDistortion", "Inpainting", "rotate90",
     "rotate180", "rotate270", "Barrel", "Pincushion", "Elastic", "Rain", "Frost",
 )  # fmt: skip

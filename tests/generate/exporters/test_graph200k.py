@@ -371,6 +371,37 @@ def test_references_count_with_their_score_and_scores_without_reference_are_trap
     assert any("assessment=with_reference" in warning for warning in good.warnings())
 
 
+def test_of_targets_with_an_odd_side_the_trainer_can_make_no_mosaic() -> None:
+    coverage = Coverage()
+    whole = {
+        "condition": dict.fromkeys(("target", "reference"), "a path"),
+        "quality_assessment": dict.fromkeys(SCORES, 5),
+    }
+    for _ in range(4):
+        coverage.add(types_of(whole, 3))
+    assert coverage.is_safe(("mosaic", "target")) and not any("mosaic" in text for text in coverage.warnings())
+    coverage.add(types_of({**whole, "condition": {"target": "a path"}, "quality_assessment": None}, 3, odd=True))
+    assert not coverage.is_safe(("mosaic", "target")) and coverage.is_safe(("blur", "target"))
+    assert coverage.is_safe(("reference", "mosaic", "target")), "the odd one has no reference"
+    (told,) = coverage.warnings()
+    assert "1 targets have a side of an odd number" in told and "side=512 fit=square" in told
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "final"),
+    [
+        (Shape(), (97, 96), (97, 96)),
+        (Shape(48), (97, 96), (48, 48)),
+        (Shape(48), (99, 48), (99, 48)),
+        (Shape(512, square=True), (451, 300), (512, 512)),
+        (Shape(square=True), (451, 301), (301, 301)),
+    ],
+)
+def test_the_size_that_a_picture_ends_with(shape: Shape, size: tuple[int, int], final: tuple[int, int]) -> None:
+    data = encoded(Image.new("RGB", size))
+    assert shape.of(size) == final == opened(Pictures(shape, Coding()).of("target", data, {}, size)[0]).size
+
+
 def test_bad_options_are_one_line(extracted: Path, tmp_path: Path) -> None:
     for options, told in (
         (["format=bmp"], "format=bmp: give keep or jpg or png"),
