@@ -10,7 +10,7 @@ from labelyard.generate.record import Record, Tag
 from labelyard.generate.settings import setting
 from labelyard.generate.steps.phrases.found import merged
 from labelyard.generate.steps.phrases.parser import sentence_case
-from labelyard.generate.steps.phrases.rules import things
+from labelyard.generate.steps.phrases.rules import NO_THING, things
 from labelyard.generate.steps.phrases.spacy_parser import Parsing
 from labelyard.generate.steps.phrases.spans import Span, base_phrases
 
@@ -38,7 +38,10 @@ class CaptionThings(Parsing):
         if self._parser is None:
             return [things(text) for text in texts]
         parses = self._parser([sentence_case(text) for text in texts])
-        return [base_phrases(text, parse) for text, parse in zip(texts, parses, strict=True)]
+        return [
+            [span for span in base_phrases(text, parse) if span.noun.lower() not in NO_THING]
+            for text, parse in zip(texts, parses, strict=True)
+        ]
 
     def model(self) -> dict[str, Any]:
         return super().model() | {"name": "things of the caption"}

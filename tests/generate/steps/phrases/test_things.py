@@ -55,13 +55,30 @@ def test_tags_know_their_places_in_the_caption() -> None:
 
 def test_by_a_parser() -> None:
     step = CaptionThings(parser="mine")
-    step._parser = ByHand(kite="a red kite near the old boat", boat="the old boat", wing="wing")
-    one = record(0, "A red kite near the old boat, wing")
+    step._parser = ByHand(kite="a red kite near the old boat", boat="the old boat", wing="wing", front="the front")
+    one = record(0, "A red kite near the old boat, wing, the front")
     step([one])
     assert [(tag.name, tag.extra["noun"]) for tag in one.tags] == [
         ("red kite", "kite"), ("old boat", "boat"), ("wing", "wing"),
-    ]  # fmt: skip
+    ], "the front of something is no thing that a detector finds"  # fmt: skip
     assert (step.lacking() or "").startswith(("spaCy, of which parser=mine", "the model mine"))
+
+
+def test_by_spacy_itself() -> None:
+    pytest.importorskip("spacy", reason="needs the extra phrases")
+    step = CaptionThings(parser="en_core_web_sm")
+    assert step.lacking() is None
+    step.setup("cpu")
+    said = {
+        "a photo of a dog in front of a building": ["dog", "building"],
+        "Two smiling women are standing next to a parked car.": ["smiling women", "parked car"],
+        "a man riding a brown horse on the beach": ["man", "brown horse", "beach"],
+        "": [],
+    }
+    records = [record(number, caption) for number, caption in enumerate(said)]
+    step(records)
+    assert [[tag.name for tag in one.tags] for one in records] == [*said.values()]
+    assert_company_does_not_matter(step, records)
 
 
 def test_phrases_speak_of_what_was_found() -> None:
