@@ -26,7 +26,7 @@ from labelyard.generate.steps.tools.model_cache import Models
 from labelyard.generate.worker.work import Work
 from labelyard.launch.config.asked import Asked
 from labelyard.launch.config.override_errors import Culprit, is_choice
-from labelyard.launch.config.typed_values import as_typed, find, needs_a_look
+from labelyard.launch.config.typed_values import added_by_name, as_typed, find, may_add, needs_a_look
 from labelyard.utils.errors import UserError
 from labelyard.utils.programs import call
 
@@ -174,14 +174,19 @@ def told_to_hydra(overrides: Sequence[str], name: str, groups: Groups, sweeps: b
     """The overrides with text as it was typed; within Hydra's `initialize`."""
     overrides = [_dropped(override, groups) for override in overrides]
     choices = [override for override in overrides if is_choice(override, groups.options)]
-    open_ones = [override for override in overrides if override not in choices and needs_a_look(override)]
-    if all(_is_never_text(override.partition("=")[0], choices, groups) for override in open_ones):
+    others = [override for override in overrides if override not in choices]
+    open_ones = [override for override in others if needs_a_look(override)]
+    at_a_glance = all(_is_never_text(override.partition("=")[0], choices, groups) for override in open_ones)
+    if at_a_glance and not any(map(may_add, others)):
         return overrides
     try:
         config = compose(name, choices)
     except (HydraException, OmegaConfBaseException):
         return overrides  # the choices are wrong; Hydra will say so
-    return [override if override in choices else as_typed(override, config, sweeps) for override in overrides]
+    return [
+        override if override in choices else added_by_name(as_typed(override, config, sweeps), config)
+        for override in overrides
+    ]
 
 
 def _is_never_text(key: str, choices: Sequence[str], groups: Groups) -> bool:

@@ -6,13 +6,14 @@ a to z; a file may be called anything. So the value of a text setting is quoted 
     ${output}, ${oc.env:USER}       what that stands for, if there is such a key or resolver
     a,b with --multirun             one run after another
 
-Settings that are lists, dictionaries and numbers stay in Hydra's grammar.
+Settings that are lists, dictionaries and numbers stay in Hydra's grammar, but for a new key of those that take any by
+name: it needs no plus.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_origin
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
@@ -40,6 +41,26 @@ def as_typed(override: str, config: DictConfig, sweeps: bool = False) -> str:
     if parsed is not None and (isinstance(parsed._value, QuotedString) or (sweeps and parsed.is_sweep_override())):
         return override
     return f"{key}={QuotedString(_literal(value, config), Quote.single).with_quotes()}"
+
+
+def may_add(override: str) -> bool:
+    """Whether its key may be new to a setting that takes any by name: at the least STEP.SETTING.KEY."""
+    key, equals, _ = override.partition("=")
+    return bool(equals) and key.count(".") >= 2 and key[0] not in "+~"
+
+
+def added_by_name(override: str, config: DictConfig) -> str:
+    """With Hydra's plus signs, where a setting of any by name has not that key yet."""
+    key = override.partition("=")[0]
+    parts = key.split(".")
+    within = (find(config, ".".join(parts[:end])) for end in range(2, len(parts)))
+    if may_add(override) and any(map(_any_by_name, within)) and find(config, key) is None:
+        return f"++{override}"
+    return override
+
+
+def _any_by_name(node: Any) -> bool:
+    return isinstance(node, DictConfig) and get_origin(node._metadata.ref_type) is dict
 
 
 def literal(text: str) -> str:

@@ -122,6 +122,32 @@ def test_what_stays_in_the_grammar_is_told_in_plain_words(override: str, told: s
     assert told in str(caught.value) and "Lexer" not in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("plus", ["", "+", "++"])
+def test_a_setting_that_takes_any_by_name_takes_new_ones_with_and_without_a_plus(plus: str) -> None:
+    steps = ["draw=flux", "+draw@other=schnell", "pipeline.steps=[draw,other]"]
+    given = [
+        f"{plus}draw.options.image=null",
+        f"{plus}other.options.sizes.least=[1,2]",
+        "draw.options.max_sequence_length=7",
+    ]
+    found = composed(["source.path=a.json", "output=out", *steps, *given]).config
+    assert found.draw.options == {"max_sequence_length": 7, "image": None}
+    assert found.other.options == {"max_sequence_length": 256, "sizes": {"least": [1, 2]}}
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("draw.optoins.image=1", "there is no key 'optoins' in draw.*Did you mean draw.options?"),
+        ("draw.steps.image=1", "draw.steps is a value and has no keys below it"),
+        ("other.options.image=1", "there is no key 'other'"),
+    ],
+)
+def test_elsewhere_a_key_that_is_none_is_a_mistake(override: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        composed(["source.path=a.json", "output=out", "draw=flux", "pipeline.steps=[draw]", override])
+
+
 def test_hydras_own_face_takes_the_same_command_line(tmp_path: Path) -> None:
     """Settings before and behind --cfg, odd letters, a step that is left out, options of the user's own."""
     done = call(

@@ -168,7 +168,7 @@ def test_a_list_of_texts_becomes_records_with_pictures(flux: Path, tmp_path: Pat
     (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     asked = [f"source.path={tmp_path / 'list.jsonl'}", "source.caption_key=text", "pipeline.steps=[draw]"]
     asked += ["draw=diffusers", f"draw.checkpoint={flux}", "draw.dtype=float32", "draw.width=64", "draw.height=48"]
-    asked += ["draw.steps=2", "++draw.options.max_sequence_length=16", "cluster=debug", "draw.as_image=true"]
+    asked += ["draw.steps=2", "draw.options.max_sequence_length=16", "cluster=debug", "draw.as_image=true"]
     out = tmp_path / "out"
     assert run.main([*asked, f"output={out}"]) == 0
     records = [json.loads(path.read_text()) for path in sorted(out.glob("records/*/*.json"))]
