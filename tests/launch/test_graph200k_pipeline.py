@@ -43,6 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Image.Ima
     models = made / "models"
     models.mkdir()
     given = ["source=folder", f"source.path={made / 'photos'}", "cluster=debug", *tiny(models)]
+    (made / "given.json").write_text(json.dumps(given))
     for name in ("one", "other"):
         done = call("run", *given, f"output={made / name}", timeout=1200)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -89,6 +90,23 @@ def test_the_trainer_s_list_has_them_all(folder: Path) -> None:
             for kind in ("canny", "hed", "mlsd", "openpose", "depth", "normal", "foreground", "uniformer", "sam2_mask"):
                 with Image.open(condition[kind]) as image:
                     assert image.size == target.size, kind
+
+
+def test_the_chain_makes_the_same_of_them_in_its_four_stages(folder: Path) -> None:
+    given = [one for one in json.loads((folder / "given.json").read_text()) if not one.startswith("pipeline=")]
+    done = call("chain", "graph200k", *given, "limit=3", f"output={folder / 'chain'}", timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = {body["id"]: body for body in bodies(folder / "one")}
+    made = bodies(folder / "chain" / "drawn")
+    assert len(made) == 3 and any(not left_out(body) for body in made)
+    for body in made:
+        alone = first[body["id"]]
+        assert body["found"] == alone["found"] and body["annos"] == alone["annos"]
+        assert content(folder / "chain" / "drawn", body) == content(folder / "one", alone)
+
+
+def content(run: Path, body: dict[str, Any]) -> dict[str, bytes]:
+    return {name: (run / (one.get("path") or one["file"])).read_bytes() for name, one in body["images"].items()}
 
 
 def test_the_other_pipelines_draw_on_those_records(folder: Path) -> None:
