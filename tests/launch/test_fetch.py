@@ -30,6 +30,7 @@ ONLY_EMBED = ("--config-dir", FAKES, "pipeline=fake", "embed=clip", f"embed.chec
 
 def fetch(cache: Path, url: str, *arguments: str, program: str = "fetch") -> subprocess.CompletedProcess[str]:
     asked = {**environment(), "HF_ENDPOINT": url, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1"}
+    asked |= {"HF_HUB_DOWNLOAD_TIMEOUT": "90", "HF_HUB_ETAG_TIMEOUT": "90"}  # ten seconds are little on a full machine
     asked.pop("HF_HUB_OFFLINE")
     return subprocess.run(command(program, *arguments), env=asked, capture_output=True, text=True, timeout=120)
 
