@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,21 +21,45 @@ from .test_living import urgent
 # under its name, from which the same command goes on.
 STUB = """\
 import json, os, sys, time
+from reader import samples
 given = dict(word.split("=", 1) for word in sys.argv if "=" in word)
 name, gate = sys.argv[sys.argv.index("--name") + 1], sys.argv[-1]
-listed = json.load(open(given["data.params.train.params.path"] + "/seeds.json"))
+listed = samples(given["data.params.train.params.path"])
 path = f"logs/{name}/last.json"
 os.makedirs(os.path.dirname(path), exist_ok=True)
 before = json.load(open(path)) if os.path.exists(path) else {"steps": 0, "lives": []}
-print(f"begins at step {before['steps']} of {len(listed)} samples", flush=True)
+print(f"begins at step {before['steps']} of {listed} samples", flush=True)
 for step in range(before["steps"], 10):
     state = {"steps": step + 1, "lives": [*before["lives"], [before["steps"], step + 1]], "given": given,
-             "samples": len(listed), "restarts": os.environ.get("SLURM_RESTART_COUNT", "0")}
+             "samples": listed, "restarts": os.environ.get("SLURM_RESTART_COUNT", "0")}
     open(path + "~", "w").write(json.dumps(state))
     os.replace(path + "~", path)
     while step == 4 and not os.path.exists(gate):
         time.sleep(0.05)
 """
+# How it reads the pairs: all of them by the original's own class, where its checkout is there (CONSUMERS names the folder
+# that it lies in); else the list alone.
+BY_THE_LIST = """\
+import json
+def samples(folder):
+    return len(json.load(open(folder + "/seeds.json")))
+"""
+BY_ITS_CLASS = """\
+import sys
+sys.path[:0] = [{stand_ins!r}, {checkout!r}]
+from instructcv_reads import stand_ins
+stand_ins()
+from edit_dataset import EditDataset
+def samples(folder):
+    there = [EditDataset(folder, split) for split in ("train", "val", "test")]
+    return sum(len([pairs[n]["edited"] for n in range(len(pairs))]) for pairs in there)
+"""
+
+
+def reader() -> str:
+    original = Path(os.environ.get("CONSUMERS", "nowhere")).resolve() / "InstructCV"
+    stand_ins = str(ROOT / "tests" / "consumers")
+    return BY_ITS_CLASS.format(stand_ins=stand_ins, checkout=str(original)) if original.is_dir() else BY_THE_LIST
 
 
 @pytest.mark.slow
@@ -43,10 +69,12 @@ def test_a_trainer_is_preempted_requeued_and_goes_on(slurm: Cluster, tmp_path: P
     assert made.returncode == 0, made.stderr
     (tmp_path / "repo").mkdir()
     (tmp_path / "repo" / "main.py").write_text(STUB)
+    (tmp_path / "repo" / "reader.py").write_text(reader())
     done = slurm.run(
         "env", *(f"{key}={value}" for key, value in environment(slurm).items() if key in ("PYTHONPATH",)),
         *command("train", "instructcv", f"data={tmp_path}/pairs", f"repo={tmp_path}/repo", f"output={tmp_path}/out",
                  "name=test", "cluster.partition=learn", "cluster.gpus_per_node=0", "cluster.time=10",
+                 f"cluster.setup=['export PATH={Path(sys.executable).parent}:$PATH']",
                  f"arguments={tmp_path}/gate"),
         cwd=ROOT,
     )  # fmt: skip
