@@ -37,8 +37,8 @@ for step in range(before["steps"], 10):
     while step == 4 and not os.path.exists(gate):
         time.sleep(0.05)
 """
-# How it reads the pairs: all of them by the original's own class, where its checkout is there (CONSUMERS names the folder
-# that it lies in); else the list alone.
+# How it reads the pairs: all of them by the original's own class, where its checkout is there (CONSUMERS names its
+# folder); else the list alone.
 BY_THE_LIST = """\
 import json
 def samples(folder):
