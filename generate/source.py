@@ -239,7 +239,7 @@ class Source:
         if self.published is None or option != "path":
             return "Give the list of images, for example source.path=train_data.json"
         command = how_to_fetch_dataset(self.published, self.path)
-        return f"To fetch the data set: {command} (dry_run=true asks the hub how large it is)"
+        return f"To fetch the data set: {command} (a run with dry_run=true asks the hub how large it is)"
 
     def entry(self, row: Any, where: str) -> Row:
         """A row as an entry; `where` leads a person to it when it can't be one."""

@@ -8,7 +8,6 @@ from labelyard.launch.chains.plan import Chain, Stage
 from labelyard.launch.chains.slurm import Again, next_script
 from labelyard.launch.exit_codes import DONE, FAILED
 from labelyard.launch.merging.summary import short
-from labelyard.launch.starting import at_the_hub
 from labelyard.launch.starting.dry_run import Counted, check_folder, counted, step_lines, tell
 from labelyard.launch.starting.estimate import estimate, hours
 from labelyard.launch.starting.forecast import WITHOUT_IMAGE, Forecast, forecast, total
@@ -23,8 +22,6 @@ def dry_run(chain: Chain, again: Again) -> int:
         print(heading(chain, stage), flush=True)
         if not stage.needs or all(chain.stage(need).folder.plan_json.exists() for need in stage.needs):
             wish = wished(stage.composed)
-            if at_the_hub.is_to_be_fetched(wish.source):
-                return at_the_hub.tell(wish.source)
             check_folder(stage.folder, wish)
             found = _known(stage.folder, wish, lists) or counted(stage.folder, wish)
             lists.append((wish, found))
