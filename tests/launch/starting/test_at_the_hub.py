@@ -44,7 +44,7 @@ def test_without_the_hub_it_says_so_and_a_run_says_how_to_fetch(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["source=graph200k", f"source.path={tmp_path / 'no'}", "pipeline=none", f"output={tmp_path / 'out'}"]
-    command = f"hf download --repo-type dataset VisualCloze/Graph200K --local-dir {tmp_path / 'no'} (a run with dry_run=true asks"
+    command = f"dataset VisualCloze/Graph200K --local-dir {tmp_path / 'no'} (a run with dry_run=true asks the hub"
     for more, told in (([], command), (["dry_run=true"], "can't be asked how large VisualCloze/Graph200K is")):
         assert main([*given, *more]) == 1
         said = capsys.readouterr().err
