@@ -12,6 +12,7 @@ from labelyard.generate.settings import build
 from labelyard.generate.step import Checkpoint, Step
 from labelyard.generate.steps.caption.blip2 import BLIP2
 from labelyard.generate.steps.depth.depth_anything import DepthAnything
+from labelyard.generate.steps.ground.llmdet import LLMDet
 from labelyard.generate.steps.tools.licences import KNOWN, licence_in, licence_of, told, warnings
 from labelyard.launch.config.compose import CONF, FRAME, Groups
 
@@ -54,6 +55,17 @@ def test_of_every_model_that_an_option_names_the_licence_is_known_and_where_it_b
     assert sum(bool(step.licences()) for step in known.values()) > 15
     assert {line.partition(":")[0] for line in warnings(known)} == NOT_FOR_SALE
     assert all(set(step.licences()) >= {c.location for c in step.checkpoints()} for step in known.values())
+
+
+def test_all_of_the_pipeline_of_today_may_be_used_by_anybody() -> None:
+    recipe = yaml.safe_load((CONF / "pipeline" / "instances2026.yaml").read_text(encoding="utf-8"))
+    chosen = [f"{kind.removeprefix('override /')}={name}" for one in recipe["defaults"] for kind, name in one.items()]
+    steps = {name: step for name, step in options().items() if name in chosen}
+    assert len(steps) == len(recipe["pipeline"]["steps"]) == 6
+    for step in [*steps.values(), LLMDet(checkpoint=recipe["ground"]["checkpoint"])]:
+        for licence in step.licences().values():
+            assert licence is not None and licence.weights in ("Apache-2.0", "MIT", "BSD-3-Clause")
+            assert licence.commercial and not licence.gated and not licence.note
 
 
 def test_depth_is_of_the_small_model_and_the_large_one_s_licence_is_told() -> None:
