@@ -22,16 +22,36 @@ ENDINGS = {"image": (".jpg", ".jpeg", ".png", ".webp"), "video": (".mp4", ".gif"
 USUAL = {"image": ".png", "video": ".mp4"}
 QUALITY = 95
 SEEN = 1
+LONGEST_NAME, LONGEST_PATH, LONGEST_ENDING = 180, 2000, 10  # file systems take 255 bytes; ids and numbers go behind it
 
 
 def harmless(name: str) -> str:
-    """A path below the folder of what is made: absolute ones, and those that lead out of it, are cut to their names."""
+    """A path below the folder of what is made: absolute ones, those that lead out of it, and those that no file system
+    takes, are cut to their names, and the names to what it takes."""
     path = PurePosixPath(name.replace("\\", "/"))
     parts = [part for part in path.parts if part not in ("", ".")]
     if path.is_absolute() or ".." in parts or any("\0" in part or ":" in part for part in parts):
         parts = parts[-1:]
-    kept = [part.replace("\0", "").replace("/", "") for part in parts if part not in ("..", "/")]
-    return "/".join(kept)
+    kept = [_short(part.replace("\0", "").replace("/", "")) for part in parts if part not in ("..", "/")]
+    whole = "/".join(kept)
+    return whole if len(whole) <= LONGEST_PATH else kept[-1]
+
+
+def _short(name: str) -> str:
+    data = name.encode("utf-8", "surrogateescape" if _is_a_file_name(name) else "replace")
+    if len(data) <= LONGEST_NAME:
+        return data.decode("utf-8", "surrogateescape")
+    ending = PurePosixPath(name).suffix.encode("utf-8", "replace")
+    ending = ending if len(ending) <= LONGEST_ENDING else b""
+    return (data[: LONGEST_NAME - len(ending)] + ending).decode("utf-8", "ignore")
+
+
+def _is_a_file_name(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
 
 
 @dataclass(frozen=True)

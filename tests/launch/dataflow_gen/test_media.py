@@ -17,6 +17,8 @@ from tests.launch.dataflow_gen.support import FILM, FILMS, PAINT, lines, picture
     [
         ("a/b.png", "a/b.png"), ("/etc/passwd", "passwd"), ("../../x.png", "x.png"), ("a/../b.png", "b.png"),
         ("./a.png", "a.png"), ("..", ""), ("C:\\x\\y.jpg", "y.jpg"), ("", ""),
+        (f"b/{'a' * 300}.png", f"b/{'a' * 176}.png"), (f"{'é' * 300}", "é" * 90), ("a/" * 1500 + "b.png", "b.png"),
+        ("half \ud800.png", "half ?.png"), ("a\0b.png", "ab.png"),
     ],
 )  # fmt: skip
 def test_a_name_leads_nowhere_else(given: str, name: str) -> None:
@@ -25,7 +27,9 @@ def test_a_name_leads_nowhere_else(given: str, name: str) -> None:
 
 def test_images_are_in_the_format_of_their_names(tmp_path: Path) -> None:
     names = ["a.jpg", "b.webp", "c.bmp", "d", "/somewhere/e.png", "a.jpg"]
+    longest = ["e" * 300 + ".png", "e" * 301 + ".png"]
     rows = [*({"image": name, "text": "red"} for name in names), {"text": "no name"}]
+    rows += [{"image": name, "text": "red"} for name in longest]
     write_rows(tmp_path / "list.jsonl", rows)
     assert run(pipeline(tmp_path, [PAINT])) == 0
     found = [Path(line["image"]) for line in lines(tmp_path / "out" / "result.jsonl")]
@@ -33,6 +37,7 @@ def test_images_are_in_the_format_of_their_names(tmp_path: Path) -> None:
     assert [path.relative_to(folder).as_posix() for path in found[:5]] == ["a.jpg", "b.webp", "c.png", "d.png", "e.png"]
     assert found[5].name.startswith("a-") and found[5].suffix == ".jpg", "the second of one name"
     assert found[6].name == "000000006.png"
+    assert len({path.name for path in found[7:]}) == 2, "where they are cut to the same, too"
     for path in found:
         with Image.open(path) as image:
             assert image.format == {".jpg": "JPEG", ".webp": "WEBP", ".png": "PNG"}[path.suffix]
