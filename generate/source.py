@@ -30,6 +30,7 @@ from labelyard.utils.jsons import finite
 from labelyard.utils.locations import how_to_fetch, how_to_fetch_dataset, is_fetched, local, scheme
 from labelyard.utils.streams import without_compression
 
+KEY_OF = {"image": "image_key", "video": "video_key", "text": "caption_key"}
 ALONE = {"image": ""}  # what a source needs of its rows if nobody says what for
 LOCATED = ("path", "root", "max_refused")  # settings that say nothing of how a list is read
 
@@ -130,7 +131,10 @@ class Source:
         for field, value in (("image", image), ("video", video)):
             if field in self.needs and not value:
                 return f"has no {field}" + (f", which '{self.needs[field]}' reads" if self.needs[field] else "")
-        return None if image or video or caption else "has neither an image nor a video nor a text"
+        if image or video or caption:
+            return None
+        of_texts = getattr(self, "image_key", "") is None and getattr(self, "video_key", None) is None
+        return "has no text" if of_texts else "has neither an image nor a video nor a text"
 
     def peek(self, urls: bool = False) -> None:
         """Read as far as the first item: most that can be wrong shows there, before anything is written.
@@ -284,11 +288,13 @@ class Source:
 
     def _why(self, lacking: str, row: Mapping[str, Any]) -> str:
         """With what leads to what is missing: the key that was looked for, and those that there are."""
-        option = "video_key" if lacking.startswith("has no video") else "image_key"
+        option = next((name for what, name in KEY_OF.items() if lacking.startswith(f"has no {what}")), "image_key")
         key = getattr(self, option)
         if key is None:
             return f"{lacking}: source.{option}=null"
-        if key in row:
+        if key in row and option == "caption_key":
+            detail = f"'{key}' is {kind_of(row[key])} ({row[key]!r:.60})"
+        elif key in row:
             what = "a video" if option == "video_key" else "an image"
             detail = f"'{key}' is {kind_of(row[key])} ({row[key]!r:.60}), not the location of {what}"
         else:

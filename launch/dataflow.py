@@ -19,7 +19,7 @@ The same command goes on where it ended. What the YAML says may be said here:
     cluster=…, work.…, limit=…, step_2:cluster.partition=big     settings as for chain.py
 
 Exit code 0: every row is in the results (with cluster=slurm: submitted).
-3: some have failed or are pending. 1: it could not be done.
+3: some have failed, are pending, or were refused. 1: it could not be done.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from labelyard.launch.dataflow_gen.request import Command, Request, asked
 from labelyard.launch.dataflow_gen.results import Results, Told
 from labelyard.launch.dataflow_gen.save_place import SavePlace
 from labelyard.launch.dataflow_gen.stages import flow_of, recipe_of
+from labelyard.launch.exit_codes import DONE, INCOMPLETE
 from labelyard.launch.merging.summary import short, to_type
 from labelyard.utils.english import counted
 from labelyard.utils.errors import UserError
@@ -46,8 +47,9 @@ def start(command: Command) -> int:
     if chain.on_slurm and not all(stand(stage.folder).complete for stage in chain.stages):
         print(f"results      {short(save.result)}, written behind every step", flush=True)
         return code
-    _sum_up(results, results.write(), base)
-    return code
+    told = results.write()
+    _sum_up(results, told, base)
+    return INCOMPLETE if code == DONE and told is not None and told.refused else code
 
 
 def _planned(request: Request, flow: Flow, command: Command) -> Chain:

@@ -136,6 +136,18 @@ def test_a_list_that_has_grown_and_a_row_that_is_tried_again_come_in_order(tmp_p
     assert lines(tmp_path / "out" / "failed.jsonl") == []
 
 
+def test_an_empty_list_has_no_results_until_it_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "list.jsonl").write_text("\n")
+    config = pipeline(tmp_path, [UPPER, PAINT])
+    assert run(config) == 1 and "holds no items; there is nothing to do" in capsys.readouterr().err
+    assert lines(tmp_path / "out" / "result.jsonl") == [] == lines(tmp_path / "out" / "failed.jsonl")
+    write_rows(tmp_path / "list.jsonl", [{"text": "a"}, {"id": 2}])
+    assert run(config) == 3, "a row is refused, and its text is not among the results"
+    assert [line["text"] for line in lines(tmp_path / "out" / "result.jsonl")] == ["A"]
+    (refused,) = lines(tmp_path / "out" / "failed.jsonl")
+    assert refused["row"] == 1 and refused["reason"].startswith("has no text: has no 'text'; its keys are id")
+
+
 def test_a_step_may_read_an_earlier_one_or_another_column(tmp_path: Path) -> None:
     write_rows(tmp_path / "list.jsonl", [{"text": "a", "other": "b"}])
     upper = {name: step("TextGenerator", "Upper", **config) for name, config in READS.items()}
