@@ -74,3 +74,17 @@ def test_one_command_and_three_steps(slurm: Cluster, tmp_path: Path) -> None:
     assert run_here(plain, *here) == 3
     own, other = (lines(tmp_path / place / "result.jsonl") for place in ("here-out", "out"))
     assert [{**line, "image": ""} for line in own] == [{**line, "image": ""} for line in other], "as here"
+
+
+@pytest.mark.slow
+def test_where_compute_nodes_may_not_submit_the_command_stays(slurm: Cluster, tmp_path: Path) -> None:
+    names = [f"{n}.png" for n in range(6)]
+    pictures(tmp_path, names)
+    write_rows(tmp_path / "list.jsonl", [{"image": name, "id": name} for name in names])
+    cluster = {"type": "slurm", "partition": "learn", "num_jobs": 2}
+    config = pipeline(tmp_path, [CAPTION, UPPER, PAINT], cluster=cluster)
+    done = call(slurm, "dataflow", "--config", config, "shard_size=2", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "result.jsonl: 6 rows" in done.stdout
+    assert [line["id"] for line in lines(tmp_path / "out" / "result.jsonl")] == names
+    assert not slurm.squeue(), "nothing is left to run when it ends"
