@@ -62,3 +62,38 @@ def make_sam3(folder: Path, seed: int = 0) -> Path:
     tokenizer.save_pretrained(str(folder))
     model.save_pretrained(str(folder))
     return folder
+
+
+def make_whole_sam3(folder: Path, seed: int = 0) -> Path:
+    """Both parts in one checkpoint, as it was published: the one that is asked with names, and the one with boxes."""
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+
+    from tests.tiny.segment import make_lively
+
+    ports: Any = transformers
+    names = ports.Sam3Config.from_pretrained(str(make_sam3(folder, seed)))
+    boxes = ports.Sam3TrackerVideoConfig(
+        vision_config=names.vision_config.to_dict(),
+        prompt_encoder_config={"hidden_size": 32, "image_size": 56, "patch_size": 14, "mask_input_channels": 4},
+        mask_decoder_config={"hidden_size": 32, "mlp_dim": 64, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
+        image_size=56,
+        memory_attention_hidden_size=32,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=32,
+        memory_attention_rope_feat_sizes=[4, 4],
+        memory_encoder_hidden_size=32,
+        memory_encoder_output_channels=16,
+        mask_downsampler_embed_dim=32,
+        memory_fuser_embed_dim=32,
+        memory_fuser_intermediate_dim=64,
+    )
+    config = ports.Sam3VideoConfig(detector_config=names.to_dict(), tracker_config=boxes.to_dict())
+    torch.manual_seed(seed)
+    model = ports.Sam3VideoModel(config)
+    make_lively(model)
+    model.config.save_pretrained(str(folder))
+    # save_pretrained would name the tracker's weights twice over, as the published file does not
+    save_file({name: weight.clone() for name, weight in model.state_dict().items()}, folder / "model.safetensors")
+    return folder

@@ -1,11 +1,12 @@
-"""SAM 2 and EdgeTAM as transformers has them, framed here, so that no processor of theirs is needed."""
+"""SAM 2, EdgeTAM and what of SAM 3 is asked with boxes, as transformers has them, framed here: no processor of theirs
+is needed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from labelyard.generate.steps.models.sam.ports import masks_at
-from labelyard.generate.steps.tools.pixels import IMAGENET_MEAN, IMAGENET_STD
+from labelyard.generate.steps.tools.pixels import HALF, IMAGENET_MEAN, IMAGENET_STD
 from labelyard.generate.steps.tools.weights import load_pretrained, torch_dtype
 
 if TYPE_CHECKING:
@@ -27,11 +28,26 @@ def load_edgetam(location: str, revision: str | None, device: str, dtype: str) -
     return Sam2Masker(load_pretrained(EdgeTamModel, location, device=device, dtype=dtype, revision=revision), dtype)
 
 
+def load_sam3_for_boxes(location: str, revision: str | None, device: str, dtype: str) -> Sam2Masker:
+    """SAM 3's tracker: SAM 2's way of asking behind SAM 3's encoder, which sees pixels in another scale."""
+    from transformers import Sam3TrackerModel
+
+    model = load_pretrained(Sam3TrackerModel, location, device=device, dtype=dtype, revision=revision)
+    return Sam2Masker(model, dtype, mean=HALF, deviation=HALF)
+
+
 class Sam2Masker:
     """The authors' frame: squeezed to a square, whatever its shape."""
 
-    def __init__(self, model: Any, dtype: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        dtype: str,
+        mean: tuple[float, ...] = IMAGENET_MEAN,
+        deviation: tuple[float, ...] = IMAGENET_STD,
+    ) -> None:
         self._model = model
+        self._mean, self._deviation = mean, deviation
         self._dtype = torch_dtype(dtype)
         self.encoder = model.vision_encoder
         side = model.config.prompt_encoder_config.image_size
@@ -46,7 +62,7 @@ class Sam2Masker:
         whole = to_tensor(image, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))[None]
         size = (self.side, self.side)
         squeezed = interpolate(whole, size, mode="bilinear", align_corners=False, antialias=True)[0]
-        return (squeezed - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[:, None, None]
+        return (squeezed - torch.tensor(self._mean)[:, None, None]) / torch.tensor(self._deviation)[:, None, None]
 
     def encode(self, pixels: Tensor) -> list[Any]:
         levels = self._model.get_image_embeddings(pixels.to(self._dtype))

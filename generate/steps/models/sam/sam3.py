@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelyard.generate.steps.tools.pixels import to_tensor
+from labelyard.generate.steps.tools.pixels import HALF, to_tensor
 from labelyard.generate.steps.tools.weights import load_pretrained, load_processor, torch_dtype
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-HALF = (0.5, 0.5, 0.5)  # mean and deviation that it was trained with
 LONGEST_NAME = 32  # tokens
 REMEMBERED = 2048  # names whose encoding is kept
 

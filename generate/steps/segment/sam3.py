@@ -1,0 +1,27 @@
+"""A mask for every box by SAM 3: the part of it that is asked with boxes, as SAM 2 is, and not with names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from labelyard.generate.steps.segment.box_masks import BoxMasks, Masker
+
+
+@dataclass(kw_only=True)
+class Sam3Boxes(BoxMasks):
+    """`checkpoint` is a hub id or a transformers folder; the published one holds both parts of SAM 3."""
+
+    called: ClassVar[str] = "SAM3"
+
+    checkpoint: str = "facebook/sam3"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.compile:
+            raise ValueError("compile=true: SAM 3 is not compiled; the options sam and sam_hq can be")
+
+    def load_masker(self, device: str) -> Masker:
+        from labelyard.generate.steps.models.sam.sam2 import load_sam3_for_boxes
+
+        return load_sam3_for_boxes(self.checkpoint, self.revision, device, self.dtype)
