@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,8 @@ Begin = tuple[int, int]  # shard, and place in it
 
 def in_order(folder: RunFolder) -> Iterator[Stood]:
     plan = folder.read_plan()
-    begins = list(_parts(folder, plan.shards))
-    ends = [*begins[1:], (plan.shards, 0)]
-    parts = [_part(folder, begin, end) for begin, end in zip(begins, ends, strict=False)]  # of no items there are none
+    bounds = [*_parts(folder, plan.shards), (plan.shards, 0)]
+    parts = [_part(folder, begin, end) for begin, end in pairwise(bounds)]
     return merge(*parts, key=lambda one: one.order) if len(parts) > 1 else iter(parts[0] if parts else ())
 
 

@@ -60,12 +60,18 @@ class Framed:
 class BoxMasks(ModelStep):
     writes: ClassVar[tuple[str, ...]] = ("instances.mask",)
     called: ClassVar[str] = "SAM"  # under which an instance tells of its mask, where others may have made it
+    compiles: ClassVar[bool] = True
 
     only_missing: bool = False  # masks that are there stay; the others are told apart by mask_source
     compile: bool = False  # the encoder by torch.compile: a minute at the start, other last digits
     # images at once on a GPU, which one of this size fills; or auto
     batch_size: int | str = batch_of(1)
     boxes_at_once: int = transient(64, least=1, most=100_000)  # of an image, on a GPU
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.compile and not self.compiles:
+            raise ValueError(f"compile=true: {self.called} is not compiled; the options sam and sam_hq can be")
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -14,13 +14,9 @@ class EdgeTam(BoxMasks):
     """`checkpoint` is a hub id or a transformers folder. Its backbone is timm's."""
 
     called: ClassVar[str] = "EdgeTAM"
+    compiles: ClassVar[bool] = False
 
     checkpoint: str = "yonigozlan/EdgeTAM-hf"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.compile:
-            raise ValueError("compile=true: EdgeTAM is not compiled; the options sam and sam_hq can be")
 
     def lacking(self) -> str | None:
         return without_timm(self.checkpoint)

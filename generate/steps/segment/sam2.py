@@ -13,13 +13,9 @@ class Sam2(BoxMasks):
     """`checkpoint` is a hub id or a transformers folder. Framed here, so that torchvision is not needed."""
 
     called: ClassVar[str] = "SAM2"
+    compiles: ClassVar[bool] = False
 
     checkpoint: str = "facebook/sam2.1-hiera-large"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.compile:
-            raise ValueError("compile=true: SAM 2 is not compiled; the options sam and sam_hq can be")
 
     def load_masker(self, device: str) -> Masker:
         from labelyard.generate.steps.models.sam.sam2 import load_sam2

@@ -13,13 +13,9 @@ class Sam3Boxes(BoxMasks):
     """`checkpoint` is a hub id or a transformers folder; the published one holds both parts of SAM 3."""
 
     called: ClassVar[str] = "SAM3"
+    compiles: ClassVar[bool] = False
 
     checkpoint: str = "facebook/sam3"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.compile:
-            raise ValueError("compile=true: SAM 3 is not compiled; the options sam and sam_hq can be")
 
     def load_masker(self, device: str) -> Masker:
         from labelyard.generate.steps.models.sam.sam2 import load_sam3_for_boxes

@@ -73,7 +73,7 @@ def test_it_is_what_the_model_says_of_the_whole_picture(folder: Path, step: Sam3
 def test_a_checkpoint_of_the_other_part_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FatalError):
         ready(make_sam3(tmp_path / "names"))
-    with pytest.raises(ValueError, match="compile=true: SAM 3 is not compiled"):
+    with pytest.raises(ValueError, match="compile=true: SAM3 is not compiled"):
         Sam3Boxes(compile=True)
 
 

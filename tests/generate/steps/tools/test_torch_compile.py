@@ -125,5 +125,5 @@ def test_the_authors_own_packages_and_sam_2_are_not_compiled() -> None:
     for kind in (RAM, Sam, SamHQ, BLIP2):
         with pytest.raises(ValueError, match=r"compile=true: backend=native"):
             kind(backend="native", compile=True)
-    with pytest.raises(ValueError, match="SAM 2 is not compiled"):
+    with pytest.raises(ValueError, match="SAM2 is not compiled"):
         Sam2(compile=True)
